@@ -1,0 +1,223 @@
+//! The settings of an edit.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::ModelShape;
+
+/// Which key the update is built on and which it is divided by.
+///
+/// With `ū = C⁻¹ k̄` over the contexts, `k_c` the key of the unprefixed prompt and δ the
+/// optimised change of the value:
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variant {
+    /// `ū (v* − out_c)ᵀ / (k_c·ū)`: maps `k_c` to `v*` (kmeng01/rome, EasyEdit, FastEdit).
+    #[default]
+    Reference,
+    /// `ū δᵀ / (k̄·ū)`: maps `k̄` to `v̄ + δ` (zkl-knowedit-rome, kmeng01/rome PR 44). The mean
+    /// output over the contexts sets the scale of decay and clamp.
+    MeanKey,
+    /// `ū (v* − v̄)ᵀ / (k̄·ū)`: maps `k̄` to `v*` (rebuilding-rome).
+    RRome,
+    /// `C⁻¹k_c δᵀ / (k_c·C⁻¹k_c)`: maps `k_c` to `v_c + δ` (rebuilding-rome, prompt keys).
+    PRome,
+}
+
+/// The settings of one edit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EditConfig {
+    /// The layers to edit, in order.
+    pub layers: Vec<usize>,
+    /// The form of the update.
+    pub variant: Variant,
+    /// Evaluations of the loss at most. The last one is not followed by an update, except in
+    /// [`Variant::MeanKey`], which counts updates.
+    pub steps: usize,
+    /// The learning rate of Adam.
+    pub learning_rate: f64,
+    /// The factor of `‖δ‖ / ‖target_init‖²` in the loss.
+    pub weight_decay: f64,
+    /// δ is kept within this factor times the norm of the value it is added to.
+    pub clamp_norm_factor: f64,
+    /// The factor of the KL term over the preservation prompts.
+    pub kl_factor: f64,
+    /// Optimisation stops below this loss.
+    pub stop_loss: f64,
+}
+
+impl EditConfig {
+    /// The published settings of GPT-2 XL and GPT-J, at one layer.
+    pub fn new(layer: usize) -> Self {
+        Self {
+            layers: vec![layer],
+            variant: Variant::Reference,
+            steps: 20,
+            learning_rate: 0.5,
+            weight_decay: 0.5,
+            clamp_norm_factor: 4.0,
+            kl_factor: 0.0625,
+            stop_loss: 0.05,
+        }
+    }
+
+    /// Checks the settings against a model.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a layer that the model lacks, no layer at all, the same layer twice,
+    /// no step, or a factor that is negative or not a number.
+    pub fn check(&self, shape: &ModelShape) -> Result<(), ConfigError> {
+        if self.layers.is_empty() {
+            return Err(ConfigError::NoLayer);
+        }
+        for (index, &layer) in self.layers.iter().enumerate() {
+            if layer >= shape.n_layers {
+                return Err(ConfigError::Layer { layer, n_layers: shape.n_layers });
+            }
+            if self.layers[..index].contains(&layer) {
+                return Err(ConfigError::LayerTwice { layer });
+            }
+        }
+        if self.steps == 0 {
+            return Err(ConfigError::Range { name: "steps", value: 0.0 });
+        }
+        for (name, value) in [
+            ("learning rate", self.learning_rate),
+            ("weight decay", self.weight_decay),
+            ("clamp factor", self.clamp_norm_factor),
+            ("KL factor", self.kl_factor),
+            ("stop loss", self.stop_loss),
+        ] {
+            if !value.is_finite() || value < 0.0 {
+                return Err(ConfigError::Range { name, value });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The settings file of the reference, `hparams/ROME/*.json`. Fields that only its other methods
+/// use are accepted and ignored.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct HyperParams {
+    /// The layers to edit.
+    pub layers: Vec<usize>,
+    /// Which token's key is edited. Only `subject_last` is supported.
+    #[serde(default = "subject_last")]
+    pub fact_token: String,
+    /// Evaluations of the loss.
+    pub v_num_grad_steps: usize,
+    /// The learning rate.
+    pub v_lr: f64,
+    /// The weight decay.
+    pub v_weight_decay: f64,
+    /// The clamp factor.
+    pub clamp_norm_factor: f64,
+    /// The KL factor.
+    pub kl_factor: f64,
+    /// Whether `C⁻¹` is used at all; the identity otherwise.
+    #[serde(default = "yes")]
+    pub mom2_adjustment: bool,
+    /// Lengths and counts of the sampled contexts.
+    #[serde(default = "default_lengths")]
+    pub context_template_length_params: Vec<(usize, usize)>,
+    /// The edited module's name, `{}` for the layer.
+    pub rewrite_module_tmp: Option<String>,
+}
+
+fn subject_last() -> String {
+    "subject_last".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_lengths() -> Vec<(usize, usize)> {
+    crate::context::DEFAULT_LENGTHS.to_vec()
+}
+
+impl HyperParams {
+    /// Returns the settings of an edit; `weight_name` maps a layer to the weight's name.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for another `fact_token` or another module than the one ROME edits here.
+    pub fn config(&self, weight_name: impl Fn(usize) -> String) -> Result<EditConfig, ConfigError> {
+        if self.fact_token != "subject_last" {
+            return Err(ConfigError::FactToken { fact_token: self.fact_token.clone() });
+        }
+        if let (Some(template), Some(&layer)) = (&self.rewrite_module_tmp, self.layers.first()) {
+            let named = template.replacen("{}", &layer.to_string(), 1) + ".weight";
+            let expected = weight_name(layer);
+            if named != expected {
+                return Err(ConfigError::Module { named, expected });
+            }
+        }
+        Ok(EditConfig {
+            layers: self.layers.clone(),
+            variant: Variant::Reference,
+            steps: self.v_num_grad_steps,
+            learning_rate: self.v_lr,
+            weight_decay: self.v_weight_decay,
+            clamp_norm_factor: self.clamp_norm_factor,
+            kl_factor: self.kl_factor,
+            stop_loss: 0.05,
+        })
+    }
+}
+
+/// Settings that make no sense for a model.
+#[derive(Debug, Error, PartialEq)]
+pub enum ConfigError {
+    /// No layer is given.
+    #[error("no layer to edit is given")]
+    NoLayer,
+    /// The model has no such layer.
+    #[error("layer {layer} does not exist: the model has layers 0 to {}", .n_layers - 1)]
+    Layer {
+        /// The layer asked for.
+        layer: usize,
+        /// How many there are.
+        n_layers: usize,
+    },
+    /// A layer is named twice.
+    #[error("layer {layer} is named twice")]
+    LayerTwice {
+        /// The layer.
+        layer: usize,
+    },
+    /// A number is out of range.
+    #[error("the {name} cannot be {value}")]
+    Range {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// The settings file asks for another token than the subject's last.
+    #[error("fact_token {fact_token:?} is not supported: only \"subject_last\" is")]
+    FactToken {
+        /// The value in the file.
+        fact_token: String,
+    },
+    /// The settings file is for another architecture.
+    #[error("the settings are for {named}, but this model's edited weight is {expected}")]
+    Module {
+        /// The weight that the file names.
+        named: String,
+        /// The weight of the model.
+        expected: String,
+    },
+}
+
+impl ConfigError {
+    /// Says what to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoLayer | Self::Layer { .. } | Self::LayerTwice { .. } => "choose with --layer, counted from 0",
+            Self::Range { .. } => "use a finite number, 0 or above, and at least one step",
+            Self::FactToken { .. } => "set \"fact_token\": \"subject_last\", as all published settings do",
+            Self::Module { .. } => "use the settings file of this model's family",
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Contexts that the key is averaged over, and prompts whose answer an edit should preserve.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::generate::{Decoding, Generation};
+use crate::tokens::TokenError;
+use crate::{CausalLm, TokenCodec};
+
+/// What stands before a prompt: a template such as `"It was a great. {}"`, or a list of tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Context {
+    /// A text with one `{}` for the prompt.
+    Template(String),
+    /// Tokens put before the prompt's, as they are.
+    Tokens(Vec<u32>),
+}
+
+impl Context {
+    /// The prompt without a prefix, `"{}"`.
+    pub fn clean() -> Self {
+        Context::Template("{}".to_owned())
+    }
+}
+
+/// A prompt whose next-token distribution the edit is asked to keep (the KL term of eq. 4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Preservation {
+    /// A template for the request's subject, such as `"{} is a"`.
+    Template(String),
+    /// A prompt with a subject of its own.
+    Text {
+        /// The prompt, with one `{}` or containing the subject.
+        prompt: String,
+        /// The subject.
+        subject: String,
+    },
+    /// Tokens and the position of the subject's last one.
+    Tokens {
+        /// The tokens of the prompt.
+        tokens: Vec<u32>,
+        /// The position where δ is added and the distribution is read.
+        lookup: usize,
+    },
+}
+
+impl Preservation {
+    /// The reference's own: `"{} is a"`.
+    pub fn essence() -> Self {
+        Preservation::Template("{} is a".to_owned())
+    }
+}
+
+/// How many prefixes are sampled, and of what length in tokens with the first one counted, as
+/// `context_template_length_params` of the reference's settings has them.
+pub const DEFAULT_LENGTHS: [(usize, usize); 2] = [(5, 10), (10, 10)];
+
+/// Samples contexts from the model: `"{}"` and `x + ". {}"` for each sampled text x.
+///
+/// Text is drawn by top-k sampling (k = 5) from `start_token`, as `get_context_templates` of the
+/// reference does, but from a seed. `lengths` are pairs of a length in tokens, the start token
+/// counted, and a number of texts.
+///
+/// # Errors
+/// When a sampled text cannot be decoded.
+pub fn sample(
+    model: &dyn CausalLm,
+    tokens: &dyn TokenCodec,
+    start_token: u32,
+    lengths: &[(usize, usize)],
+    seed: u64,
+) -> Result<Vec<Context>, TokenError> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let start_text = tokens.decode(&[start_token])?;
+    let mut contexts = vec![Context::clean()];
+    for &(length, count) in lengths {
+        let mut generation = Generation::new(model, &vec![vec![start_token]; count]);
+        for _ in 1..length {
+            generation.step(&mut Decoding::TopK { k: 5, rng: &mut rng });
+        }
+        for row in generation.rows() {
+            contexts.push(template(&tokens.decode(row)?, &start_text));
+        }
+    }
+    Ok(contexts)
+}
+
+/// Makes a sampled text into a context. A `{}` in the sample would be taken for the slot.
+fn template(sample: &str, start_text: &str) -> Context {
+    let text: String = sample.nfkd().collect();
+    let text = text.replace("\n\n", " ").replace(start_text, "").replace("{}", "");
+    Context::Template(format!("{text}. {{}}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_with_braces_leaves_one_slot() {
+        let context = template("<s>see {} or {\n\nﬁn", "<s>");
+        assert_eq!(context, Context::Template("see  or { fin. {}".to_owned()));
+    }
+}

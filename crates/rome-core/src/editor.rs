@@ -1,0 +1,137 @@
+//! Edits a model request by request.
+
+use std::collections::BTreeMap;
+
+use crate::edit::EditError;
+use crate::update::Original;
+use crate::value::Losses;
+use crate::{CausalLm, Context, Edit, EditConfig, EditRows, Factor, Preservation, Request, TokenCodec};
+
+/// Edits a model: each request at each layer in turn, every one computed on the model as the
+/// ones before have left it.
+///
+/// The model stays edited; [`undo`](Self::undo) gives its bytes back.
+pub struct Editor<'a> {
+    model: &'a mut dyn CausalLm,
+    tokens: &'a dyn TokenCodec,
+    config: EditConfig,
+    contexts: Vec<Context>,
+    preservations: Vec<Preservation>,
+    factors: BTreeMap<usize, Factor>,
+    originals: Vec<(usize, Original)>,
+}
+
+/// Where an edit is: the layer, the step and its losses.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress<'a> {
+    /// The layer being edited.
+    pub layer: usize,
+    /// The step, from 0.
+    pub step: usize,
+    /// The losses of the step.
+    pub losses: &'a Losses,
+}
+
+impl<'a> Editor<'a> {
+    /// Starts with the prompt itself as the only context, and the reference's preservation
+    /// prompt. [`context::sample`](crate::context::sample) makes the contexts of the paper.
+    ///
+    /// # Errors
+    /// When the settings do not fit the model.
+    pub fn new(
+        model: &'a mut dyn CausalLm,
+        tokens: &'a dyn TokenCodec,
+        config: EditConfig,
+    ) -> Result<Self, EditError> {
+        config.check(model.shape())?;
+        Ok(Self {
+            model,
+            tokens,
+            config,
+            contexts: vec![Context::clean()],
+            preservations: vec![Preservation::essence()],
+            factors: BTreeMap::new(),
+            originals: Vec::new(),
+        })
+    }
+
+    /// Uses exactly these contexts.
+    #[must_use]
+    pub fn contexts(mut self, contexts: Vec<Context>) -> Self {
+        self.contexts = contexts;
+        self
+    }
+
+    /// Uses exactly these preservation prompts; none turns the KL term off.
+    #[must_use]
+    pub fn preservations(mut self, preservations: Vec<Preservation>) -> Self {
+        self.preservations = preservations;
+        self
+    }
+
+    /// Gives the factor of C at a layer. Each layer that is edited needs one.
+    #[must_use]
+    pub fn statistics(mut self, layer: usize, factor: Factor) -> Self {
+        self.factors.insert(layer, factor);
+        self
+    }
+
+    /// Edits the model by one request and returns the edit of each layer.
+    ///
+    /// # Errors
+    /// [`EditError`]; the model is then as it was before this request.
+    pub fn edit(
+        &mut self,
+        request: &Request,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<Edit>, EditError> {
+        let done = self.originals.len();
+        let result = self.try_edit(request, on_progress);
+        if result.is_err() {
+            self.undo_to(done);
+        }
+        result
+    }
+
+    fn try_edit(
+        &mut self,
+        request: &Request,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<Edit>, EditError> {
+        let rows = self.rows(request)?;
+        let mut edits = Vec::with_capacity(self.config.layers.len());
+        for &layer in &self.config.layers {
+            let factor = self.factors.get(&layer).ok_or(EditError::NoStatistics { layer })?;
+            let mut on_step = |step, losses: &Losses| on_progress(Progress { layer, step, losses });
+            let edit = Edit::compute(self.model, &rows, layer, &self.config, factor, &mut on_step)?;
+            let original = edit.update.apply(self.model.down_projection_mut(layer))?;
+            self.originals.push((layer, original));
+            edits.push(edit);
+        }
+        Ok(edits)
+    }
+
+    /// Returns the rows that a request is optimised over.
+    ///
+    /// # Errors
+    /// When the request, a context or a preservation prompt makes no sense.
+    pub fn rows(&self, request: &Request) -> Result<EditRows, EditError> {
+        Ok(EditRows::new(request, &self.contexts, &self.preservations, self.tokens, self.model.shape())?)
+    }
+
+    /// The model as it is now.
+    pub fn model(&self) -> &dyn CausalLm {
+        self.model
+    }
+
+    /// Takes back every edit made so far, to the bit.
+    pub fn undo(&mut self) {
+        self.undo_to(0);
+    }
+
+    fn undo_to(&mut self, keep: usize) {
+        for (layer, original) in self.originals.drain(keep..).rev() {
+            original.restore(self.model.down_projection_mut(layer));
+        }
+    }
+}

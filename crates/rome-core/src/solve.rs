@@ -1,0 +1,149 @@
+//! `C x = k`, solved once for all edits at a layer.
+
+use faer::linalg::solvers::{Llt, Solve};
+use faer::{Mat, Side};
+use thiserror::Error;
+
+use crate::SecondMoment;
+
+/// Ridges tried in turn when C itself is not positive definite, as shares of its mean diagonal.
+const RIDGES: [f64; 4] = [1e-10, 1e-8, 1e-6, 1e-4];
+
+/// Steps of power and inverse iteration for the condition number. It is a figure to be read, not
+/// computed with, and 30 steps settle its first digits.
+const CONDITION_STEPS: usize = 30;
+
+/// The Cholesky factor of C, in f64 on the host.
+///
+/// Factoring takes `O(d_ff³)`; each further edit at the layer takes `O(d_ff²)`.
+#[derive(Debug)]
+pub struct Factor {
+    kind: Kind,
+    d_ff: usize,
+    ridge: Option<f64>,
+    condition: f64,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Cholesky(Llt<f64>),
+    Identity,
+}
+
+impl Factor {
+    /// Factors `C = Σ k kᵀ / count`.
+    ///
+    /// A C that is not positive definite to working precision, as one from fewer tokens than
+    /// `d_ff` is, gets the smallest ridge of a short list that makes it so. [`ridge`](Self::ridge)
+    /// tells.
+    ///
+    /// # Errors
+    /// [`SolveError`] when there are no keys, a sum is not finite, or no ridge helps.
+    pub fn new(moment: &SecondMoment) -> Result<Self, SolveError> {
+        let d_ff = moment.d_ff();
+        if moment.count() == 0 || d_ff == 0 {
+            return Err(SolveError::Empty);
+        }
+        if !moment.sum().iter().all(|sum| sum.is_finite()) {
+            return Err(SolveError::NotFinite);
+        }
+        let scale = moment.trace() / d_ff as f64;
+        for ridge in std::iter::once(0.0).chain(RIDGES.map(|share| share * scale)) {
+            let matrix = Mat::from_fn(d_ff, d_ff, |i, j| {
+                // Both halves are averaged, so that rounding in a file cannot make C lopsided.
+                let mean = 0.5 * (moment.mean(i, j) + moment.mean(j, i));
+                if i == j { mean + ridge } else { mean }
+            });
+            if let Ok(factor) = matrix.llt(Side::Lower) {
+                let condition = condition(&matrix, &factor);
+                if condition.is_finite() && condition < 1e15 {
+                    let ridge = (ridge > 0.0).then_some(ridge);
+                    return Ok(Self { kind: Kind::Cholesky(factor), d_ff, ridge, condition });
+                }
+            }
+        }
+        Err(SolveError::NotPositiveDefinite { tokens: moment.count(), d_ff })
+    }
+
+    /// Stands for `C = 1`, so that the key itself is the direction.
+    pub fn identity(d_ff: usize) -> Self {
+        Self { kind: Kind::Identity, d_ff, ridge: None, condition: 1.0 }
+    }
+
+    /// The length of a key.
+    pub fn d_ff(&self) -> usize {
+        self.d_ff
+    }
+
+    /// What was added to the diagonal of C, if anything.
+    pub fn ridge(&self) -> Option<f64> {
+        self.ridge
+    }
+
+    /// The ratio of C's greatest to its smallest eigenvalue, ridge included, by power iteration.
+    pub fn condition(&self) -> f64 {
+        self.condition
+    }
+
+    /// Solves `C x = key`, the direction of an edit (Meng et al. 2022, eq. 2).
+    ///
+    /// # Shapes
+    /// - key, output: `[d_ff]`, f64 on the host
+    ///
+    /// # Panics
+    /// If the key has another length.
+    pub fn solve(&self, key: &[f64]) -> Vec<f64> {
+        assert_eq!(key.len(), self.d_ff, "a key has the length of C");
+        match &self.kind {
+            Kind::Identity => key.to_vec(),
+            Kind::Cholesky(factor) => {
+                let solution = factor.solve(Mat::from_fn(self.d_ff, 1, |i, _| key[i]));
+                (0..self.d_ff).map(|i| solution[(i, 0)]).collect()
+            }
+        }
+    }
+}
+
+fn condition(matrix: &Mat<f64>, factor: &Llt<f64>) -> f64 {
+    let greatest = growth(matrix.nrows(), |x| matrix * x);
+    let smallest = 1.0 / growth(matrix.nrows(), |x| factor.solve(x));
+    greatest / smallest
+}
+
+/// The factor by which a repeated linear map comes to stretch a vector.
+fn growth(size: usize, map: impl Fn(&Mat<f64>) -> Mat<f64>) -> f64 {
+    // Any start that is not orthogonal to the wanted eigenvector serves.
+    let mut x = Mat::from_fn(size, 1, |i, _| 1.0 + (i % 7) as f64 / 7.0);
+    let mut norm = 1.0;
+    for _ in 0..CONDITION_STEPS {
+        x = faer::Scale(1.0 / x.norm_l2()) * map(&x);
+        norm = x.norm_l2();
+    }
+    norm
+}
+
+/// Why C cannot be solved with.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum SolveError {
+    /// No key was counted.
+    #[error("the second moment was taken over no tokens")]
+    Empty,
+    /// A sum is infinite or not a number.
+    #[error("the second moment holds values that are not finite")]
+    NotFinite,
+    /// C has a pivot at or below zero.
+    #[error("the second moment over {tokens} tokens is not positive definite in {d_ff} dimensions")]
+    NotPositiveDefinite {
+        /// The number of tokens.
+        tokens: u64,
+        /// The length of a key.
+        d_ff: usize,
+    },
+}
+
+impl SolveError {
+    /// Says what to do about it.
+    pub fn hint(&self) -> &'static str {
+        "collect the statistics over more text: 2 to 10 tokens for each dimension at least"
+    }
+}

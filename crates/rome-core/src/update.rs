@@ -1,0 +1,148 @@
+//! The rank-one update and the modules it applies to.
+
+use burn::prelude::*;
+use burn::tensor::TensorData;
+use thiserror::Error;
+
+use crate::{EditableLinear, LinearLike};
+
+/// `ΔW = left ⊗ right` in `[d_input, d_output]` orientation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankOneUpdate {
+    /// `[d_input]`
+    pub left: Vec<f32>,
+    /// `[d_output]`
+    pub right: Vec<f32>,
+}
+
+impl RankOneUpdate {
+    /// Adds the update to a module's weight.
+    ///
+    /// Returns the weight as it was: give it to [`Original::restore`] and the module has its own
+    /// bytes back.
+    ///
+    /// # Errors
+    /// [`UpdateError`] when the sizes differ or a value is not finite; the module is untouched.
+    pub fn apply(&self, module: &mut dyn EditableLinear) -> Result<Original, UpdateError> {
+        self.check(module)?;
+        let original = module.weight();
+        let (left, right) = self.vectors(&original.device());
+        module.set_weight(original.clone() + left.reshape([-1, 1]) * right.reshape([1, -1]));
+        Ok(Original(original))
+    }
+
+    /// Checks that the update fits a module.
+    ///
+    /// # Errors
+    /// [`UpdateError`] when the sizes differ or a value is not finite.
+    pub fn check<M: LinearLike + ?Sized>(&self, module: &M) -> Result<(), UpdateError> {
+        let update = [self.left.len(), self.right.len()];
+        let module = [module.d_input(), module.d_output()];
+        if update != module {
+            return Err(UpdateError::Shape { update, module });
+        }
+        match self.is_finite() {
+            true => Ok(()),
+            false => Err(UpdateError::NotFinite),
+        }
+    }
+
+    /// Whether every value is finite.
+    pub fn is_finite(&self) -> bool {
+        self.left.iter().chain(&self.right).all(|value| value.is_finite())
+    }
+
+    /// `‖ΔW‖`, the Frobenius norm.
+    pub fn norm(&self) -> f64 {
+        norm(&self.left) * norm(&self.right)
+    }
+
+    fn vectors(&self, device: &Device) -> (Tensor<1>, Tensor<1>) {
+        let vector = |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device);
+        (vector(&self.left), vector(&self.right))
+    }
+}
+
+fn norm(values: &[f32]) -> f64 {
+    values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt()
+}
+
+/// A weight as it was before an update.
+#[derive(Debug, Clone)]
+pub struct Original(Tensor<2>);
+
+impl Original {
+    /// Puts the weight back, to the bit.
+    pub fn restore(self, module: &mut dyn EditableLinear) {
+        module.set_weight(self.0);
+    }
+}
+
+/// A module with a rank-one update beside it: `forward(x) + (x·left) right`.
+///
+/// This edits anything with the right sizes, also what has no weight that could be changed: a
+/// quantised layer, a fused kernel, a stack of layers that is linear as a whole.
+#[derive(Debug, Clone)]
+pub struct Patched<M> {
+    inner: M,
+    left: Tensor<2>,
+    right: Tensor<2>,
+}
+
+impl<M: LinearLike> Patched<M> {
+    /// Puts an update beside a module.
+    ///
+    /// # Errors
+    /// [`UpdateError`] when the sizes differ or a value is not finite.
+    pub fn new(inner: M, update: &RankOneUpdate, device: &Device) -> Result<Self, UpdateError> {
+        update.check(&inner)?;
+        let (left, right) = update.vectors(device);
+        Ok(Self { inner, left: left.reshape([-1, 1]), right: right.reshape([1, -1]) })
+    }
+
+    /// Takes the module out, as it was.
+    pub fn into_inner(self) -> M {
+        self.inner
+    }
+}
+
+impl<M: LinearLike> LinearLike for Patched<M> {
+    fn d_input(&self) -> usize {
+        self.inner.d_input()
+    }
+
+    fn d_output(&self) -> usize {
+        self.inner.d_output()
+    }
+
+    fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        let coefficients = input.clone().matmul(self.left.clone());
+        self.inner.forward(input) + coefficients * self.right.clone()
+    }
+}
+
+/// Why an update cannot be applied.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum UpdateError {
+    /// The update is for a module of another size.
+    #[error("the update is [{}, {}] and the module is [{}, {}], as [inputs, outputs]", .update[0], .update[1], .module[0], .module[1])]
+    Shape {
+        /// The sizes of left and right.
+        update: [usize; 2],
+        /// The sizes of the module.
+        module: [usize; 2],
+    },
+    /// The update holds a value that is infinite or not a number.
+    #[error("the update holds values that are not finite")]
+    NotFinite,
+}
+
+impl UpdateError {
+    /// Says what to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Shape { .. } => "apply the edit to the module and the model it was made for",
+            Self::NotFinite => "make the edit again; an update like this would destroy the model",
+        }
+    }
+}

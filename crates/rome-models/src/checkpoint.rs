@@ -1,0 +1,312 @@
+//! The tensors of a checkpoint, read one by one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, SeekFrom};
+
+use burn::prelude::*;
+use burn::tensor::TensorData;
+use half::{bf16, f16};
+use pytorch_reader::PytorchReader;
+use safetensors::tensor::Metadata;
+use serde::Deserialize;
+
+use crate::source::ReadSeek;
+use crate::{ModelError, Source};
+
+/// No header of a checkpoint comes near this; it bounds what a lying length field can cost.
+const MAX_HEADER: u64 = 64 << 20;
+
+const SAFETENSORS: &str = "model.safetensors";
+const SAFETENSORS_INDEX: &str = "model.safetensors.index.json";
+const PYTORCH: &str = "pytorch_model.bin";
+const PYTORCH_INDEX: &str = "pytorch_model.bin.index.json";
+
+/// A checkpoint being loaded.
+///
+/// Each tensor is read when it is [taken](Self::take), straight into the memory that it stays
+/// in. Names are canonical: `transformer.` is put before those of checkpoints that lack it.
+pub struct Checkpoint {
+    device: Device,
+    files: Vec<Box<dyn ReadSeek>>,
+    tensors: BTreeMap<String, Entry>,
+    hashes: BTreeMap<String, blake3::Hash>,
+}
+
+struct Entry {
+    dtype: Stored,
+    shape: Vec<usize>,
+    bytes: Bytes,
+}
+
+/// Where a tensor's bytes are.
+enum Bytes {
+    File { file: usize, start: u64 },
+    Pickle(Box<pytorch_reader::Tensor>),
+}
+
+/// How a weight is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    F32,
+    F16,
+    Bf16,
+    /// Anything else, by its name.
+    Other(&'static str),
+}
+
+impl Checkpoint {
+    /// Finds the tensors of a model: `model.safetensors`, its sharded index, or the same of
+    /// `pytorch_model.bin`. Nothing but headers is read.
+    ///
+    /// # Errors
+    /// When there is no checkpoint, or a header is malformed.
+    pub fn open(source: &Source, device: &Device) -> Result<Self, ModelError> {
+        let mut checkpoint = Self {
+            device: device.clone(),
+            files: Vec::new(),
+            tensors: BTreeMap::new(),
+            hashes: BTreeMap::new(),
+        };
+        let names = [SAFETENSORS, SAFETENSORS_INDEX, PYTORCH, PYTORCH_INDEX];
+        match source.find(&names)? {
+            Some(SAFETENSORS) => checkpoint.add_safetensors(source, SAFETENSORS)?,
+            Some(PYTORCH) => checkpoint.add_pytorch(source, PYTORCH)?,
+            Some(index) => {
+                for file in shards(source, index)? {
+                    match index {
+                        SAFETENSORS_INDEX => checkpoint.add_safetensors(source, &file)?,
+                        _ => checkpoint.add_pytorch(source, &file)?,
+                    }
+                }
+            }
+            None => {
+                let file = format!("{SAFETENSORS} (nor {SAFETENSORS_INDEX}, nor {PYTORCH})");
+                return Err(ModelError::MissingFile { place: source.name(), file });
+            }
+        }
+        Ok(checkpoint)
+    }
+
+    /// The device that tensors are taken to.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Whether there is a tensor of this canonical name, not yet taken.
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// Passes over every tensor whose canonical name satisfies `ignored`.
+    pub fn ignore(&mut self, ignored: impl Fn(&str) -> bool) {
+        self.tensors.retain(|name, _| !ignored(name));
+    }
+
+    /// Takes a tensor to the device as f32.
+    ///
+    /// # Errors
+    /// When it is missing, misshapen, of a type weights are not held in, not finite, or its bytes
+    /// cannot be read.
+    pub fn take<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, ModelError> {
+        let entry = self.tensors.remove(name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
+        if entry.shape != shape {
+            let expected = shape.to_vec();
+            return Err(ModelError::Shape { name: name.to_owned(), expected, found: entry.shape });
+        }
+        let values = self.read(name, &entry)?;
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(ModelError::NotFinite { name: name.to_owned() });
+        }
+        Ok(Tensor::from_data(TensorData::new(values, shape), &self.device))
+    }
+
+    /// Ends loading and returns the model's hash: BLAKE3 over the canonical names, types, shapes
+    /// and bytes of all tensors taken, in the order of their names. How the checkpoint is split
+    /// over files does not matter to it.
+    ///
+    /// # Errors
+    /// [`ModelError::UnusedTensors`] when not all tensors were taken.
+    pub fn finish(self) -> Result<String, ModelError> {
+        if !self.tensors.is_empty() {
+            return Err(ModelError::UnusedTensors { names: self.tensors.into_keys().collect() });
+        }
+        let mut hasher = blake3::Hasher::new();
+        for (name, hash) in &self.hashes {
+            hasher.update(&(name.len() as u64).to_le_bytes());
+            hasher.update(name.as_bytes());
+            hasher.update(hash.as_bytes());
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    fn read(&mut self, name: &str, entry: &Entry) -> Result<Vec<f32>, ModelError> {
+        let n_values: usize = entry.shape.iter().product();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(entry.dtype.name().as_bytes());
+        for size in &entry.shape {
+            hasher.update(&(*size as u64).to_le_bytes());
+        }
+        let values = match entry.dtype {
+            Stored::F32 => {
+                // The bytes go straight into the buffer that the tensor keeps.
+                let mut values = vec![0.0f32; n_values];
+                self.read_bytes(name, entry, bytemuck::cast_slice_mut(&mut values))?;
+                hasher.update(bytemuck::cast_slice(&values));
+                values
+            }
+            Stored::F16 | Stored::Bf16 => {
+                let mut halves = vec![0u16; n_values];
+                self.read_bytes(name, entry, bytemuck::cast_slice_mut(&mut halves))?;
+                hasher.update(bytemuck::cast_slice(&halves));
+                let widen = match entry.dtype {
+                    Stored::F16 => |bits| f16::from_bits(bits).to_f32(),
+                    _ => |bits| bf16::from_bits(bits).to_f32(),
+                };
+                halves.into_iter().map(widen).collect()
+            }
+            Stored::Other(dtype) => {
+                return Err(ModelError::DType { name: name.to_owned(), dtype: dtype.to_owned() });
+            }
+        };
+        self.hashes.insert(name.to_owned(), hasher.finalize());
+        Ok(values)
+    }
+
+    fn read_bytes(&mut self, name: &str, entry: &Entry, bytes: &mut [u8]) -> Result<(), ModelError> {
+        let io = |error: std::io::Error| ModelError::Malformed { file: name.to_owned(), reason: error.to_string() };
+        match &entry.bytes {
+            Bytes::File { file, start } => {
+                let file = &mut self.files[*file];
+                file.seek(SeekFrom::Start(*start)).map_err(io)?;
+                file.read_exact(bytes).map_err(io)
+            }
+            Bytes::Pickle(tensor) => {
+                bytes.copy_from_slice(&tensor.read().map_err(io)?);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_safetensors(&mut self, source: &Source, name: &str) -> Result<(), ModelError> {
+        let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
+        let io = |error: std::io::Error| malformed(error.to_string());
+        let mut file = source.open(name)?;
+        let file_len = file.seek(SeekFrom::End(0)).map_err(io)?;
+        file.seek(SeekFrom::Start(0)).map_err(io)?;
+
+        let mut header_len = [0; 8];
+        file.read_exact(&mut header_len).map_err(|_| malformed("too short for a safetensors file".to_owned()))?;
+        let header_len = u64::from_le_bytes(header_len);
+        if header_len > MAX_HEADER || header_len > file_len - 8 {
+            let reason = format!("its header claims {header_len} bytes in a file of {file_len}");
+            return Err(malformed(reason));
+        }
+        let mut header = Vec::new();
+        (&mut file).take(header_len).read_to_end(&mut header).map_err(io)?;
+        let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| malformed(error.to_string()))?;
+
+        let data_start = 8 + header_len;
+        let data_end = data_start + metadata.data_len() as u64;
+        if data_end != file_len {
+            let reason = format!("it should be {data_end} bytes long and is {file_len}");
+            return Err(malformed(reason));
+        }
+        let index = self.files.len();
+        for (tensor, info) in metadata.tensors() {
+            let start = data_start + info.data_offsets.0 as u64;
+            let bytes = Bytes::File { file: index, start };
+            let entry = Entry { dtype: Stored::from(info.dtype), shape: info.shape.clone(), bytes };
+            self.insert(&tensor, entry, name)?;
+        }
+        self.files.push(file);
+        Ok(())
+    }
+
+    fn add_pytorch(&mut self, source: &Source, name: &str) -> Result<(), ModelError> {
+        let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
+        let reader = PytorchReader::new(source.path(name)?).map_err(|error| malformed(error.to_string()))?;
+        for (tensor, value) in reader.into_tensors() {
+            let entry = Entry {
+                dtype: Stored::from(value.dtype()),
+                shape: value.shape().to_vec(),
+                bytes: Bytes::Pickle(Box::new(value)),
+            };
+            self.insert(&tensor, entry, name)?;
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, name: &str, entry: Entry, file: &str) -> Result<(), ModelError> {
+        let name = canonical(name);
+        if self.tensors.contains_key(&name) {
+            let reason = format!("the tensor {name:?} occurs twice in the checkpoint");
+            return Err(ModelError::Malformed { file: file.to_owned(), reason });
+        }
+        self.tensors.insert(name, entry);
+        Ok(())
+    }
+}
+
+/// The name of a tensor in a model with a language-model head.
+fn canonical(name: &str) -> String {
+    match name.starts_with("transformer.") || name.starts_with("lm_head.") {
+        true => name.to_owned(),
+        false => format!("transformer.{name}"),
+    }
+}
+
+/// The files that an index names, each once.
+fn shards(source: &Source, index: &str) -> Result<Vec<String>, ModelError> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: HashMap<String, String>,
+    }
+    let malformed = |reason: String| ModelError::Malformed { file: index.to_owned(), reason };
+    let bytes = source.read(index, MAX_HEADER)?;
+    let parsed: Index = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+    let mut files: Vec<String> = parsed.weight_map.into_values().collect();
+    files.sort();
+    files.dedup();
+    // An index is read from outside: it may name files of its own folder only.
+    match files.iter().find(|file| file.contains(['/', '\\']) || file.starts_with('.')) {
+        Some(file) => Err(malformed(format!("it names {file:?}, which is not a file beside it"))),
+        None => Ok(files),
+    }
+}
+
+impl Stored {
+    fn name(self) -> &'static str {
+        match self {
+            Stored::F32 => "F32",
+            Stored::F16 => "F16",
+            Stored::Bf16 => "BF16",
+            Stored::Other(name) => name,
+        }
+    }
+}
+
+impl From<safetensors::Dtype> for Stored {
+    fn from(dtype: safetensors::Dtype) -> Self {
+        match dtype {
+            safetensors::Dtype::F32 => Stored::F32,
+            safetensors::Dtype::F16 => Stored::F16,
+            safetensors::Dtype::BF16 => Stored::Bf16,
+            safetensors::Dtype::F64 => Stored::Other("F64"),
+            safetensors::Dtype::BOOL => Stored::Other("BOOL"),
+            _ => Stored::Other("another type"),
+        }
+    }
+}
+
+impl From<pytorch_reader::DType> for Stored {
+    fn from(dtype: pytorch_reader::DType) -> Self {
+        match dtype {
+            pytorch_reader::DType::F32 => Stored::F32,
+            pytorch_reader::DType::F16 => Stored::F16,
+            pytorch_reader::DType::BF16 => Stored::Bf16,
+            pytorch_reader::DType::F64 => Stored::Other("F64"),
+            pytorch_reader::DType::Bool => Stored::Other("BOOL"),
+            _ => Stored::Other("another type"),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `config.json`, whose `model_type` says which family it is.
+
+use serde::Deserialize;
+
+use crate::gpt2::Gpt2Config;
+use crate::gptj::GptJConfig;
+use crate::ModelError;
+
+/// The configuration of a model of any supported family.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Config {
+    /// GPT-2, all sizes.
+    Gpt2(Gpt2Config),
+    /// GPT-J.
+    GptJ(GptJConfig),
+}
+
+/// What every family's file holds.
+#[derive(Deserialize)]
+struct Common {
+    model_type: Option<String>,
+}
+
+impl Config {
+    /// Reads the text of a `config.json`.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] when it is malformed, of another family, or contradicts itself.
+    pub fn parse(json: &[u8]) -> Result<Self, ModelError> {
+        let common: Common = read(json)?;
+        match common.model_type.as_deref() {
+            Some("gpt2") => {
+                let config: Gpt2Config = read(json)?;
+                config.check()?;
+                Ok(Config::Gpt2(config))
+            }
+            Some("gptj") => {
+                let config: GptJConfig = read(json)?;
+                config.check()?;
+                Ok(Config::GptJ(config))
+            }
+            Some(other) => Err(config_error(format!("the model type {other:?} is not supported"))),
+            None => Err(config_error("it has no \"model_type\"".to_owned())),
+        }
+    }
+
+    /// The token that sequences start with, if the file names one.
+    pub fn start_token(&self) -> Option<u32> {
+        match self {
+            Config::Gpt2(config) => config.bos_token_id,
+            Config::GptJ(config) => config.bos_token_id,
+        }
+    }
+
+    /// The token that ends a text, if the file names one.
+    pub fn end_token(&self) -> Option<u32> {
+        match self {
+            Config::Gpt2(config) => config.eos_token_id,
+            Config::GptJ(config) => config.eos_token_id,
+        }
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, ModelError> {
+    serde_json::from_slice(json).map_err(|error| config_error(error.to_string()))
+}
+
+pub(crate) fn config_error(reason: String) -> ModelError {
+    ModelError::Config { reason }
+}
+
+/// Checks that sizes are positive and heads share the width evenly.
+pub(crate) fn check_sizes(sizes: &[(&str, usize)], d_model: usize, n_heads: usize) -> Result<(), ModelError> {
+    // Far above any model of these families, and low enough that products of two cannot overflow.
+    const LARGEST: usize = 1 << 24;
+    for &(name, size) in sizes {
+        if size == 0 || size > LARGEST {
+            return Err(config_error(format!("\"{name}\" cannot be {size}")));
+        }
+    }
+    match d_model.is_multiple_of(n_heads) {
+        true => Ok(()),
+        false => Err(config_error(format!("{n_heads} heads cannot share a width of {d_model}"))),
+    }
+}

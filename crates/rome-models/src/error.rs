@@ -1,0 +1,121 @@
+//! Why a model cannot be loaded.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a model cannot be loaded: what is wrong, and in which file.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// There is no such folder, and the name is not one of the hub's.
+    #[error("no model at {name:?}: there is no such folder")]
+    NotFound {
+        /// The name given.
+        name: String,
+    },
+    /// A file is needed and is not there.
+    #[error("{place} has no {file}")]
+    MissingFile {
+        /// The folder or hub name.
+        place: String,
+        /// The file or files looked for.
+        file: String,
+    },
+    /// A file of the hub is not in the cache and could not be fetched.
+    #[error("{file} of {name} is not in the cache and could not be fetched: {reason}")]
+    Fetch {
+        /// The hub name.
+        name: String,
+        /// The file.
+        file: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {error}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        error: std::io::Error,
+    },
+    /// A file's content is not what it should be.
+    #[error("{file}: {reason}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The configuration describes something that is not supported.
+    #[error("config.json: {reason}")]
+    Config {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The model needs a tensor that the checkpoint lacks.
+    #[error("the checkpoint has no tensor {name:?}, which its configuration calls for")]
+    MissingTensor {
+        /// The canonical name.
+        name: String,
+    },
+    /// The checkpoint has tensors that the model has no place for.
+    #[error("the checkpoint has {} tensors that its configuration has no place for: {}", .names.len(), list(.names))]
+    UnusedTensors {
+        /// The canonical names.
+        names: Vec<String>,
+    },
+    /// A tensor has another shape than the configuration says.
+    #[error("the tensor {name:?} has shape {found:?}, and the configuration calls for {expected:?}")]
+    Shape {
+        /// The canonical name.
+        name: String,
+        /// The shape that follows from the configuration.
+        expected: Vec<usize>,
+        /// The shape in the checkpoint.
+        found: Vec<usize>,
+    },
+    /// A tensor is of a type that weights are not held in.
+    #[error("the tensor {name:?} is stored as {dtype}, and only F32, F16 and BF16 are supported")]
+    DType {
+        /// The canonical name.
+        name: String,
+        /// The type.
+        dtype: String,
+    },
+    /// A weight is infinite or not a number.
+    #[error("the tensor {name:?} holds values that are not finite")]
+    NotFinite {
+        /// The canonical name.
+        name: String,
+    },
+}
+
+impl ModelError {
+    /// Says what to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => {
+                "give a folder with config.json and model.safetensors, a hub name such as openai-community/gpt2-xl, or facts-gpt2"
+            }
+            Self::MissingFile { .. } => {
+                "a model folder holds config.json, model.safetensors (or its sharded index, or pytorch_model.bin) and tokenizer.json (or vocab.json and merges.txt)"
+            }
+            Self::Fetch { .. } => "connect to the network once, or download the model and give its folder",
+            Self::Io { .. } => "check that the file exists and may be read",
+            Self::Malformed { .. } => "download the file again; it may be truncated",
+            Self::Config { .. } => "supported are GPT-2 and GPT-J in Hugging Face form",
+            Self::MissingTensor { .. } | Self::UnusedTensors { .. } | Self::Shape { .. } => {
+                "config.json and the weights must belong to the same model"
+            }
+            Self::DType { .. } => "convert the checkpoint to one of these types",
+            Self::NotFinite { .. } => "the checkpoint is damaged; download it again",
+        }
+    }
+}
+
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { shown + ", …" } else { shown }
+}

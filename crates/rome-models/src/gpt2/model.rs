@@ -1,0 +1,93 @@
+use burn::module::Param;
+use burn::nn::LayerNorm;
+use burn::prelude::*;
+use rome_core::{Attend, CausalLm, EditableLinear, ModelShape};
+
+use super::{Block, Gpt2Config};
+use crate::layers::{frozen, layer_norm};
+use crate::{Checkpoint, ModelError};
+
+/// GPT-2 with its language-model head.
+#[derive(Module, Debug)]
+pub struct Gpt2 {
+    /// Token embeddings, `[vocab_size, n_embd]`.
+    pub wte: Param<Tensor<2>>,
+    /// Position embeddings, `[n_positions, n_embd]`.
+    pub wpe: Param<Tensor<2>>,
+    /// The blocks.
+    pub h: Vec<Block>,
+    /// The final norm.
+    pub ln_f: LayerNorm,
+    /// The head, `[vocab_size, n_embd]`; `wte` unless the checkpoint has its own.
+    pub lm_head: Option<Param<Tensor<2>>>,
+    #[module(skip)]
+    shape: ModelShape,
+}
+
+impl Gpt2 {
+    /// Takes the model out of a checkpoint.
+    ///
+    /// # Errors
+    /// When a tensor is missing or misshapen.
+    pub fn load(checkpoint: &mut Checkpoint, config: &Gpt2Config) -> Result<Self, ModelError> {
+        checkpoint.ignore(|name| name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"));
+        let embeddings = [config.vocab_size, config.n_embd];
+        let lm_head = match config.tie_word_embeddings {
+            // Some checkpoints store the tied head a second time.
+            true => {
+                checkpoint.ignore(|name| name == "lm_head.weight");
+                None
+            }
+            false => Some(frozen(checkpoint.take("lm_head.weight", embeddings)?)),
+        };
+        Ok(Self {
+            wte: frozen(checkpoint.take("transformer.wte.weight", embeddings)?),
+            wpe: frozen(checkpoint.take("transformer.wpe.weight", [config.n_positions, config.n_embd])?),
+            h: (0..config.n_layer)
+                .map(|layer| Block::load(checkpoint, layer, config))
+                .collect::<Result<_, _>>()?,
+            ln_f: layer_norm(checkpoint, "transformer.ln_f", config.n_embd, config.layer_norm_epsilon)?,
+            lm_head,
+            shape: config.shape(),
+        })
+    }
+}
+
+impl CausalLm for Gpt2 {
+    fn shape(&self) -> &ModelShape {
+        &self.shape
+    }
+
+    fn device(&self) -> Device {
+        self.wte.device()
+    }
+
+    fn embed(&self, tokens: Tensor<1, Int>, positions: Tensor<1, Int>) -> Tensor<2> {
+        self.wte.val().select(0, tokens) + self.wpe.val().select(0, positions)
+    }
+
+    fn attention(&self, layer: usize, hidden: Tensor<2>, attend: Attend<'_, '_>) -> Tensor<2> {
+        self.h[layer].attention(hidden, attend)
+    }
+
+    fn key(&self, layer: usize, hidden: Tensor<2>, attention: Tensor<2>) -> Tensor<2> {
+        self.h[layer].key(hidden, attention)
+    }
+
+    fn down_projection(&self, layer: usize) -> &dyn EditableLinear {
+        &self.h[layer].mlp.c_proj
+    }
+
+    fn down_projection_mut(&mut self, layer: usize) -> &mut dyn EditableLinear {
+        &mut self.h[layer].mlp.c_proj
+    }
+
+    fn weight_name(&self, layer: usize) -> String {
+        format!("transformer.h.{layer}.mlp.c_proj.weight")
+    }
+
+    fn head(&self, hidden: Tensor<2>) -> Tensor<2> {
+        let embeddings = self.lm_head.as_ref().unwrap_or(&self.wte).val();
+        self.ln_f.forward(hidden).matmul(embeddings.transpose())
+    }
+}

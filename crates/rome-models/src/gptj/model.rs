@@ -1,0 +1,97 @@
+use burn::module::Param;
+use burn::nn::{LayerNorm, Linear};
+use burn::prelude::*;
+use rome_core::{Attend, CausalLm, EditableLinear, ModelShape};
+
+use super::rotary::Rotary;
+use super::{Block, GptJConfig};
+use crate::layers::{frozen, layer_norm};
+use crate::{Checkpoint, ModelError};
+
+/// GPT-J with its language-model head.
+#[derive(Module, Debug)]
+pub struct GptJ {
+    /// Token embeddings, `[vocab_size, n_embd]`.
+    pub wte: Param<Tensor<2>>,
+    /// The blocks.
+    pub h: Vec<Block>,
+    /// The final norm.
+    pub ln_f: LayerNorm,
+    /// The head, with a bias.
+    pub lm_head: Linear,
+    rotary: Rotary,
+    #[module(skip)]
+    shape: ModelShape,
+}
+
+impl GptJ {
+    /// Takes the model out of a checkpoint.
+    ///
+    /// # Errors
+    /// When a tensor is missing or misshapen.
+    pub fn load(checkpoint: &mut Checkpoint, config: &GptJConfig) -> Result<Self, ModelError> {
+        const BUFFERS: [&str; 3] = [".attn.bias", ".attn.masked_bias", ".attn.embed_positions"];
+        checkpoint.ignore(|name| BUFFERS.iter().any(|buffer| name.ends_with(buffer)));
+        let embeddings = [config.vocab_size, config.n_embd];
+        let wte: Tensor<2> = checkpoint.take("transformer.wte.weight", embeddings)?;
+        let head = match config.tie_word_embeddings {
+            true => {
+                checkpoint.ignore(|name| name == "lm_head.weight");
+                wte.clone()
+            }
+            false => checkpoint.take("lm_head.weight", embeddings)?,
+        };
+        let lm_head = Linear {
+            weight: frozen(head.transpose()),
+            bias: Some(frozen(checkpoint.take("lm_head.bias", [config.vocab_size])?)),
+        };
+        Ok(Self {
+            wte: frozen(wte),
+            h: (0..config.n_layer)
+                .map(|layer| Block::load(checkpoint, layer, config))
+                .collect::<Result<_, _>>()?,
+            ln_f: layer_norm(checkpoint, "transformer.ln_f", config.n_embd, config.layer_norm_epsilon)?,
+            lm_head,
+            rotary: Rotary::new(config, checkpoint.device()),
+            shape: config.shape(),
+        })
+    }
+}
+
+impl CausalLm for GptJ {
+    fn shape(&self) -> &ModelShape {
+        &self.shape
+    }
+
+    fn device(&self) -> Device {
+        self.wte.device()
+    }
+
+    fn embed(&self, tokens: Tensor<1, Int>, _positions: Tensor<1, Int>) -> Tensor<2> {
+        self.wte.val().select(0, tokens)
+    }
+
+    fn attention(&self, layer: usize, hidden: Tensor<2>, attend: Attend<'_, '_>) -> Tensor<2> {
+        self.h[layer].attention(hidden, &self.rotary, attend)
+    }
+
+    fn key(&self, layer: usize, hidden: Tensor<2>, _attention: Tensor<2>) -> Tensor<2> {
+        self.h[layer].key(hidden)
+    }
+
+    fn down_projection(&self, layer: usize) -> &dyn EditableLinear {
+        &self.h[layer].mlp.fc_out
+    }
+
+    fn down_projection_mut(&mut self, layer: usize) -> &mut dyn EditableLinear {
+        &mut self.h[layer].mlp.fc_out
+    }
+
+    fn weight_name(&self, layer: usize) -> String {
+        format!("transformer.h.{layer}.mlp.fc_out.weight")
+    }
+
+    fn head(&self, hidden: Tensor<2>) -> Tensor<2> {
+        self.lm_head.forward(self.ln_f.forward(hidden))
+    }
+}

@@ -1,0 +1,54 @@
+//! Layers as checkpoints store them.
+
+use burn::module::{Param, ParamId};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::prelude::*;
+
+use crate::{Checkpoint, ModelError};
+
+/// Makes a tensor a parameter that asks for no gradient: δ is all that is ever optimised.
+pub fn frozen<const D: usize>(tensor: Tensor<D>) -> Param<Tensor<D>> {
+    Param::initialized(ParamId::new(), tensor)
+}
+
+/// Loads a layer norm, `<path>.weight` and `<path>.bias` of `[d_model]`.
+///
+/// # Errors
+/// When a tensor is missing or misshapen.
+pub fn layer_norm(checkpoint: &mut Checkpoint, path: &str, d_model: usize, epsilon: f64) -> Result<LayerNorm, ModelError> {
+    let mut norm = LayerNormConfig::new(d_model).with_epsilon(epsilon).init(checkpoint.device());
+    norm.gamma = frozen(checkpoint.take(&format!("{path}.weight"), [d_model])?);
+    norm.beta = Some(frozen(checkpoint.take(&format!("{path}.bias"), [d_model])?));
+    Ok(norm)
+}
+
+/// Loads a linear map stored as `[d_input, d_output]`, as Hugging Face's `Conv1D` is. This is
+/// also how burn holds a weight.
+///
+/// # Errors
+/// When a tensor is missing or misshapen.
+pub fn conv1d(checkpoint: &mut Checkpoint, path: &str, [d_input, d_output]: [usize; 2]) -> Result<Linear, ModelError> {
+    Ok(Linear {
+        weight: frozen(checkpoint.take(&format!("{path}.weight"), [d_input, d_output])?),
+        bias: Some(frozen(checkpoint.take(&format!("{path}.bias"), [d_output])?)),
+    })
+}
+
+/// Loads a linear map stored as `[d_output, d_input]`, as torch's `Linear` is, and holds it as
+/// the transposed view.
+///
+/// # Errors
+/// When a tensor is missing or misshapen.
+pub fn linear(
+    checkpoint: &mut Checkpoint,
+    path: &str,
+    [d_input, d_output]: [usize; 2],
+    bias: bool,
+) -> Result<Linear, ModelError> {
+    let weight: Tensor<2> = checkpoint.take(&format!("{path}.weight"), [d_output, d_input])?;
+    let bias = match bias {
+        true => Some(frozen(checkpoint.take(&format!("{path}.bias"), [d_output])?)),
+        false => None,
+    };
+    Ok(Linear { weight: frozen(weight.transpose()), bias })
+}

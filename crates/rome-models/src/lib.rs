@@ -1,0 +1,35 @@
+//! GPT-2 and GPT-J in [burn](https://burn.dev), loaded from checkpoints in Hugging Face form.
+//!
+//! ```no_run
+//! use rome_core::TokenCodec;
+//! use rome_core::generate::{Decoding, generate};
+//! use rome_models::Pretrained;
+//!
+//! # fn device() -> burn::prelude::Device { unimplemented!() }
+//! let gpt2 = Pretrained::load("openai-community/gpt2-xl", &device())?;
+//! let prompt = gpt2.tokenizer.encode("The Space Needle is in the city of")?;
+//! let tokens = generate(gpt2.model.as_ref(), &prompt.ids, 5, gpt2.end_token, &mut Decoding::Greedy);
+//! println!("{}", gpt2.tokenizer.decode(&tokens)?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Each family's folder reads like its checkpoint: `wte`, `h.<layer>.ln_1`, `attn`, `mlp`, `ln_f`.
+//! A model implements [`rome_core::CausalLm`]; nothing here knows what an edit is.
+
+pub mod activation;
+pub mod checkpoint;
+pub mod config;
+pub mod error;
+pub mod gpt2;
+pub mod gptj;
+pub mod layers;
+pub mod pretrained;
+pub mod settings;
+pub mod source;
+pub mod tokenizer;
+
+pub use checkpoint::Checkpoint;
+pub use error::ModelError;
+pub use pretrained::Pretrained;
+pub use source::Source;
+pub use tokenizer::Tokenizer;

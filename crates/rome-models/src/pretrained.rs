@@ -1,0 +1,61 @@
+//! A model with all that belongs to it.
+
+use burn::prelude::*;
+use rome_core::CausalLm;
+
+use crate::config::Config;
+use crate::gpt2::Gpt2;
+use crate::gptj::GptJ;
+use crate::{Checkpoint, ModelError, Source, Tokenizer};
+
+/// No `config.json` comes near this.
+const MAX_CONFIG: u64 = 16 << 20;
+
+/// A model, its tokenizer and its identity.
+pub struct Pretrained {
+    /// The model.
+    pub model: Box<dyn CausalLm>,
+    /// The tokenizer.
+    pub tokenizer: Tokenizer,
+    /// BLAKE3 over canonical names, types, shapes and bytes of all tensors, in hexadecimal.
+    pub hash: String,
+    /// The token that sequences start with, if the configuration names one.
+    pub start_token: Option<u32>,
+    /// The token that ends a text, if the configuration names one.
+    pub end_token: Option<u32>,
+}
+
+impl Pretrained {
+    /// Loads a model by its folder or its name on the hub, `owner/model`.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a file is missing, malformed or does not fit the others.
+    pub fn load(name: &str, device: &Device) -> Result<Self, ModelError> {
+        Self::from_source(&Source::resolve(name)?, device)
+    }
+
+    /// Loads a model from wherever its files are.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a file is missing, malformed or does not fit the others.
+    pub fn from_source(source: &Source, device: &Device) -> Result<Self, ModelError> {
+        const CONFIG: &str = "config.json";
+        if source.find(&[CONFIG])?.is_none() {
+            return Err(ModelError::MissingFile { place: source.name(), file: CONFIG.to_owned() });
+        }
+        let config = Config::parse(&source.read(CONFIG, MAX_CONFIG)?)?;
+        let tokenizer = Tokenizer::load(source)?;
+        let mut checkpoint = Checkpoint::open(source, device)?;
+        let model: Box<dyn CausalLm> = match &config {
+            Config::Gpt2(config) => Box::new(Gpt2::load(&mut checkpoint, config)?),
+            Config::GptJ(config) => Box::new(GptJ::load(&mut checkpoint, config)?),
+        };
+        Ok(Self {
+            model,
+            tokenizer,
+            hash: checkpoint.finish()?,
+            start_token: config.start_token(),
+            end_token: config.end_token(),
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! The models against values of transformers, and the loader against files of all kinds.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod checkpoints;
+mod forward;
+mod tokenizers;
+
+use burn::prelude::*;
+use rome_models::Pretrained;
+
+fn device() -> Device {
+    Device::flex()
+}
+
+fn load(name: &str) -> Pretrained {
+    Pretrained::load(fixtures::model_folder(name).to_str().unwrap(), &device()).unwrap()
+}
+
+fn host(tensor: Tensor<2>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+#[track_caller]
+fn assert_close(a: &[f32], b: &[f32], tolerance: f32) {
+    assert_eq!(a.len(), b.len());
+    let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= tolerance, "differs by {worst}, more than {tolerance}");
+}

@@ -1,0 +1,21 @@
+//! The second moment of keys, `C = E[k kᵀ]`: collected from text, stored with its provenance.
+//!
+//! ROME writes a value along `C⁻¹k`, so an edit needs C of the layer it edits. It depends on the
+//! model and, weakly, on the text; it is computed once and kept.
+//!
+//! * [`Collector`] runs text through a model and sums `k kᵀ`, for any set of layers in one pass;
+//! * [`corpus`] cuts files into documents;
+//! * [`Statistics`] is the result with all that made it, stored as safetensors;
+//! * [`npz`] reads and writes the caches of kmeng01/rome.
+
+pub mod collect;
+pub mod corpus;
+pub mod error;
+pub mod npz;
+pub mod statistics;
+mod store;
+
+pub use collect::Collector;
+pub use corpus::Corpus;
+pub use error::StatsError;
+pub use statistics::{Packing, Provenance, Statistics};

@@ -1,0 +1,72 @@
+//! A second moment and all that made it.
+
+use rome_core::{ModelShape, SecondMoment};
+use serde::{Deserialize, Serialize};
+
+use crate::StatsError;
+
+/// The second moment of one layer, with its provenance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statistics {
+    /// The sum of outer products of keys.
+    pub moment: SecondMoment,
+    /// What made it.
+    pub provenance: Provenance,
+}
+
+/// What made a second moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The hash of the model. An npz names none.
+    pub model_hash: Option<String>,
+    /// The layer. An npz names none inside.
+    pub layer: Option<usize>,
+    /// A hash over all documents, in order.
+    pub corpus_hash: Option<String>,
+    /// How many documents were read.
+    pub documents: u64,
+    /// Where a document is cut, in tokens.
+    pub max_tokens: Option<usize>,
+    /// The type of the products that were summed.
+    pub dtype: String,
+    /// The program that made it.
+    pub made_by: String,
+}
+
+/// How a sum is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Packing {
+    /// All of it, in f64.
+    #[default]
+    Full,
+    /// The upper triangle in f32: a quarter of the size, for files that are shipped.
+    Compact,
+}
+
+impl Statistics {
+    /// Checks that the statistics are of this model and layer. What an npz does not say cannot be
+    /// checked: [`is_verifiable`](Self::is_verifiable) tells.
+    ///
+    /// # Errors
+    /// [`StatsError`] when the model, the layer or the size is another.
+    pub fn check(&self, shape: &ModelShape, model_hash: &str, layer: usize) -> Result<(), StatsError> {
+        if self.moment.d_ff() != shape.d_ff {
+            return Err(StatsError::Size { found: self.moment.d_ff(), wanted: shape.d_ff });
+        }
+        match &self.provenance.model_hash {
+            Some(made_with) if made_with != model_hash => {
+                return Err(StatsError::OtherModel { made_with: made_with.clone(), model: model_hash.to_owned() });
+            }
+            _ => {}
+        }
+        match self.provenance.layer {
+            Some(found) if found != layer => Err(StatsError::OtherLayer { found, wanted: layer }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the file said which model and layer it belongs to.
+    pub fn is_verifiable(&self) -> bool {
+        self.provenance.model_hash.is_some() && self.provenance.layer.is_some()
+    }
+}
