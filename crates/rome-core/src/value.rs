@@ -87,7 +87,7 @@ pub fn optimise(
         // The gradient of ‖δ‖ is δ/‖δ‖, and 0 at δ = 0 as in torch, where a square root's own
         // derivative would give NaN.
         let decay = config.weight_decay / (scale * scale);
-        let grad = grad + delta.clone() * (decay / norm_now.max(f64::MIN_POSITIVE));
+        let grad = if norm_now > 0.0 { grad + delta.clone() * (decay / norm_now) } else { grad };
 
         delta = delta - adam.step(grad, config.learning_rate);
         delta = clamp(delta, config.clamp_norm_factor * scale);
