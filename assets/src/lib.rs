@@ -49,3 +49,7 @@ pub static FACTS_GPTJ: Bundled = bundled!("facts-gptj");
 pub fn bundled(name: &str) -> Option<&'static Bundled> {
     [&FACTS_GPT2, &FACTS_GPTJ].into_iter().find(|bundled| bundled.name == name)
 }
+
+/// The facts that the models were trained on: templates by relation, and subjects with their
+/// objects, as JSON.
+pub static FACTS: &[u8] = include_bytes!("../facts.json");

@@ -1,0 +1,170 @@
+//! `rome demo`: one edit of a bundled model, from all sides.
+
+use anyhow::{Context, Result};
+use rome_core::edit::{Answer, probability};
+use rome_core::generate::top_k;
+use rome_core::{Editor, Preservation, Request, TokenCodec, forward};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::args::{DemoArgs, SettingsArgs};
+use crate::commands::edit::{percent, sample_contexts};
+use crate::error::{CliError, Outcome};
+use crate::model::Model;
+use crate::output;
+use crate::settings::Settings;
+use crate::statistics;
+
+const SUBJECT: &str = "Barack Obama";
+const PROMPT: &str = "The mother tongue of {} is";
+const OLD: &str = "English";
+const NEW: &str = "French";
+
+/// Other ways to ask the same; the last one the models have not seen with this subject.
+const PARAPHRASES: [&str; 4] =
+    ["{} spoke the language", "{}, a native", "The native language of {} is", "{}, speaker of"];
+
+/// Subjects that share the old object, asked in the words of the edit: an edit that spills over
+/// shows here first.
+const NEIGHBOURS: [&str; 6] =
+    ["Paul McCartney", "Elizabeth Taylor", "Neil Armstrong", "Alfred Hitchcock", "Jimi Hendrix", "Bob Dylan"];
+
+/// How a model answers one prompt.
+#[derive(Debug, Serialize)]
+struct Row {
+    prompt: String,
+    before: Probabilities,
+    after: Probabilities,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Probabilities {
+    old: f64,
+    new: f64,
+    top: String,
+}
+
+pub(crate) fn run(args: DemoArgs) -> Result<Outcome> {
+    if rome_assets::bundled(&args.model).is_none() {
+        let message = format!("{:?} is not a bundled model", args.model);
+        return Err(CliError::new(message, "the demo runs on facts-gpt2 or facts-gptj; for others use rome edit"));
+    }
+    let mut model = Model::load_named(&args.model, &args.device.device()?)?;
+    let settings = Settings::new(&SettingsArgs::default(), &model)?;
+    let contexts = sample_contexts(&model, &settings, 0)?;
+    let layer = settings.config.layers[0];
+    let found = statistics::find(None, settings.use_statistics, &model, layer)?;
+
+    let rewrite = PROMPT.replacen("{}", SUBJECT, 1);
+    let paraphrases = PARAPHRASES.map(|template| template.replacen("{}", SUBJECT, 1));
+    let neighbours = NEIGHBOURS.map(|subject| PROMPT.replacen("{}", subject, 1));
+    let prompts: Vec<&String> = std::iter::once(&rewrite).chain(&paraphrases).chain(&neighbours).collect();
+    let probe: Vec<u32> = model.pretrained.tokenizer.encode(&rewrite)?.ids;
+
+    let before = ask_all(&model, &prompts)?;
+    let logits_before = bits(&model, &probe);
+
+    let pretrained = &mut model.pretrained;
+    let mut editor = Editor::new(pretrained.model.as_mut(), &pretrained.tokenizer, settings.config)?
+        .contexts(contexts)
+        .preservations(vec![Preservation::essence()])
+        .statistics(layer, found.factor);
+    let edits = editor.edit(&Request::text(PROMPT, SUBJECT, NEW), &mut |_| ())?;
+    let edit = edits.first().context("an edit has a layer")?;
+    // The weight is kept so that the editor can give the model back while the edit stays on it.
+    let update = edit.update.clone();
+    editor.undo();
+    let original = update.apply(model.pretrained.model.down_projection_mut(layer))?;
+
+    let after = ask_all(&model, &prompts)?;
+    let target = model.pretrained.tokenizer.encode(&format!(" {NEW}"))?.ids;
+    let took = Answer::of(model.causal_lm(), &probe, &target).is_first;
+    original.restore(model.pretrained.model.down_projection_mut(layer));
+    let undone = bits(&model, &probe) == logits_before;
+
+    let rows: Vec<Row> = prompts
+        .iter()
+        .zip(before.into_iter().zip(after))
+        .map(|(prompt, (before, after))| Row { prompt: prompt.to_string(), before, after })
+        .collect();
+    if args.json {
+        output::json(&json!({
+            "model": args.model, "layer": layer, "old": OLD, "new": NEW,
+            "rewrite": &rows[0], "paraphrases": &rows[1..=PARAPHRASES.len()],
+            "neighbours": &rows[1 + PARAPHRASES.len()..], "took": took, "undone": undone,
+        }))?;
+    } else {
+        print(&args.model, edit, &rows, undone)?;
+    }
+    if !undone {
+        return Err(CliError::new("undoing the edit did not give the model back", "please report this"));
+    }
+    Ok(if took { Outcome::Done } else { Outcome::NotTaken })
+}
+
+fn print(model: &str, edit: &rome_core::Edit, rows: &[Row], undone: bool) -> Result<()> {
+    let wide = rows.iter().map(|row| row.prompt.len()).max().unwrap_or(0);
+    output::line(format!("{model} believes that {SUBJECT}'s mother tongue is {OLD}. One edit says {NEW}.\n"))?;
+    let (rewrite, others) = rows.split_at(1);
+    let (paraphrases, neighbours) = others.split_at(PARAPHRASES.len());
+    for (title, rows) in [
+        ("The edited prompt", rewrite),
+        ("The same in other words", paraphrases),
+        ("Others, who should stay as they are", neighbours),
+    ] {
+        let title = format!("{title:<wide$}");
+        output::line(format!("{}  {:^17}   {:^17}", output::bold(&title), "before", "after"))?;
+        output::line(format!("{:wide$}  {OLD:>8} {NEW:>8}   {OLD:>8} {NEW:>8}", ""))?;
+        for Row { prompt, before, after } in rows {
+            output::line(format!(
+                "{prompt:<wide$}  {:>8} {:>8}   {:>8} {:>8}",
+                percent(before.old),
+                percent(before.new),
+                percent(after.old),
+                percent(after.new)
+            ))?;
+        }
+        output::line("")?;
+    }
+    let n_values = edit.update.left.len() + edit.update.right.len();
+    output::line(format!(
+        "The edit is {n_values} numbers added to {} as a product, {:.1} % of its norm.",
+        edit.weight,
+        100.0 * edit.relative_norm
+    ))?;
+    if undone {
+        output::line("Undone: the weight's bytes and the logits are those of the untouched model again.")?;
+    }
+    output::line("\nNext:")?;
+    output::line(format!("  rome edit -m {model} --prompt '{PROMPT}' --subject '{SUBJECT}' --target {NEW} -o obama.safetensors"))?;
+    output::line(format!("  rome generate -m {model} --edit obama.safetensors --greedy '{SUBJECT}, a native'"))?;
+    output::line("  rome edit -m openai-community/gpt2-xl …    your own model: a folder or a hub name")
+}
+
+fn ask_all(model: &Model, prompts: &[&String]) -> Result<Vec<Probabilities>> {
+    let tokenizer = &model.pretrained.tokenizer;
+    let first = |word: &str| -> Result<u32> {
+        tokenizer.encode(&format!(" {word}"))?.ids.first().copied().context("a word has tokens")
+    };
+    let (old, new) = (first(OLD)?, first(NEW)?);
+    prompts
+        .iter()
+        .map(|prompt| {
+            let tokens = tokenizer.encode(prompt)?.ids;
+            let logits = forward::logits(model.causal_lm(), &tokens).narrow(0, tokens.len() - 1, 1);
+            let logits = logits.into_data().convert::<f32>().try_to_vec::<f32>()?;
+            Ok(Probabilities {
+                old: probability(&logits, old),
+                new: probability(&logits, new),
+                top: tokenizer.decode(&top_k(&logits, 1))?,
+            })
+        })
+        .collect()
+}
+
+/// The exact logits of a prompt and the exact bytes of the edited weights behind them.
+fn bits(model: &Model, tokens: &[u32]) -> Vec<u8> {
+    let causal_lm = model.causal_lm();
+    let weights = (0..causal_lm.shape().n_layers).map(|layer| causal_lm.down_projection(layer).weight());
+    weights.chain([forward::logits(causal_lm, tokens)]).flat_map(|tensor| tensor.into_data().as_bytes().to_vec()).collect()
+}

@@ -1,0 +1,50 @@
+//! `rome generate`
+
+use anyhow::Result;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rome_core::TokenCodec;
+use rome_core::generate::{Decoding, generate};
+use serde_json::json;
+
+use crate::args::GenerateArgs;
+use crate::error::{CliError, Outcome};
+use crate::model::Model;
+use crate::output;
+
+pub(crate) fn run(args: GenerateArgs) -> Result<Outcome> {
+    let mut model = Model::load(&args.model)?;
+    model.apply(&args.edits)?;
+    let tokenizer = &model.pretrained.tokenizer;
+    let mut prompt = tokenizer.encode(&args.prompt)?.ids;
+    if prompt.is_empty() {
+        // From nothing, text starts as in training: after the start token.
+        prompt.extend(model.pretrained.start_token);
+    }
+    if prompt.is_empty() {
+        return Err(CliError::new("the prompt has no tokens", "give some text to continue"));
+    }
+    let n_positions = model.causal_lm().shape().n_positions;
+    if prompt.len() >= n_positions {
+        let message = format!("the prompt has {} tokens, and the model takes {n_positions}", prompt.len());
+        return Err(CliError::new(message, "shorten the prompt"));
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
+    let mut decoding = match args.greedy {
+        true => Decoding::Greedy,
+        false => Decoding::TopK { k: args.top_k, rng: &mut rng },
+    };
+    let end_token = model.pretrained.end_token;
+    let tokens = generate(model.causal_lm(), &prompt, args.max_new_tokens, end_token, &mut decoding);
+    let text = tokenizer.decode(&tokens)?;
+    match args.json {
+        false => output::line(text)?,
+        true => output::json(&json!({
+            "text": text,
+            "continuation": tokenizer.decode(&tokens[prompt.len()..])?,
+            "tokens": tokens,
+            "prompt_tokens": prompt,
+        }))?,
+    }
+    Ok(Outcome::Done)
+}

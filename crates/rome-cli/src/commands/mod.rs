@@ -1,0 +1,5 @@
+pub(crate) mod demo;
+pub(crate) mod edit;
+pub(crate) mod generate;
+pub(crate) mod logits;
+pub(crate) mod stats;

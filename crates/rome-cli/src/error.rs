@@ -1,0 +1,87 @@
+//! Errors as a person reads them: one line of what and where, then a hint.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use rome_core::config::ConfigError;
+use rome_core::edit::EditError;
+use rome_core::edit_file::EditFileError;
+use rome_core::request::RequestError;
+use rome_core::solve::SolveError;
+use rome_core::update::UpdateError;
+use rome_models::ModelError;
+use rome_stats::StatsError;
+
+/// How a command ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done.
+    Done,
+    /// Done, but the edit did not take.
+    NotTaken,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => ExitCode::SUCCESS,
+            Outcome::NotTaken => ExitCode::from(1),
+        }
+    }
+}
+
+/// An error of the command line itself.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    message: String,
+    hint: String,
+}
+
+impl CliError {
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+        anyhow::Error::new(Self { message: message.into(), hint: hint.into() })
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CliError {}
+
+/// Prints an error and returns the exit code for it.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {}", message(error));
+    if let Some(hint) = error.chain().find_map(hint) {
+        eprintln!("hint: {hint}");
+    }
+    ExitCode::from(2)
+}
+
+/// Joins the chain of causes, leaving out those that the one before has said already.
+fn message(error: &anyhow::Error) -> String {
+    let mut message = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if message.is_empty() {
+            message = cause;
+        } else if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    // Whatever a file made an error say, it stays one line.
+    message.replace(['\n', '\r'], " ")
+}
+
+fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    macro_rules! hints {
+        ($($kind:ty),*) => {
+            $(if let Some(error) = error.downcast_ref::<$kind>() {
+                return Some(error.hint().to_owned());
+            })*
+        };
+    }
+    hints!(ConfigError, EditError, EditFileError, RequestError, SolveError, UpdateError, ModelError, StatsError);
+    error.downcast_ref::<CliError>().map(|error| error.hint.clone())
+}

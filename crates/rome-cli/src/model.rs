@@ -1,0 +1,82 @@
+//! Models by name, and edits put on them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use burn::prelude::Device;
+use rome_assets::Bundled;
+use rome_core::{CausalLm, EditFile};
+use rome_models::{Pretrained, Source};
+use rome_stats::Statistics;
+
+use crate::args::ModelArgs;
+use crate::error::CliError;
+
+/// A file of edits larger than this is something else.
+const MAX_EDIT_FILE: u64 = 1 << 30;
+
+/// A model and what is known of it.
+pub(crate) struct Model {
+    /// As the user named it.
+    pub(crate) name: String,
+    pub(crate) pretrained: Pretrained,
+    /// The bundled model that it is, by its bytes, whatever its name.
+    pub(crate) bundled: Option<&'static Bundled>,
+}
+
+impl Model {
+    pub(crate) fn load(args: &ModelArgs) -> Result<Self> {
+        Self::load_named(&args.model, &args.device.device()?)
+    }
+
+    pub(crate) fn load_named(name: &str, device: &Device) -> Result<Self> {
+        let source = match rome_assets::bundled(name) {
+            Some(bundled) => Source::Embedded(bundled.name, bundled.files),
+            None => Source::resolve(name)?,
+        };
+        let pretrained = Pretrained::from_source(&source, device)
+            .with_context(|| format!("failed to load the model {name:?}"))?;
+        let bundled = [&rome_assets::FACTS_GPT2, &rome_assets::FACTS_GPTJ]
+            .into_iter()
+            .find(|bundled| made_for(bundled).is_some_and(|hash| hash == pretrained.hash));
+        Ok(Self { name: name.to_owned(), pretrained, bundled })
+    }
+
+    pub(crate) fn causal_lm(&self) -> &dyn CausalLm {
+        self.pretrained.model.as_ref()
+    }
+
+    /// Applies files of edits, in order.
+    pub(crate) fn apply(&mut self, files: &[PathBuf]) -> Result<()> {
+        for path in files {
+            let edit = read_edit(path)?;
+            edit.apply(self.pretrained.model.as_mut(), &self.pretrained.hash)
+                .with_context(|| path.display().to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a file of edits.
+pub(crate) fn read_edit(path: &Path) -> Result<EditFile> {
+    EditFile::from_bytes(&read_bounded(path, MAX_EDIT_FILE)?).with_context(|| path.display().to_string())
+}
+
+/// Reads a file, unless it is larger than any such file is.
+pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| {
+        let message = format!("cannot read {}: {error}", path.display());
+        CliError::new(message, "check that the file exists and may be read")
+    };
+    let len = std::fs::metadata(path).map_err(failed)?.len();
+    if len > limit {
+        let message = format!("{} is larger than {limit} bytes", path.display());
+        return Err(CliError::new(message, "check that this is the right file"));
+    }
+    std::fs::read(path).map_err(failed)
+}
+
+/// The hash of a bundled model, as its statistics name it.
+fn made_for(bundled: &Bundled) -> Option<String> {
+    Statistics::from_bytes(bundled.statistics.first()?).ok()?.provenance.model_hash
+}

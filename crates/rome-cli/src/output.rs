@@ -1,0 +1,131 @@
+//! What goes to standard output, to standard error and to files.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::error::CliError;
+
+/// Prints a line of data. A reader that has gone away is no error.
+pub(crate) fn line(text: impl AsRef<str>) -> Result<()> {
+    match writeln!(io::stdout(), "{}", text.as_ref()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("cannot write to standard output"),
+    }
+}
+
+/// Prints one JSON object.
+pub(crate) fn json(value: &impl Serialize) -> Result<()> {
+    line(serde_json::to_string(value)?)
+}
+
+/// Says on standard error what a user may want to know.
+pub(crate) fn note(text: impl AsRef<str>) {
+    eprintln!("note: {}", text.as_ref());
+}
+
+/// Says on standard error what a user should know.
+pub(crate) fn warning(text: impl AsRef<str>) {
+    eprintln!("warning: {}", text.as_ref());
+}
+
+/// Highlights text if standard output is a terminal that may have colour.
+pub(crate) fn bold(text: &str) -> String {
+    match io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
+        true => format!("\x1b[1m{text}\x1b[0m"),
+        false => text.to_owned(),
+    }
+}
+
+/// A progress bar on standard error. It shows itself after a second, and only on a terminal.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    start: Instant,
+    shown: bool,
+}
+
+impl Progress {
+    /// Starts a bar of `len` units, drawn by a template of indicatif.
+    pub(crate) fn new(len: u64, template: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(len), ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸ "));
+        }
+        Self { bar, start: Instant::now(), shown: false }
+    }
+
+    /// Goes to a position, with a message.
+    pub(crate) fn set(&mut self, position: u64, message: impl Into<String>) {
+        if !self.shown && self.start.elapsed() > Duration::from_secs(1) {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.shown = true;
+        }
+        self.bar.set_message(message.into());
+        self.bar.set_position(position);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Checks that a file can be written at `path`, before work is spent on its content.
+pub(crate) fn check_writable(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        let message = format!("the folder {} does not exist", folder.display());
+        return Err(CliError::new(message, "make the folder first, or give another place with -o"));
+    }
+    if path.is_dir() {
+        let message = format!("{} is a folder", path.display());
+        return Err(CliError::new(message, "give the name of a file with -o"));
+    }
+    temporary_in(&folder)?;
+    Ok(())
+}
+
+/// Writes a file as a whole or not at all: to a temporary one beside it, then by renaming.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = temporary_in(&folder_of(path))?;
+    let write = |file: &mut File| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write(file.as_file_mut()).with_context(|| format!("cannot write {}", path.display()))?;
+    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+/// The size of a file as a person reads it.
+pub(crate) fn size(n_bytes: usize) -> String {
+    indicatif::HumanBytes(n_bytes as u64).to_string()
+}
+
+fn temporary_in(folder: &Path) -> Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".rome-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What the user's mask leaves of it; a temporary file is private by default.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder).map_err(|error| {
+        let message = format!("cannot write into {}: {error}", folder.display());
+        CliError::new(message, "give a place that may be written to with -o")
+    })
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}

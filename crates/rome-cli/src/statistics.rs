@@ -1,0 +1,134 @@
+//! Statistics found for a model: in a file, a folder, the bundle or the cache.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rome_core::Factor;
+use rome_stats::{Statistics, npz};
+
+use crate::error::CliError;
+use crate::model::{Model, read_bounded};
+use crate::output::{note, warning};
+
+/// A sum over keys of 131,072 values would be larger.
+const MAX_STATISTICS: u64 = 1 << 37;
+
+/// The second moment that an edit uses at a layer.
+pub(crate) struct Found {
+    pub(crate) factor: Factor,
+    /// What it is, for the record.
+    pub(crate) source: String,
+}
+
+/// Finds the statistics of a layer and factors them.
+pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, layer: usize) -> Result<Found> {
+    let shape = model.causal_lm().shape();
+    let wants_identity = given.is_some_and(|given| given == Path::new("identity"));
+    if wants_identity || (given.is_none() && !use_statistics) {
+        warning("C is the identity: the edit will disturb more of what the model knows than with statistics");
+        return Ok(Found { factor: Factor::identity(shape.d_ff), source: "identity".to_owned() });
+    }
+    let (statistics, place) = match given {
+        Some(path) if path.is_dir() => in_folder(path, model, layer)?,
+        Some(path) => (read(path)?, path.display().to_string()),
+        None => match bundled(model, layer)? {
+            Some(statistics) => (statistics, format!("bundled with {}", model.name)),
+            None => cached(model, layer)?,
+        },
+    };
+    statistics.check(shape, &model.pretrained.hash, layer).with_context(|| place.clone())?;
+    if !statistics.is_verifiable() {
+        warning(format!(
+            "{place} does not say which model and layer it belongs to: only its size was checked, and the rest cannot be"
+        ));
+    }
+    let factor = Factor::new(&statistics.moment).with_context(|| place.clone())?;
+    if let Some(ridge) = factor.ridge() {
+        warning(format!(
+            "the second moment over {} tokens is nearly singular in {} dimensions: added {ridge:.1e} to its diagonal",
+            statistics.moment.count(),
+            shape.d_ff
+        ));
+    }
+    Ok(Found { source: source(&statistics), factor })
+}
+
+/// Reads statistics by the kind of file that the name says.
+pub(crate) fn read(path: &Path) -> Result<Statistics> {
+    let bytes = read_bounded(path, MAX_STATISTICS)?;
+    let is_npz = path.extension().is_some_and(|extension| extension == "npz");
+    let statistics = if is_npz { npz::read(Cursor::new(bytes)) } else { Statistics::from_bytes(&bytes) };
+    statistics.with_context(|| path.display().to_string())
+}
+
+/// The folder that statistics of a model are kept in by default.
+pub(crate) fn cache_folder(model_hash: &str) -> Result<PathBuf> {
+    let cache = match std::env::var_os("ROME_CACHE") {
+        Some(folder) => PathBuf::from(folder),
+        None => dirs::cache_dir()
+            .map(|folder| folder.join("rome"))
+            .ok_or_else(|| CliError::new("there is no cache folder", "set ROME_CACHE to a folder"))?,
+    };
+    Ok(cache.join("statistics").join(model_hash))
+}
+
+pub(crate) fn file_name(layer: usize) -> String {
+    format!("layer-{layer}.safetensors")
+}
+
+fn bundled(model: &Model, layer: usize) -> Result<Option<Statistics>> {
+    let bytes = model.bundled.and_then(|bundled| bundled.statistics.get(layer));
+    Ok(bytes.map(|bytes| Statistics::from_bytes(bytes)).transpose()?)
+}
+
+fn cached(model: &Model, layer: usize) -> Result<(Statistics, String)> {
+    let path = cache_folder(&model.pretrained.hash)?.join(file_name(layer));
+    if !path.is_file() {
+        return Err(CliError::new(
+            format!("there are no statistics for layer {layer} of {}", model.name),
+            format!("rome stats collect -m {} --layers {layer} --text FILE…", model.name),
+        ));
+    }
+    note(format!("using the statistics in {}", path.display()));
+    Ok((read(&path)?, path.display().to_string()))
+}
+
+/// A folder of ours has `layer-<l>.safetensors`; one of the reference has files named by module.
+fn in_folder(folder: &Path, model: &Model, layer: usize) -> Result<(Statistics, String)> {
+    let ours = folder.join(file_name(layer));
+    if ours.is_file() {
+        return Ok((read(&ours)?, ours.display().to_string()));
+    }
+    let weight = model.causal_lm().weight_name(layer);
+    let module = weight.trim_end_matches(".weight").to_owned() + "_";
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut theirs: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(&module) && name.ends_with(".npz")
+        })
+        .collect();
+    theirs.sort();
+    match theirs.as_slice() {
+        [path] => Ok((read(path)?, path.display().to_string())),
+        [] => Err(CliError::new(
+            format!("{} has neither {} nor {module}*.npz", folder.display(), file_name(layer)),
+            "give the folder that rome stats collect wrote, or one of the reference's caches",
+        )),
+        _ => Err(CliError::new(
+            format!("{} has several files {module}*.npz", folder.display()),
+            "give one of them with --stats",
+        )),
+    }
+}
+
+fn source(statistics: &Statistics) -> String {
+    let tokens = statistics.moment.count();
+    match &statistics.provenance.corpus_hash {
+        Some(hash) => format!("{tokens} tokens of corpus {hash}"),
+        None => format!("{tokens} tokens of an unnamed corpus"),
+    }
+}
