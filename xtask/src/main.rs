@@ -1,1 +1,33 @@
-fn main(){}
+//! Tasks of this repository: `cargo xtask <task>`.
+
+mod layers;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tasks of this repository")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Check that crates depend on each other only as ARCHITECTURE.md allows
+    Layers,
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().task {
+        Task::Layers => layers::check(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

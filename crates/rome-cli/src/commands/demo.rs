@@ -27,7 +27,7 @@ const PARAPHRASES: [&str; 4] =
 /// Subjects that share the old object, asked in the words of the edit: an edit that spills over
 /// shows here first.
 const NEIGHBOURS: [&str; 6] =
-    ["Paul McCartney", "Elizabeth Taylor", "Neil Armstrong", "Alfred Hitchcock", "Jimi Hendrix", "Bob Dylan"];
+    ["Virginia Woolf", "Tina Turner", "Brian May", "John Dalton", "Norman Rockwell", "Andrew Jackson"];
 
 /// How a model answers one prompt.
 #[derive(Debug, Serialize)]
@@ -112,8 +112,8 @@ fn print(model: &str, edit: &rome_core::Edit, rows: &[Row], undone: bool) -> Res
         ("The same in other words", paraphrases),
         ("Others, who should stay as they are", neighbours),
     ] {
-        let title = format!("{title:<wide$}");
-        output::line(format!("{}  {:^17}   {:^17}", output::bold(&title), "before", "after"))?;
+        let title = output::bold(&format!("{title:<wide$}"));
+        output::line(format!("{title}  {:>17}   {:>17}", "before", "after"))?;
         output::line(format!("{:wide$}  {OLD:>8} {NEW:>8}   {OLD:>8} {NEW:>8}", ""))?;
         for Row { prompt, before, after } in rows {
             output::line(format!(

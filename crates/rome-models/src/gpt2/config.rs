@@ -59,7 +59,7 @@ fn yes() -> bool {
 impl Gpt2Config {
     /// The MLP's width.
     pub fn d_ff(&self) -> usize {
-        self.n_inner.unwrap_or(4 * self.n_embd)
+        self.n_inner.unwrap_or(self.n_embd.saturating_mul(4))
     }
 
     /// The factor of the queries in block `layer`.

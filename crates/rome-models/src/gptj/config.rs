@@ -52,7 +52,7 @@ fn epsilon() -> f64 {
 impl GptJConfig {
     /// The MLP's width.
     pub fn d_ff(&self) -> usize {
-        self.n_inner.unwrap_or(4 * self.n_embd)
+        self.n_inner.unwrap_or(self.n_embd.saturating_mul(4))
     }
 
     /// The width of a head.

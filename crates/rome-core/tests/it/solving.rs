@@ -1,0 +1,70 @@
+//! `C x = k`.
+
+use proptest::prelude::*;
+use rome_core::solve::SolveError;
+use rome_core::{Factor, SecondMoment};
+
+/// A moment over the given keys.
+fn moment(keys: &[Vec<f32>]) -> SecondMoment {
+    let d_ff = keys[0].len();
+    let mut moment = SecondMoment::new(d_ff);
+    for key in keys {
+        let products: Vec<f32> = (0..d_ff * d_ff).map(|i| key[i / d_ff] * key[i % d_ff]).collect();
+        moment.add(1, &products);
+    }
+    moment
+}
+
+fn times(moment: &SecondMoment, x: &[f64]) -> Vec<f64> {
+    (0..x.len()).map(|row| (0..x.len()).map(|column| moment.mean(row, column) * x[column]).sum()).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_solution_solves_and_can_be_had_again(
+        keys in prop::collection::vec(prop::collection::vec(-1.0f32..1.0, 5), 20..40),
+        key in prop::collection::vec(-1.0f64..1.0, 5),
+    ) {
+        let moment = moment(&keys);
+        let factor = Factor::new(&moment).unwrap();
+        prop_assert_eq!(factor.ridge(), None);
+        let solution = factor.solve(&key);
+        // f64 leaves 16 digits; a condition number of some thousands takes 4 of them.
+        for (found, wanted) in times(&moment, &solution).iter().zip(&key) {
+            prop_assert!((found - wanted).abs() < 1e-9);
+        }
+        prop_assert_eq!(solution, factor.solve(&key));
+        prop_assert!(factor.condition() >= 1.0);
+    }
+}
+
+#[test]
+fn the_condition_number_is_the_ratio_of_the_extreme_eigenvalues() {
+    let diagonal = [4.0f64, 1.0, 0.25];
+    let sum = (0..9).map(|i| if i % 4 == 0 { diagonal[i / 4] } else { 0.0 }).collect();
+    let factor = Factor::new(&SecondMoment::from_sum(3, 1, sum).unwrap()).unwrap();
+    // 30 steps of power iteration on eigenvalues a factor of four apart.
+    assert!((factor.condition() - 16.0).abs() < 1e-6, "{}", factor.condition());
+}
+
+#[test]
+fn too_few_keys_get_a_ridge_that_is_reported() {
+    let factor = Factor::new(&moment(&[vec![1.0, 2.0, 3.0]])).unwrap();
+    assert!(factor.ridge().is_some_and(|ridge| ridge > 0.0));
+    assert!(factor.solve(&[1.0, 0.0, 0.0]).iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn what_cannot_be_solved_with_is_refused() {
+    assert_eq!(Factor::new(&SecondMoment::new(3)).unwrap_err(), SolveError::Empty);
+    let infinite = SecondMoment::from_sum(1, 1, vec![f64::INFINITY]).unwrap();
+    assert_eq!(Factor::new(&infinite).unwrap_err(), SolveError::NotFinite);
+    let indefinite = SecondMoment::from_sum(2, 1, vec![1.0, 0.0, 0.0, -1.0]).unwrap();
+    assert!(matches!(Factor::new(&indefinite), Err(SolveError::NotPositiveDefinite { .. })));
+    assert!(SecondMoment::from_sum(2, 1, vec![0.0; 3]).is_none());
+}
+
+#[test]
+fn the_identity_gives_the_key_back() {
+    assert_eq!(Factor::identity(2).solve(&[3.0, 4.0]), [3.0, 4.0]);
+}
