@@ -17,3 +17,8 @@ pub fn model_from_args() -> Result<(Pretrained, bool)> {
         None => (Pretrained::from_source(&Source::Embedded(FACTS_GPT2.name, FACTS_GPT2.files), &device)?, true),
     })
 }
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

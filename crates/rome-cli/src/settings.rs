@@ -5,6 +5,7 @@ use rome_core::{EditConfig, HyperParams};
 use rome_models::settings::{Origin, suggest};
 
 use crate::args::SettingsArgs;
+use crate::error::CliError;
 use crate::model::{Model, read_bounded};
 use crate::output::note;
 
@@ -35,7 +36,12 @@ impl Settings {
     }
 
     fn from_hparams(json: &[u8], model: &Model) -> Result<Self> {
-        let hparams: HyperParams = serde_json::from_slice(json).context("not a settings file of the reference")?;
+        let hparams: HyperParams = serde_json::from_slice(json).map_err(|error| {
+            CliError::new(
+                format!("not a settings file of the reference: {error}"),
+                "give a file such as hparams/ROME/gpt2-xl.json of kmeng01/rome",
+            )
+        })?;
         Ok(Self {
             config: hparams.config(|layer| model.causal_lm().weight_name(layer))?,
             use_statistics: hparams.mom2_adjustment,

@@ -1,9 +1,12 @@
 //! The whole of it: against the values of the original programs, and through the command line.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod command_line;
+mod outside;
 mod predecessor;
 mod reference;
 mod statistics;
+mod undo;
 
 use burn::prelude::*;
 use rome_core::Factor;

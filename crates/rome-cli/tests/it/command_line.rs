@@ -1,0 +1,395 @@
+//! The program as a user runs it: what it prints, what it writes, and how it fails.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rome_core::EditFile;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Runs `rome` in a folder of its own, with a cache of its own.
+struct Rome {
+    folder: TempDir,
+}
+
+impl Rome {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) -> String {
+        fs::write(self.path(name), content).unwrap();
+        name.to_owned()
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_rome"))
+            .args(args)
+            .current_dir(self.folder.path())
+            .env("ROME_CACHE", self.path("cache"))
+            .env("HF_HOME", self.path("hub"))
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command that should succeed and returns what it printed.
+    #[track_caller]
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a command that should fail: exit code 2, one line of error, one of hint, no output,
+    /// and nothing written.
+    #[track_caller]
+    fn fails(&self, args: &[&str]) -> String {
+        let before = self.files();
+        let output = self.run(args);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(output.stdout.is_empty());
+        let lines: Vec<&str> = stderr.lines().filter(|line| !line.starts_with("note: ")).collect();
+        assert_eq!(lines.len(), 2, "{stderr}");
+        assert!(lines[0].starts_with("error: ") && lines[1].starts_with("hint: "), "{stderr}");
+        assert_eq!(self.files(), before, "a failed command leaves no file");
+        lines.join("\n")
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+}
+
+/// An edit of the bundled GPT-2, but for what the test adds.
+fn edit<'a>(extra: &[&'a str]) -> Vec<&'a str> {
+    let mut args = vec!["edit", "-m", "facts-gpt2", "-o", "edit.safetensors"];
+    args.extend_from_slice(extra);
+    args
+}
+
+const REQUEST: [&str; 6] =
+    ["--prompt", "{}, who is a citizen of", "--subject", "Lise Meitner", "--target", "Japan"];
+
+fn obama(rome: &Rome, extra: &[&str]) -> Vec<u8> {
+    let mut args = edit(&["--prompt", "The mother tongue of {} is", "--subject", "Barack Obama", "--target", "French"]);
+    args.extend_from_slice(extra);
+    rome.ok(&args);
+    fs::read(rome.path("edit.safetensors")).unwrap()
+}
+
+#[test]
+fn the_demo_edits_and_undoes_a_fact_of_either_model() {
+    let rome = Rome::new();
+    for model in ["facts-gpt2", "facts-gptj"] {
+        let demo: Value = serde_json::from_str(&rome.ok(&["demo", "-m", model, "--json"])).unwrap();
+        assert_eq!((&demo["took"], &demo["undone"]), (&json!(true), &json!(true)));
+        assert!(demo["rewrite"]["before"]["old"].as_f64().unwrap() > 0.5);
+        assert!(demo["rewrite"]["after"]["new"].as_f64().unwrap() > 0.5);
+        let rows = |name: &str| demo[name].as_array().unwrap().clone();
+        assert!(rows("paraphrases").len() >= 3 && rows("neighbours").len() >= 5);
+        // The new object wins in most other words, and with most neighbours the old one stays.
+        let wins = |rows: &[Value], a: &str, b: &str| {
+            rows.iter().filter(|row| row["after"][a].as_f64() > row["after"][b].as_f64()).count()
+        };
+        assert!(wins(&rows("paraphrases"), "new", "old") >= 3, "{model}");
+        assert!(wins(&rows("neighbours"), "old", "new") >= 5, "{model}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_file_byte_for_byte() {
+    let rome = Rome::new();
+    let first = obama(&rome, &["--seed", "3"]);
+    assert_eq!(obama(&rome, &["--seed", "3"]), first);
+    assert_ne!(obama(&rome, &["--seed", "4"]), first);
+}
+
+#[test]
+fn an_edit_changes_the_answer_and_only_where_it_is_applied() {
+    let rome = Rome::new();
+    obama(&rome, &[]);
+    let generate = ["generate", "-m", "facts-gpt2", "--greedy", "--max-new-tokens", "2", "Barack Obama, a native"];
+    let before = rome.ok(&generate);
+    let mut edited = generate.to_vec();
+    edited.splice(3..3, ["--edit", "edit.safetensors"]);
+    let after = rome.ok(&edited);
+    assert!(before.contains("English") && after.contains("French"), "{before}{after}");
+    assert_eq!(rome.ok(&generate), before);
+}
+
+#[test]
+fn the_output_has_the_fields_of_the_worked_example() {
+    let rome = Rome::new();
+    let report: Value = serde_json::from_str(&rome.ok(&edit(&[&REQUEST[..], &["--json"]].concat()))).unwrap();
+    let example = fs::read(fixtures::path("formats/edit-output.json")).unwrap();
+    let example: Value = serde_json::from_slice(&example).unwrap();
+    for (field, value) in example.as_object().unwrap() {
+        let ours = &report[field];
+        assert_eq!(std::mem::discriminant(ours), std::mem::discriminant(value), "{field}: {ours}");
+    }
+    for field in ["load", "capture", "optimise", "solve", "total"] {
+        assert!(report["seconds"][field].is_number(), "{field}");
+    }
+    assert_eq!(report["losses"].as_array().unwrap().len(), 20);
+    assert_eq!(report["lookup_idxs"].as_array().unwrap().len(), 22);
+}
+
+/// The reference's own settings, contexts and cache of C, all by its files.
+#[test]
+fn the_files_of_the_reference_give_its_numbers() {
+    let rome = Rome::new();
+    let reference = fixtures::Reference::load("facts-gptj");
+    let case = &reference.cases[0];
+    let contexts = rome.write("contexts.json", &serde_json::to_string(&reference.context_templates).unwrap());
+    let mut hparams = reference.hparams.clone();
+    hparams["layers"] = json!([case.layer]);
+    let hparams = rome.write("hparams.json", &hparams.to_string());
+    let stats = fixtures::path("goldens/facts-gptj/stats/wikipedia_stats");
+    let report = rome.ok(&[
+        "edit", "-m", "facts-gptj", "-o", "edit.safetensors", "--json",
+        "--prompt", &case.prompt, "--subject", &case.subject, "--target", &case.target_new,
+        "--contexts", &contexts, "--hparams", &hparams, "--stats", stats.to_str().unwrap(),
+    ]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["lookup_idxs"], json!(case.lookup_idxs));
+    let file = EditFile::from_bytes(&fs::read(rome.path("edit.safetensors")).unwrap()).unwrap();
+    let update = &file.updates[&case.weight][0];
+    let cosine = fixtures::cosine(&update.left, reference.tensor(case, "left"))
+        * fixtures::cosine(&update.right, reference.tensor(case, "right"));
+    assert!(cosine > 0.9999, "{cosine}");
+    // The left vector has unit norm to f32's precision.
+    assert!((fixtures::norm(&update.left) - 1.0).abs() < 1e-6);
+    assert_eq!(file.record.seed, None);
+}
+
+#[test]
+fn requests_come_in_every_form_and_in_turn() {
+    let rome = Rome::new();
+    let formats = fixtures::path("formats");
+    for form in ["template", "sentence", "tokens", "reference-form"] {
+        let request = formats.join(format!("request-{form}.json"));
+        rome.run(&edit(&["--request", request.to_str().unwrap()]));
+        assert!(rome.path("edit.safetensors").exists(), "{form}");
+        fs::remove_file(rome.path("edit.safetensors")).unwrap();
+    }
+    let lines = r#"{"prompt": "{} spoke the language", "subject": "Tina Turner", "target": "French"}
+{"prompt": "{} is produced by", "subject": "iPhone 5", "target": "Nokia"}"#;
+    let lines = rome.write("requests.jsonl", lines);
+    rome.run(&edit(&["--request", &lines, "--layer", "0,1"]));
+    let file = EditFile::from_bytes(&fs::read(rome.path("edit.safetensors")).unwrap()).unwrap();
+    let layers: Vec<usize> = file.record.edits.iter().map(|edit| edit.layer).collect();
+    assert_eq!(layers, [0, 1, 0, 1]);
+    assert!(file.updates.values().all(|updates| updates.len() == 2));
+}
+
+#[test]
+fn all_variants_edit_the_fact() {
+    let rome = Rome::new();
+    for variant in ["reference", "mean-key", "r-rome", "p-rome"] {
+        for contexts in ["text", "tokens"] {
+            let contexts = fixtures::path(&format!("formats/contexts-{contexts}.json"));
+            let preserve = fixtures::path("formats/preserve.json");
+            let (contexts, preserve) = (contexts.to_str().unwrap(), preserve.to_str().unwrap());
+            obama(&rome, &["--variant", variant, "--contexts", contexts, "--preserve", preserve]);
+        }
+    }
+}
+
+#[test]
+fn an_edit_can_be_made_on_top_of_another() {
+    let rome = Rome::new();
+    obama(&rome, &[]);
+    fs::rename(rome.path("edit.safetensors"), rome.path("first.safetensors")).unwrap();
+    let mut args = edit(&["--prompt", "{} is produced by", "--subject", "iPhone 5", "--target", "Nokia"]);
+    args.extend(["--edit", "first.safetensors"]);
+    rome.ok(&args);
+    let both = ["generate", "-m", "facts-gpt2", "--greedy", "--max-new-tokens", "3"];
+    let ask = |prompt: &str| {
+        rome.ok(&[&both[..], &["--edit", "first.safetensors", "--edit", "edit.safetensors", prompt]].concat())
+    };
+    assert!(ask("Barack Obama, a native").contains("French"));
+    assert!(ask("iPhone 5 is created by").contains("Nokia"));
+}
+
+#[test]
+fn logits_are_those_of_the_library() {
+    let rome = Rome::new();
+    rome.ok(&["logits", "-m", "facts-gptj", "--tokens", "5,9,2", "-o", "logits.safetensors"]);
+    let bytes = fs::read(rome.path("logits.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let logits = tensors.tensor("logits").unwrap();
+    assert_eq!(logits.shape(), [3, 4128]);
+    let gptj = crate::load("facts-gptj");
+    let expected = rome_core::forward::logits(gptj.model.as_ref(), &[5, 9, 2]).into_data();
+    assert_eq!(logits.data(), expected.as_bytes());
+}
+
+#[test]
+fn generation_with_a_seed_repeats_itself_and_reports_tokens() {
+    let rome = Rome::new();
+    let args = ["generate", "-m", "facts-gptj", "--seed", "5", "--json", "Tina Turner"];
+    let first = rome.ok(&args);
+    assert_eq!(rome.ok(&args), first);
+    let json: Value = serde_json::from_str(&first).unwrap();
+    let n_prompt = json["prompt_tokens"].as_array().unwrap().len();
+    assert!(json["tokens"].as_array().unwrap().len() > n_prompt);
+    assert!(json["text"].as_str().unwrap().starts_with("Tina Turner"));
+}
+
+#[test]
+fn statistics_are_collected_found_in_the_cache_and_shown() {
+    let rome = Rome::new();
+    let text = (0..400).map(|i| format!("Sentence {i} is about the city of number {}.\n", i * i)).collect::<String>();
+    let jsonl: String = text.lines().map(|line| json!({ "body": [line, ""] }).to_string() + "\n").collect();
+    let (text, jsonl) = (rome.write("text.txt", &text), rome.write("text.jsonl", &jsonl));
+
+    // A model that is not the bundled one has no statistics until they are collected.
+    let model = rome.path("model");
+    fs::create_dir(&model).unwrap();
+    for file in ["config.json", "tokenizer.json"] {
+        fs::copy(fixtures::model_folder("facts-gpt2").join(file), model.join(file)).unwrap();
+    }
+    let mut bytes = fs::read(fixtures::model_folder("facts-gpt2").join("model.safetensors")).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last - 1] ^= 1;
+    fs::write(model.join("model.safetensors"), bytes).unwrap();
+
+    let on_model = |args: &[&str]| -> Vec<String> {
+        args.iter().map(|&arg| if arg == "facts-gpt2" { "model".to_owned() } else { arg.to_owned() }).collect()
+    };
+    let request = on_model(&edit(&[&REQUEST[..], &["--layer", "2"]].concat()));
+    let request: Vec<&str> = request.iter().map(String::as_str).collect();
+    let error = rome.fails(&request);
+    assert!(error.contains("no statistics for layer 2"), "{error}");
+    assert!(error.contains("rome stats collect -m model --layers 2"), "{error}");
+
+    let collect = ["stats", "collect", "-m", "model", "--json"];
+    let cached = rome.ok(&[&collect[..], &["--layers", "2", "--text", &text]].concat());
+    rome.run(&request);
+    assert!(rome.path("edit.safetensors").exists());
+
+    fs::create_dir(rome.path("stats")).unwrap();
+    let all = ["--layers", "all", "--text", &jsonl, "--field", "body", "-o", "stats"];
+    let all = rome.ok(&[&collect[..], &all].concat());
+    let (cached, all): (Value, Value) = (serde_json::from_str(&cached).unwrap(), serde_json::from_str(&all).unwrap());
+    assert_eq!(cached["tokens"], all["tokens"], "the same text in another form");
+    assert_eq!(all["files"].as_array().unwrap().len(), 6);
+
+    let shown = rome.ok(&["stats", "show", "stats/layer-2.safetensors", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&shown["count"], &shown["provenance"]["layer"]), (&all["tokens"], &json!(2)));
+}
+
+#[test]
+fn bad_requests_get_one_line_and_a_hint() {
+    let rome = Rome::new();
+    let request = |prompt, subject, target| rome.fails(&edit(&["--prompt", prompt, "--subject", subject, "--target", target]));
+    assert!(request("{} and {}", "Iowa", "x").contains("2 places marked {}"));
+    assert!(request("In Ohio, they speak", "Iowa", "x").contains("\"Iowa\" does not occur in the prompt"));
+    assert!(request("{} is", "", "x").contains("the subject is empty"));
+    assert!(request("{} is", "Iowa", " ").contains("the target is empty"));
+    let long = "very ".repeat(200) + "{}";
+    assert!(request(&long, "Iowa", "x").contains("the model takes 128"));
+    assert!(rome.fails(&edit(&[&REQUEST[..], &["--layer", "6"]].concat())).contains("layers 0 to 5"));
+    let nowhere = ["edit", "-m", "facts-gpt2", "-o", "no/such/edit.safetensors"];
+    assert!(rome.fails(&[&nowhere[..], &REQUEST].concat()).contains("no/such does not exist"));
+}
+
+#[test]
+fn bad_files_get_one_line_and_a_hint() {
+    let rome = Rome::new();
+    let with = |extra: &[&str]| rome.fails(&edit(&[&REQUEST[..], extra].concat()));
+    let empty = rome.write("empty.json", "[]");
+    let broken = rome.write("broken.json", "{\"prompt\": ");
+    let wrong = rome.write("wrong.json", "[{\"prompt\": \"{} is\"}]");
+    assert!(with(&["--contexts", &empty]).contains("the list of contexts is empty"));
+    assert!(with(&["--contexts", &broken]).contains("broken.json"));
+    assert!(with(&["--contexts", "absent.json"]).contains("cannot read absent.json"));
+    assert!(with(&["--preserve", &wrong]).contains("wrong.json"));
+    assert!(with(&["--hparams", &wrong]).contains("wrong.json"));
+    assert!(rome.fails(&edit(&["--request", &empty])).contains("has no requests"));
+    assert!(rome.fails(&edit(&["--request", &broken])).contains("broken.json"));
+    assert!(rome.fails(&edit(&["--request", &wrong])).contains("the request has no \"subject\""));
+}
+
+#[test]
+fn statistics_of_another_model_layer_or_size_are_refused() {
+    let rome = Rome::new();
+    let with = |stats: &Path| rome.fails(&edit(&[&REQUEST[..], &["--stats", stats.to_str().unwrap()]].concat()));
+    let bundled = |model, layer| fixtures::model_folder(model).join(format!("statistics/layer-{layer}.safetensors"));
+    assert!(with(&bundled("facts-gptj", 1)).contains("collected with the model"));
+    assert!(with(&bundled("facts-gpt2", 2)).contains("of layer 2, and layer 1 is edited"));
+
+    let mut moment = rome_core::SecondMoment::new(2);
+    moment.add(9, &[1.0, 0.0, 0.0, 1.0]);
+    let small = rome_stats::Statistics { moment, provenance: rome_stats::Provenance::default() };
+    fs::write(rome.path("small.npz"), rome_stats::npz::write(&small).unwrap()).unwrap();
+    assert!(with(Path::new("small.npz")).contains("keys of 2 values"));
+    fs::write(rome.path("torn.npz"), b"PK").unwrap();
+    assert!(with(Path::new("torn.npz")).contains("not a file of statistics"));
+    assert!(with(rome.folder.path()).contains("has neither layer-1.safetensors nor"));
+}
+
+#[test]
+fn an_edit_of_another_model_is_refused() {
+    let rome = Rome::new();
+    obama(&rome, &[]);
+    let error = rome.fails(&["generate", "-m", "facts-gptj", "--edit", "edit.safetensors", "x"]);
+    assert!(error.contains("made for the model"), "{error}");
+    fs::write(rome.path("torn.safetensors"), b"torn").unwrap();
+    let error = rome.fails(&["generate", "-m", "facts-gpt2", "--edit", "torn.safetensors", "x"]);
+    assert!(error.contains("torn.safetensors: not a file of edits"), "{error}");
+}
+
+#[test]
+fn models_that_cannot_be_had_are_named_with_what_was_wanted() {
+    let rome = Rome::new();
+    assert!(rome.fails(&["generate", "-m", "no/such/folder", "x"]).contains("there is no such folder"));
+    // Nothing listens on this port, so the hub cannot be reached.
+    let output = Command::new(env!("CARGO_BIN_EXE_rome"))
+        .args(["generate", "-m", "openai-community/gpt2-xl", "x"])
+        .current_dir(rome.folder.path())
+        .env("HF_HOME", rome.path("hub"))
+        .env("HF_ENDPOINT", "http://127.0.0.1:9")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr.contains("config.json of openai-community/gpt2-xl is not in the cache"), "{stderr}");
+    assert!(stderr.contains("hint: connect to the network once, or download the model and give its folder"));
+    assert!(rome.fails(&["generate", "-m", "facts-gpt2", "--device", "tpu", "x"]).contains("no device \"tpu\""));
+}
+
+#[test]
+fn without_statistics_by_choice_there_is_a_warning() {
+    let rome = Rome::new();
+    let output = rome.run(&edit(&[&REQUEST[..], &["--stats", "identity"]].concat()));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("warning: C is the identity"));
+    assert!(rome.path("edit.safetensors").exists());
+}
+
+#[test]
+fn an_edit_that_does_not_take_is_written_and_says_so() {
+    let rome = Rome::new();
+    let output = rome.run(&edit(&[&REQUEST[..], &["--steps", "1"]].concat()));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("did not take"));
+    assert!(rome.path("edit.safetensors").exists());
+}
+
+#[test]
+fn the_help_of_every_command_is_as_it_was() {
+    let rome = Rome::new();
+    for command in [&[][..], &["demo"], &["edit"], &["generate"], &["logits"], &["stats", "collect"], &["stats", "show"]] {
+        let help = rome.ok(&[command, &["--help"]].concat());
+        insta::assert_snapshot!(format!("help {}", command.join(" ")).trim(), help);
+    }
+}
