@@ -25,10 +25,11 @@ pub const LAYER: usize = 1;
 /// When the bundled files are damaged.
 pub fn setup() -> Result<Setup, Box<dyn std::error::Error>> {
     let source = Source::Embedded(FACTS_GPT2.name, FACTS_GPT2.files);
-    let gpt = Pretrained::from_source(&source, &Device::flex())?;
+    let gpt = Pretrained::from_source(&source, &Device::flex(), &mut |_| ())?;
     let start = gpt.start_token.unwrap_or(0);
     let lengths = rome_core::context::DEFAULT_LENGTHS;
-    let contexts: Vec<Context> = rome_core::context::sample(gpt.model.as_ref(), &gpt.tokenizer, start, &lengths, 0)?;
+    let contexts: Vec<Context> =
+        rome_core::context::sample(gpt.model.as_ref(), &gpt.tokenizer, start, &lengths, 0)?;
     let request = Request::text("The mother tongue of {} is", "Barack Obama", "French");
     let rows =
         EditRows::new(&request, &contexts, &[Preservation::essence()], &gpt.tokenizer, gpt.model.shape())?;

@@ -14,7 +14,14 @@ pub fn model_from_args() -> Result<(Pretrained, bool)> {
     let device = Device::flex();
     Ok(match std::env::args().nth(1) {
         Some(name) => (Pretrained::load(&name, &device)?, false),
-        None => (Pretrained::from_source(&Source::Embedded(FACTS_GPT2.name, FACTS_GPT2.files), &device)?, true),
+        None => (
+            Pretrained::from_source(
+                &Source::Embedded(FACTS_GPT2.name, FACTS_GPT2.files),
+                &device,
+                &mut |_| (),
+            )?,
+            true,
+        ),
     })
 }
 

@@ -52,10 +52,16 @@ fn main() -> Result<()> {
     let before = Answer::of(gpt.model.as_ref(), &prompt, &target);
     let edit = Edit::compute(gpt.model.as_ref(), &rows, layer, &config, &factor, &mut |step, losses| {
         if step % 5 == 0 {
-            println!("step {step:>2}: loss {:.3} = nll {:.3} + kl {:.3} + decay {:.3}", losses.total, losses.nll, losses.kl, losses.decay);
+            println!(
+                "step {step:>2}: loss {:.3} = nll {:.3} + kl {:.3} + decay {:.3}",
+                losses.total, losses.nll, losses.kl, losses.decay
+            );
         }
     })?;
-    println!("{}: ‖ΔW‖/‖W‖ = {:.3}, division factor {:.2}", edit.weight, edit.relative_norm, edit.division_factor);
+    println!(
+        "{}: ‖ΔW‖/‖W‖ = {:.3}, division factor {:.2}",
+        edit.weight, edit.relative_norm, edit.division_factor
+    );
 
     // 6. The update on the module itself: any module that acts as a linear map takes one.
     let original = edit.update.apply(gpt.model.down_projection_mut(layer))?;

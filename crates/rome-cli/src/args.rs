@@ -13,7 +13,8 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 done, but the edit did not take; 2 error, and nothing was written.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done; 1 done, but the edit did not take; 2 error, and nothing was written.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

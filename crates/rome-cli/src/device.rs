@@ -12,7 +12,7 @@ impl DeviceArgs {
         match self.device.as_str() {
             #[cfg(feature = "flex")]
             "cpu" | "flex" => Ok(Device::flex()),
-            other => Err(CliError::new(
+            other => Err(CliError::with_hint(
                 format!("there is no device {other:?} in this build"),
                 "use --device cpu",
             )),

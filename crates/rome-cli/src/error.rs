@@ -38,7 +38,7 @@ pub(crate) struct CliError {
 }
 
 impl CliError {
-    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+    pub(crate) fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
         anyhow::Error::new(Self { message: message.into(), hint: hint.into() })
     }
 }
@@ -82,6 +82,15 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
             })*
         };
     }
-    hints!(ConfigError, EditError, EditFileError, RequestError, SolveError, UpdateError, ModelError, StatsError);
+    hints!(
+        ConfigError,
+        EditError,
+        EditFileError,
+        RequestError,
+        SolveError,
+        UpdateError,
+        ModelError,
+        StatsError
+    );
     error.downcast_ref::<CliError>().map(|error| error.hint.clone())
 }

@@ -6,11 +6,13 @@ use anyhow::{Context, Result};
 use burn::prelude::Device;
 use rome_assets::Bundled;
 use rome_core::{CausalLm, EditFile};
+use rome_models::progress::Progress as Loading;
 use rome_models::{Pretrained, Source};
 use rome_stats::Statistics;
 
 use crate::args::ModelArgs;
 use crate::error::CliError;
+use crate::output::Progress;
 
 /// A file of edits larger than this is something else.
 const MAX_EDIT_FILE: u64 = 1 << 30;
@@ -32,10 +34,15 @@ impl Model {
     pub(crate) fn load_named(name: &str, device: &Device) -> Result<Self> {
         let source = match rome_assets::bundled(name) {
             Some(bundled) => Source::Embedded(bundled.name, bundled.files),
-            None => Source::resolve(name)?,
+            None => {
+                let mut bar = ByteProgress::default();
+                Source::resolve(name, &mut |progress| bar.set(progress))?
+            }
         };
-        let pretrained = Pretrained::from_source(&source, device)
+        let mut bar = ByteProgress::default();
+        let pretrained = Pretrained::from_source(&source, device, &mut |progress| bar.set(progress))
             .with_context(|| format!("failed to load the model {name:?}"))?;
+        drop(bar);
         let bundled = [&rome_assets::FACTS_GPT2, &rome_assets::FACTS_GPTJ]
             .into_iter()
             .find(|bundled| made_for(bundled).is_some_and(|hash| hash == pretrained.hash));
@@ -57,6 +64,28 @@ impl Model {
     }
 }
 
+/// A bar for fetching and reading, anew for each file that is fetched.
+#[derive(Default)]
+struct ByteProgress {
+    what: String,
+    bar: Option<Progress>,
+}
+
+impl ByteProgress {
+    fn set(&mut self, progress: Loading<'_>) {
+        let (what, done, total) = match progress {
+            Loading::Fetching { file, done, total } => (format!("fetching {file}"), done, total),
+            Loading::Reading { done, total } => ("reading the model".to_owned(), done, total),
+        };
+        if what != self.what {
+            self.bar = None;
+            self.what.clone_from(&what);
+        }
+        let template = "{bar:30} {bytes} of {total_bytes} · {msg} · {eta} left";
+        self.bar.get_or_insert_with(|| Progress::new(total, template)).set(done, what);
+    }
+}
+
 /// Reads a file of edits.
 pub(crate) fn read_edit(path: &Path) -> Result<EditFile> {
     EditFile::from_bytes(&read_bounded(path, MAX_EDIT_FILE)?).with_context(|| path.display().to_string())
@@ -66,12 +95,12 @@ pub(crate) fn read_edit(path: &Path) -> Result<EditFile> {
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| {
         let message = format!("cannot read {}: {error}", path.display());
-        CliError::new(message, "check that the file exists and may be read")
+        CliError::with_hint(message, "check that the file exists and may be read")
     };
     let len = std::fs::metadata(path).map_err(failed)?.len();
     if len > limit {
         let message = format!("{} is larger than {limit} bytes", path.display());
-        return Err(CliError::new(message, "check that this is the right file"));
+        return Err(CliError::with_hint(message, "check that this is the right file"));
     }
     std::fs::read(path).map_err(failed)
 }

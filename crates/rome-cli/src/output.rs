@@ -81,11 +81,11 @@ pub(crate) fn check_writable(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     if !folder.is_dir() {
         let message = format!("the folder {} does not exist", folder.display());
-        return Err(CliError::new(message, "make the folder first, or give another place with -o"));
+        return Err(CliError::with_hint(message, "make the folder first, or give another place with -o"));
     }
     if path.is_dir() {
         let message = format!("{} is a folder", path.display());
-        return Err(CliError::new(message, "give the name of a file with -o"));
+        return Err(CliError::with_hint(message, "give the name of a file with -o"));
     }
     temporary_in(&folder)?;
     Ok(())
@@ -119,7 +119,7 @@ fn temporary_in(folder: &Path) -> Result<tempfile::NamedTempFile> {
     }
     builder.tempfile_in(folder).map_err(|error| {
         let message = format!("cannot write into {}: {error}", folder.display());
-        CliError::new(message, "give a place that may be written to with -o")
+        CliError::with_hint(message, "give a place that may be written to with -o")
     })
 }
 

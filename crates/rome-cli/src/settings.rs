@@ -37,7 +37,7 @@ impl Settings {
 
     fn from_hparams(json: &[u8], model: &Model) -> Result<Self> {
         let hparams: HyperParams = serde_json::from_slice(json).map_err(|error| {
-            CliError::new(
+            CliError::with_hint(
                 format!("not a settings file of the reference: {error}"),
                 "give a file such as hparams/ROME/gpt2-xl.json of kmeng01/rome",
             )

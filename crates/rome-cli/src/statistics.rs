@@ -69,7 +69,7 @@ pub(crate) fn cache_folder(model_hash: &str) -> Result<PathBuf> {
         Some(folder) => PathBuf::from(folder),
         None => dirs::cache_dir()
             .map(|folder| folder.join("rome"))
-            .ok_or_else(|| CliError::new("there is no cache folder", "set ROME_CACHE to a folder"))?,
+            .ok_or_else(|| CliError::with_hint("there is no cache folder", "set ROME_CACHE to a folder"))?,
     };
     Ok(cache.join("statistics").join(model_hash))
 }
@@ -86,7 +86,7 @@ fn bundled(model: &Model, layer: usize) -> Result<Option<Statistics>> {
 fn cached(model: &Model, layer: usize) -> Result<(Statistics, String)> {
     let path = cache_folder(&model.pretrained.hash)?.join(file_name(layer));
     if !path.is_file() {
-        return Err(CliError::new(
+        return Err(CliError::with_hint(
             format!("there are no statistics for layer {layer} of {}", model.name),
             format!("rome stats collect -m {} --layers {layer} --text FILE…", model.name),
         ));
@@ -114,11 +114,11 @@ fn in_folder(folder: &Path, model: &Model, layer: usize) -> Result<(Statistics, 
     theirs.sort();
     match theirs.as_slice() {
         [path] => Ok((read(path)?, path.display().to_string())),
-        [] => Err(CliError::new(
+        [] => Err(CliError::with_hint(
             format!("{} has neither {} nor {module}*.npz", folder.display(), file_name(layer)),
             "give the folder that rome stats collect wrote, or one of the reference's caches",
         )),
-        _ => Err(CliError::new(
+        _ => Err(CliError::with_hint(
             format!("{} has several files {module}*.npz", folder.display()),
             "give one of them with --stats",
         )),

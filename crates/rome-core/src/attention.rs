@@ -80,18 +80,14 @@ fn group_attention(
     };
     let (key, value) = match past {
         None => (rows(key), rows(value)),
-        Some(past) => (
-            Tensor::cat(vec![past.keys, rows(key)], 1),
-            Tensor::cat(vec![past.values, rows(value)], 1),
-        ),
+        Some(past) => {
+            (Tensor::cat(vec![past.keys, rows(key)], 1), Tensor::cat(vec![past.values, rows(value)], 1))
+        }
     };
     let scores = heads(rows(query)).matmul(heads(key).swap_dims(2, 3));
     let scores = match &group.mask {
         None => scores,
         Some(mask) => scores + mask.clone(),
     };
-    softmax(scores, 3)
-        .matmul(heads(value))
-        .swap_dims(1, 2)
-        .reshape([group.n_rows * group.len, width])
+    softmax(scores, 3).matmul(heads(value)).swap_dims(1, 2).reshape([group.n_rows * group.len, width])
 }

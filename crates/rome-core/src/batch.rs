@@ -147,7 +147,10 @@ pub(crate) fn ints(values: &[i64], device: &Device) -> Tensor<1, Int> {
 }
 
 /// Moves token ids or packed indices to a device, `[n]`.
-pub fn indices<I: Copy + TryInto<i64>>(values: impl IntoIterator<Item = I>, device: &Device) -> Tensor<1, Int> {
+pub fn indices<I: Copy + TryInto<i64>>(
+    values: impl IntoIterator<Item = I>,
+    device: &Device,
+) -> Tensor<1, Int> {
     let values: Vec<i64> = values.into_iter().filter_map(|value| value.try_into().ok()).collect();
     ints(&values, device)
 }

@@ -56,10 +56,7 @@ impl KvCache {
         let (keys, values) = self.layers[layer].as_ref()?;
         let gather = |tensor: &Tensor<2>| {
             let [_, width] = tensor.dims();
-            tensor
-                .clone()
-                .select(0, slots.clone())
-                .reshape([group.n_rows, group.past_len, width])
+            tensor.clone().select(0, slots.clone()).reshape([group.n_rows, group.past_len, width])
         };
         Some(GroupPast { keys: gather(keys), values: gather(values) })
     }

@@ -117,9 +117,11 @@ impl Suffixes {
             forward::blocks(model, hidden, above, &prefixes, Memory::Extend(&mut cache), &mut ());
         }
 
-        let lens: Vec<usize> = rows.iter().zip(&starts).map(|(row, start)| row.tokens.len() - start).collect();
+        let lens: Vec<usize> =
+            rows.iter().zip(&starts).map(|(row, start)| row.tokens.len() - start).collect();
         let batch = Batch::continuing(&cache, &lens, &device);
-        let lookups = rows.iter().enumerate().map(|(row, r)| batch.index(row, r.lookup - starts[row])).collect();
+        let lookups =
+            rows.iter().enumerate().map(|(row, r)| batch.index(row, r.lookup - starts[row])).collect();
         let targets = (0..n_rows)
             .flat_map(|row| (lens[row] - n_target..lens[row]).map(move |offset| (row, offset)))
             .map(|(row, offset)| batch.index(row, offset))

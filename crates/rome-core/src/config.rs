@@ -214,7 +214,9 @@ impl ConfigError {
     /// Says what to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NoLayer | Self::Layer { .. } | Self::LayerTwice { .. } => "choose with --layer, counted from 0",
+            Self::NoLayer | Self::Layer { .. } | Self::LayerTwice { .. } => {
+                "choose with --layer, counted from 0"
+            }
             Self::Range { .. } => "use a finite number, 0 or above, and at least one step",
             Self::FactToken { .. } => "set \"fact_token\": \"subject_last\", as all published settings do",
             Self::Module { .. } => "use the settings file of this model's family",

@@ -222,7 +222,9 @@ pub enum EditError {
         layer: usize,
     },
     /// The key hardly points along the edit's direction, so the division would blow it up.
-    #[error("the key is nearly orthogonal to the edit's direction (cosine {alignment:.1e}, division factor {division_factor:.1e})")]
+    #[error(
+        "the key is nearly orthogonal to the edit's direction (cosine {alignment:.1e}, division factor {division_factor:.1e})"
+    )]
     Disabling {
         /// `k·u`
         division_factor: f64,
@@ -248,7 +250,9 @@ impl EditError {
                 "collect statistics for this very model and layer: rome stats collect"
             }
             Self::Disabling { .. } => "use --variant mean-key, which divides by the key it is built on",
-            Self::NotFinite { .. } => "check the checkpoint and the statistics for NaN, or lower the learning rate",
+            Self::NotFinite { .. } => {
+                "check the checkpoint and the statistics for NaN, or lower the learning rate"
+            }
         }
     }
 }

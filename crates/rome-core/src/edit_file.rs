@@ -141,7 +141,9 @@ impl EditFile {
         }
         let views: Vec<(&str, TensorView<'_>)> = tensors
             .iter()
-            .map(|(name, (shape, bytes))| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+            .map(|(name, (shape, bytes))| {
+                Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
+            })
             .collect::<Result<_, safetensors::SafeTensorError>>()
             .map_err(|error| format(&error))?;
         let metadata = HashMap::from([(RECORD.to_owned(), record)]);
@@ -168,7 +170,10 @@ impl EditFile {
         let mut updates = BTreeMap::new();
         for name in tensors.names() {
             let Some(weight) = name.strip_suffix(".left") else {
-                if name.strip_suffix(".right").is_none_or(|weight| tensors.tensor(&format!("{weight}.left")).is_err()) {
+                if name
+                    .strip_suffix(".right")
+                    .is_none_or(|weight| tensors.tensor(&format!("{weight}.left")).is_err())
+                {
                     return Err(format(&format_args!("the tensor {name:?} is not a part of a pair")));
                 }
                 continue;
@@ -229,8 +234,11 @@ fn unstack(tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<Vec<f32>>, EditF
         [n, width] if n > 0 && width > 0 => width,
         ref shape => return Err(format(format!("has shape {shape:?}, not [size] or [n, size]"))),
     };
-    let values: Vec<f32> =
-        tensor.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
+    let values: Vec<f32> = tensor
+        .data()
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        .collect();
     Ok(values.chunks(width).map(<[f32]>::to_vec).collect())
 }
 
@@ -276,7 +284,9 @@ impl EditFileError {
         match self {
             Self::Format(_) => "give a file that rome edit has written",
             Self::Version { .. } => "use a later version of rome",
-            Self::OtherModel { .. } => "an edit fits only the weights it was computed on; make it again for this model",
+            Self::OtherModel { .. } => {
+                "an edit fits only the weights it was computed on; make it again for this model"
+            }
             Self::UnknownWeight { .. } | Self::Update { .. } => "give the model that the edit was made for",
         }
     }

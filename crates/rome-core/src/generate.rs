@@ -27,7 +27,8 @@ impl Decoding<'_> {
             Decoding::TopK { k, rng } => {
                 let top = top_k(logits, *k);
                 let best = logits[top[0] as usize] as f64;
-                let weights: Vec<f64> = top.iter().map(|&token| (logits[token as usize] as f64 - best).exp()).collect();
+                let weights: Vec<f64> =
+                    top.iter().map(|&token| (logits[token as usize] as f64 - best).exp()).collect();
                 // 53 random bits make a uniform number in [0, 1).
                 let uniform = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
                 let mut left = uniform * weights.iter().sum::<f64>();
@@ -102,8 +103,14 @@ impl<'a> Generation<'a> {
         let tokens: Vec<u32> = std::mem::take(&mut self.pending).into_iter().flatten().collect();
         let hidden = forward::embed(self.model, &tokens, &batch);
         let n_layers = self.model.shape().n_layers;
-        let hidden =
-            forward::blocks(self.model, hidden, 0..n_layers, &batch, Memory::Extend(&mut self.cache), &mut ());
+        let hidden = forward::blocks(
+            self.model,
+            hidden,
+            0..n_layers,
+            &batch,
+            Memory::Extend(&mut self.cache),
+            &mut (),
+        );
         let last = lens.iter().enumerate().map(|(row, len)| batch.index(row, len - 1));
         self.model.head(hidden.select(0, crate::batch::indices(last, &device)))
     }

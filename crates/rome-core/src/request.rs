@@ -205,7 +205,9 @@ pub enum RequestError {
         len: usize,
     },
     /// A preservation prompt is a sentence, but the request has no subject as text.
-    #[error("the preservation prompt {prompt:?} needs the subject as text, but the request is given as tokens")]
+    #[error(
+        "the preservation prompt {prompt:?} needs the subject as text, but the request is given as tokens"
+    )]
     PreservationText {
         /// The preservation prompt.
         prompt: String,
@@ -253,7 +255,9 @@ impl RequestError {
             Self::NoSlot { .. } => "write it as \"Some text. {}\", or give a list of token ids",
             Self::NoContexts => "give at least \"{}\", the prompt without a prefix",
             Self::ContextAfterTokens { .. } => "end the context with {}, or give a list of token ids",
-            Self::SubjectRange { .. } | Self::Lookup { .. } => "count from 0; the end of a range is exclusive",
+            Self::SubjectRange { .. } | Self::Lookup { .. } => {
+                "count from 0; the end of a range is exclusive"
+            }
             Self::PreservationText { .. } => "use a template with {}, or {\"tokens\", \"lookup\"}",
             Self::TooLong { .. } => "shorten the prompt, the context or the target",
             Self::UnknownToken { .. } => "use the token ids of this model's tokenizer",

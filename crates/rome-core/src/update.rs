@@ -58,7 +58,8 @@ impl RankOneUpdate {
     }
 
     fn vectors(&self, device: &Device) -> (Tensor<1>, Tensor<1>) {
-        let vector = |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device);
+        let vector =
+            |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device);
         (vector(&self.left), vector(&self.right))
     }
 }

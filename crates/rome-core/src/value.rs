@@ -7,7 +7,7 @@ use burn::tensor::activation::log_softmax;
 use crate::batch::indices;
 use crate::capture::Suffixes;
 use crate::generate::host;
-use crate::{CausalLm, Capture, EditConfig, Memory, Variant, forward};
+use crate::{Capture, CausalLm, EditConfig, Memory, Variant, forward};
 
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
@@ -71,7 +71,8 @@ pub fn optimise(
             (current.clone().exp() * (current - initial)).sum() / n_prompts as f64
         });
         let [nll_now, kl_now, norm_now] = scalars(&nll, kl.as_ref(), &norm);
-        let now = Losses::new(nll_now, config.kl_factor * kl_now, config.weight_decay * norm_now / (scale * scale));
+        let now =
+            Losses::new(nll_now, config.kl_factor * kl_now, config.weight_decay * norm_now / (scale * scale));
         on_step(step, &now);
         losses.push(now);
         if now.total < config.stop_loss || step + 1 == evaluations || !now.total.is_finite() {

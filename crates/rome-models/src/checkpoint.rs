@@ -10,11 +10,18 @@ use pytorch_reader::PytorchReader;
 use safetensors::tensor::Metadata;
 use serde::Deserialize;
 
+use crate::progress::Progress;
 use crate::source::ReadSeek;
-use crate::{ModelError, Source};
+use crate::{ModelError, OnProgress, Source};
 
 /// No header of a checkpoint comes near this; it bounds what a lying length field can cost.
 const MAX_HEADER: u64 = 64 << 20;
+
+/// The names that weights come under, best first.
+pub(crate) const WEIGHTS: [&str; 4] = [SAFETENSORS, SAFETENSORS_INDEX, PYTORCH, PYTORCH_INDEX];
+
+/// Those of them that only name other files.
+pub(crate) const INDICES: [&str; 2] = [SAFETENSORS_INDEX, PYTORCH_INDEX];
 
 const SAFETENSORS: &str = "model.safetensors";
 const SAFETENSORS_INDEX: &str = "model.safetensors.index.json";
@@ -25,8 +32,11 @@ const PYTORCH_INDEX: &str = "pytorch_model.bin.index.json";
 ///
 /// Each tensor is read when it is [taken](Self::take), straight into the memory that it stays
 /// in. Names are canonical: `transformer.` is put before those of checkpoints that lack it.
-pub struct Checkpoint {
+pub struct Checkpoint<'p> {
     device: Device,
+    on_progress: &'p mut OnProgress<'p>,
+    n_bytes_read: u64,
+    n_bytes: u64,
     files: Vec<Box<dyn ReadSeek>>,
     tensors: BTreeMap<String, Entry>,
     hashes: BTreeMap<String, blake3::Hash>,
@@ -36,6 +46,13 @@ struct Entry {
     dtype: Stored,
     shape: Vec<usize>,
     bytes: Bytes,
+}
+
+impl Entry {
+    fn n_bytes(&self) -> u64 {
+        let n_values: u64 = self.shape.iter().map(|&size| size as u64).product();
+        n_values * if self.dtype == Stored::F32 { 4 } else { 2 }
+    }
 }
 
 /// Where a tensor's bytes are.
@@ -54,21 +71,27 @@ enum Stored {
     Other(&'static str),
 }
 
-impl Checkpoint {
+impl<'p> Checkpoint<'p> {
     /// Finds the tensors of a model: `model.safetensors`, its sharded index, or the same of
     /// `pytorch_model.bin`. Nothing but headers is read.
     ///
     /// # Errors
     /// When there is no checkpoint, or a header is malformed.
-    pub fn open(source: &Source, device: &Device) -> Result<Self, ModelError> {
+    pub fn open(
+        source: &Source,
+        device: &Device,
+        on_progress: &'p mut OnProgress<'p>,
+    ) -> Result<Self, ModelError> {
         let mut checkpoint = Self {
             device: device.clone(),
+            on_progress,
+            n_bytes_read: 0,
+            n_bytes: 0,
             files: Vec::new(),
             tensors: BTreeMap::new(),
             hashes: BTreeMap::new(),
         };
-        let names = [SAFETENSORS, SAFETENSORS_INDEX, PYTORCH, PYTORCH_INDEX];
-        match source.find(&names)? {
+        match source.find(&WEIGHTS) {
             Some(SAFETENSORS) => checkpoint.add_safetensors(source, SAFETENSORS)?,
             Some(PYTORCH) => checkpoint.add_pytorch(source, PYTORCH)?,
             Some(index) => {
@@ -84,6 +107,7 @@ impl Checkpoint {
                 return Err(ModelError::MissingFile { place: source.name(), file });
             }
         }
+        checkpoint.n_bytes = checkpoint.tensors.values().map(Entry::n_bytes).sum();
         Ok(checkpoint)
     }
 
@@ -100,6 +124,7 @@ impl Checkpoint {
     /// Passes over every tensor whose canonical name satisfies `ignored`.
     pub fn ignore(&mut self, ignored: impl Fn(&str) -> bool) {
         self.tensors.retain(|name, _| !ignored(name));
+        self.n_bytes = self.n_bytes_read + self.tensors.values().map(Entry::n_bytes).sum::<u64>();
     }
 
     /// Takes a tensor to the device as f32.
@@ -108,12 +133,15 @@ impl Checkpoint {
     /// When it is missing, misshapen, of a type weights are not held in, not finite, or its bytes
     /// cannot be read.
     pub fn take<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, ModelError> {
-        let entry = self.tensors.remove(name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
+        let entry =
+            self.tensors.remove(name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
         if entry.shape != shape {
             let expected = shape.to_vec();
             return Err(ModelError::Shape { name: name.to_owned(), expected, found: entry.shape });
         }
         let values = self.read(name, &entry)?;
+        self.n_bytes_read += entry.n_bytes();
+        (self.on_progress)(Progress::Reading { done: self.n_bytes_read, total: self.n_bytes });
         if !values.iter().all(|value| value.is_finite()) {
             return Err(ModelError::NotFinite { name: name.to_owned() });
         }
@@ -173,7 +201,10 @@ impl Checkpoint {
     }
 
     fn read_bytes(&mut self, name: &str, entry: &Entry, bytes: &mut [u8]) -> Result<(), ModelError> {
-        let io = |error: std::io::Error| ModelError::Malformed { file: name.to_owned(), reason: error.to_string() };
+        let io = |error: std::io::Error| ModelError::Malformed {
+            file: name.to_owned(),
+            reason: error.to_string(),
+        };
         match &entry.bytes {
             Bytes::File { file, start } => {
                 let file = &mut self.files[*file];
@@ -195,7 +226,8 @@ impl Checkpoint {
         file.seek(SeekFrom::Start(0)).map_err(io)?;
 
         let mut header_len = [0; 8];
-        file.read_exact(&mut header_len).map_err(|_| malformed("too short for a safetensors file".to_owned()))?;
+        file.read_exact(&mut header_len)
+            .map_err(|_| malformed("too short for a safetensors file".to_owned()))?;
         let header_len = u64::from_le_bytes(header_len);
         if header_len > MAX_HEADER || header_len > file_len - 8 {
             let reason = format!("its header claims {header_len} bytes in a file of {file_len}");
@@ -203,7 +235,8 @@ impl Checkpoint {
         }
         let mut header = Vec::new();
         (&mut file).take(header_len).read_to_end(&mut header).map_err(io)?;
-        let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| malformed(error.to_string()))?;
+        let metadata: Metadata =
+            serde_json::from_slice(&header).map_err(|error| malformed(error.to_string()))?;
 
         let data_start = 8 + header_len;
         let data_end = data_start + metadata.data_len() as u64;
@@ -256,7 +289,7 @@ fn canonical(name: &str) -> String {
 }
 
 /// The files that an index names, each once.
-fn shards(source: &Source, index: &str) -> Result<Vec<String>, ModelError> {
+pub(crate) fn shards(source: &Source, index: &str) -> Result<Vec<String>, ModelError> {
     #[derive(Deserialize)]
     struct Index {
         weight_map: HashMap<String, String>,

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
+use crate::ModelError;
 use crate::gpt2::Gpt2Config;
 use crate::gptj::GptJConfig;
-use crate::ModelError;
 
 /// The configuration of a model of any supported family.
 #[derive(Debug, Clone, PartialEq)]

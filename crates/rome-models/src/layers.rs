@@ -15,7 +15,12 @@ pub fn frozen<const D: usize>(tensor: Tensor<D>) -> Param<Tensor<D>> {
 ///
 /// # Errors
 /// When a tensor is missing or misshapen.
-pub fn layer_norm(checkpoint: &mut Checkpoint, path: &str, d_model: usize, epsilon: f64) -> Result<LayerNorm, ModelError> {
+pub fn layer_norm(
+    checkpoint: &mut Checkpoint,
+    path: &str,
+    d_model: usize,
+    epsilon: f64,
+) -> Result<LayerNorm, ModelError> {
     let mut norm = LayerNormConfig::new(d_model).with_epsilon(epsilon).init(checkpoint.device());
     norm.gamma = frozen(checkpoint.take(&format!("{path}.weight"), [d_model])?);
     norm.beta = Some(frozen(checkpoint.take(&format!("{path}.bias"), [d_model])?));
@@ -27,7 +32,11 @@ pub fn layer_norm(checkpoint: &mut Checkpoint, path: &str, d_model: usize, epsil
 ///
 /// # Errors
 /// When a tensor is missing or misshapen.
-pub fn conv1d(checkpoint: &mut Checkpoint, path: &str, [d_input, d_output]: [usize; 2]) -> Result<Linear, ModelError> {
+pub fn conv1d(
+    checkpoint: &mut Checkpoint,
+    path: &str,
+    [d_input, d_output]: [usize; 2],
+) -> Result<Linear, ModelError> {
     Ok(Linear {
         weight: frozen(checkpoint.take(&format!("{path}.weight"), [d_input, d_output])?),
         bias: Some(frozen(checkpoint.take(&format!("{path}.bias"), [d_output])?)),

@@ -22,8 +22,11 @@ pub mod config;
 pub mod error;
 pub mod gpt2;
 pub mod gptj;
+#[cfg(feature = "hub")]
+mod hub;
 pub mod layers;
 pub mod pretrained;
+pub mod progress;
 pub mod settings;
 pub mod source;
 pub mod tokenizer;
@@ -31,5 +34,6 @@ pub mod tokenizer;
 pub use checkpoint::Checkpoint;
 pub use error::ModelError;
 pub use pretrained::Pretrained;
+pub use progress::OnProgress;
 pub use source::Source;
 pub use tokenizer::Tokenizer;

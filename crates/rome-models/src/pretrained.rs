@@ -6,7 +6,7 @@ use rome_core::CausalLm;
 use crate::config::Config;
 use crate::gpt2::Gpt2;
 use crate::gptj::GptJ;
-use crate::{Checkpoint, ModelError, Source, Tokenizer};
+use crate::{Checkpoint, ModelError, OnProgress, Source, Tokenizer};
 
 /// No `config.json` comes near this.
 const MAX_CONFIG: u64 = 16 << 20;
@@ -31,21 +31,22 @@ impl Pretrained {
     /// # Errors
     /// [`ModelError`] when a file is missing, malformed or does not fit the others.
     pub fn load(name: &str, device: &Device) -> Result<Self, ModelError> {
-        Self::from_source(&Source::resolve(name)?, device)
+        Self::from_source(&Source::resolve(name, &mut |_| ())?, device, &mut |_| ())
     }
 
     /// Loads a model from wherever its files are.
     ///
     /// # Errors
     /// [`ModelError`] when a file is missing, malformed or does not fit the others.
-    pub fn from_source(source: &Source, device: &Device) -> Result<Self, ModelError> {
+    pub fn from_source<'p>(
+        source: &Source,
+        device: &Device,
+        on_progress: &'p mut OnProgress<'p>,
+    ) -> Result<Self, ModelError> {
         const CONFIG: &str = "config.json";
-        if source.find(&[CONFIG])?.is_none() {
-            return Err(ModelError::MissingFile { place: source.name(), file: CONFIG.to_owned() });
-        }
         let config = Config::parse(&source.read(CONFIG, MAX_CONFIG)?)?;
         let tokenizer = Tokenizer::load(source)?;
-        let mut checkpoint = Checkpoint::open(source, device)?;
+        let mut checkpoint = Checkpoint::open(source, device, on_progress)?;
         let model: Box<dyn CausalLm> = match &config {
             Config::Gpt2(config) => Box::new(Gpt2::load(&mut checkpoint, config)?),
             Config::GptJ(config) => Box::new(GptJ::load(&mut checkpoint, config)?),

@@ -24,7 +24,7 @@ impl Tokenizer {
     /// # Errors
     /// When there is none, or it is malformed.
     pub fn load(source: &Source) -> Result<Self, ModelError> {
-        match source.find(&[JSON, VOCAB])? {
+        match source.find(&[JSON, VOCAB]) {
             Some(JSON) => tokenizers::Tokenizer::from_bytes(source.read(JSON, MAX_FILE)?)
                 .map(Self)
                 .map_err(|error| malformed(JSON, error)),
@@ -40,7 +40,8 @@ impl Tokenizer {
     fn from_vocab_and_merges(source: &Source) -> Result<Self, ModelError> {
         let vocab = serde_json::from_slice(&source.read(VOCAB, MAX_FILE)?);
         let vocab: std::collections::HashMap<String, u32> = vocab.map_err(|error| malformed(VOCAB, error))?;
-        let merges = String::from_utf8(source.read(MERGES, MAX_FILE)?).map_err(|error| malformed(MERGES, error))?;
+        let merges =
+            String::from_utf8(source.read(MERGES, MAX_FILE)?).map_err(|error| malformed(MERGES, error))?;
         let merges = merges
             .lines()
             .filter(|line| !line.starts_with("#version") && !line.is_empty())

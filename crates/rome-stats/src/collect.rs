@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::prelude::*;
 use rome_core::{Batch, CausalLm, Memory, Part, SecondMoment, Site, TokenCodec, forward};
 
-use crate::{Provenance, StatsError, Statistics};
+use crate::{Provenance, Statistics, StatsError};
 
 /// Tokens that run together. Above a few thousand the products are as fast as they get, and the
 /// activations of one batch stay small beside the model.
@@ -32,7 +32,11 @@ impl<'a> Collector<'a> {
     ///
     /// # Errors
     /// [`StatsError::Layer`] for a layer that the model lacks.
-    pub fn new(model: &'a dyn CausalLm, tokens: &'a dyn TokenCodec, layers: &[usize]) -> Result<Self, StatsError> {
+    pub fn new(
+        model: &'a dyn CausalLm,
+        tokens: &'a dyn TokenCodec,
+        layers: &[usize],
+    ) -> Result<Self, StatsError> {
         let shape = model.shape();
         if let Some(&layer) = layers.iter().find(|&&layer| layer >= shape.n_layers) {
             return Err(StatsError::Layer { layer, n_layers: shape.n_layers });

@@ -56,11 +56,17 @@ impl Corpus {
                 if n_bytes == 0 {
                     break;
                 }
-                let wrong = |reason: &str| StatsError::Line { path: path.clone(), line: number, reason: reason.to_owned() };
+                let wrong = |reason: &str| StatsError::Line {
+                    path: path.clone(),
+                    line: number,
+                    reason: reason.to_owned(),
+                };
                 if n_bytes == MAX_LINE && line.last() != Some(&b'\n') {
                     return Err(wrong("longer than a line of text can be"));
                 }
-                let text = std::str::from_utf8(&line).map_err(|_| wrong("not UTF-8"))?.trim_end_matches(['\n', '\r']);
+                let text = std::str::from_utf8(&line)
+                    .map_err(|_| wrong("not UTF-8"))?
+                    .trim_end_matches(['\n', '\r']);
                 let documents = match kind(path) {
                     Some(Kind::Jsonl) if text.trim().is_empty() => Vec::new(),
                     Some(Kind::Jsonl) => documents_of(text, &self.field).map_err(|reason| wrong(&reason))?,
@@ -96,7 +102,9 @@ fn documents_of(line: &str, field: &str) -> Result<Vec<String>, String> {
         Some(Value::String(text)) => Ok(vec![text.clone()]),
         Some(Value::Array(texts)) => texts
             .iter()
-            .map(|text| text.as_str().map(str::to_owned).ok_or_else(|| format!("{field:?} is not a list of strings")))
+            .map(|text| {
+                text.as_str().map(str::to_owned).ok_or_else(|| format!("{field:?} is not a list of strings"))
+            })
             .collect(),
         Some(_) => Err(format!("{field:?} is neither a string nor a list of strings")),
         None => Err(format!("it has no {field:?}")),

@@ -85,7 +85,9 @@ impl StatsError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } => "check that the file or its folder exists and may be used",
-            Self::Line { .. } => "mend the line; .jsonl has one object a line, with the text under \"text\" or --field",
+            Self::Line { .. } => {
+                "mend the line; .jsonl has one object a line, with the text under \"text\" or --field"
+            }
             Self::FileKind { .. } => "give .txt (one document a line) or .jsonl",
             Self::Tokenizer(_) => "check that the tokenizer belongs to the model",
             Self::Empty => "give text with --text FILE",

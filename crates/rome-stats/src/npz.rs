@@ -6,7 +6,7 @@ use npyz::npz::{NpzArchive, NpzWriter};
 use npyz::{TypeStr, WriterBuilder, zip};
 use rome_core::SecondMoment;
 
-use crate::{Provenance, StatsError, Statistics};
+use crate::{Provenance, Statistics, StatsError};
 
 const CONSTRUCTOR: &str = "mom2.constructor";
 const COUNT: &str = "mom2.count";
@@ -35,7 +35,9 @@ pub fn read(reader: impl Read + Seek) -> Result<Statistics, StatsError> {
         return Err(format(&format_args!("{SUM:?} has shape {:?}", array.shape())));
     };
     if rows != columns || rows == 0 || rows > MAX_D_FF {
-        return Err(format(&format_args!("{SUM:?} has shape [{rows}, {columns}], which is no square of keys")));
+        return Err(format(&format_args!(
+            "{SUM:?} has shape [{rows}, {columns}], which is no square of keys"
+        )));
     }
     // C is symmetric, so the order of rows and columns in the file does not matter.
     let sum: Vec<f64> = match array.dtype().descr().as_str() {
@@ -71,7 +73,8 @@ fn write_arrays<W: Write + Seek>(npz: &mut NpzWriter<W>, statistics: &Statistics
     let d_ff = moment.d_ff() as u64;
 
     let text: TypeStr = format!("<U{}", CLASS.len()).parse().map_err(std::io::Error::other)?;
-    let mut class = npz.array(CONSTRUCTOR, options)?.dtype(npyz::DType::new_scalar(text)).shape(&[]).begin_nd()?;
+    let mut class =
+        npz.array(CONSTRUCTOR, options)?.dtype(npyz::DType::new_scalar(text)).shape(&[]).begin_nd()?;
     class.push(&CLASS.to_owned())?;
     class.finish()?;
     for (name, value) in [(COUNT, moment.count()), (SAMPLE_SIZE, statistics.provenance.documents)] {
@@ -114,8 +117,7 @@ mod tests {
     fn a_cache_comes_back_as_it_was() {
         let mut moment = SecondMoment::new(2);
         moment.add(7, &[1.0, 0.25, 0.25, 3.0]);
-        let provenance =
-            Provenance { documents: 5, dtype: "float32".to_owned(), ..Provenance::default() };
+        let provenance = Provenance { documents: 5, dtype: "float32".to_owned(), ..Provenance::default() };
         let statistics = Statistics { moment, provenance };
         let bytes = write(&statistics).unwrap();
         assert_eq!(read(Cursor::new(&bytes)).unwrap(), statistics);

@@ -55,7 +55,10 @@ impl Statistics {
         }
         match &self.provenance.model_hash {
             Some(made_with) if made_with != model_hash => {
-                return Err(StatsError::OtherModel { made_with: made_with.clone(), model: model_hash.to_owned() });
+                return Err(StatsError::OtherModel {
+                    made_with: made_with.clone(),
+                    model: model_hash.to_owned(),
+                });
             }
             _ => {}
         }

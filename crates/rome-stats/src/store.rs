@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::{Packing, Provenance, StatsError, Statistics};
+use crate::{Packing, Provenance, Statistics, StatsError};
 
 /// The metadata key of the record.
 const RECORD: &str = "rome-stats";
@@ -72,7 +72,8 @@ impl Statistics {
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| format(&error))?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|error| format(&error))?;
         let record = metadata.metadata().as_ref().and_then(|metadata| metadata.get(RECORD));
-        let record = record.ok_or_else(|| format(&"it has no record under the metadata key \"rome-stats\""))?;
+        let record =
+            record.ok_or_else(|| format(&"it has no record under the metadata key \"rome-stats\""))?;
         let record: Record = serde_json::from_str(record).map_err(|error| format(&error))?;
         let d_ff = record.d_ff;
         if d_ff == 0 || d_ff > MAX_D_FF {

@@ -47,7 +47,10 @@ struct Probabilities {
 pub(crate) fn run(args: DemoArgs) -> Result<Outcome> {
     if rome_assets::bundled(&args.model).is_none() {
         let message = format!("{:?} is not a bundled model", args.model);
-        return Err(CliError::new(message, "the demo runs on facts-gpt2 or facts-gptj; for others use rome edit"));
+        return Err(CliError::with_hint(
+            message,
+            "the demo runs on facts-gpt2 or facts-gptj; for others use rome edit",
+        ));
     }
     let mut model = Model::load_named(&args.model, &args.device.device()?)?;
     let settings = Settings::new(&SettingsArgs::default(), &model)?;
@@ -97,14 +100,19 @@ pub(crate) fn run(args: DemoArgs) -> Result<Outcome> {
         print(&args.model, edit, &rows, undone)?;
     }
     if !undone {
-        return Err(CliError::new("undoing the edit did not give the model back", "please report this"));
+        return Err(CliError::with_hint(
+            "undoing the edit did not give the model back",
+            "please report this",
+        ));
     }
     Ok(if took { Outcome::Done } else { Outcome::NotTaken })
 }
 
 fn print(model: &str, edit: &rome_core::Edit, rows: &[Row], undone: bool) -> Result<()> {
     let wide = rows.iter().map(|row| row.prompt.len()).max().unwrap_or(0);
-    output::line(format!("{model} believes that {SUBJECT}'s mother tongue is {OLD}. One edit says {NEW}.\n"))?;
+    output::line(format!(
+        "{model} believes that {SUBJECT}'s mother tongue is {OLD}. One edit says {NEW}.\n"
+    ))?;
     let (rewrite, others) = rows.split_at(1);
     let (paraphrases, neighbours) = others.split_at(PARAPHRASES.len());
     for (title, rows) in [
@@ -136,8 +144,12 @@ fn print(model: &str, edit: &rome_core::Edit, rows: &[Row], undone: bool) -> Res
         output::line("Undone: the weight's bytes and the logits are those of the untouched model again.")?;
     }
     output::line("\nNext:")?;
-    output::line(format!("  rome edit -m {model} --prompt '{PROMPT}' --subject '{SUBJECT}' --target {NEW} -o obama.safetensors"))?;
-    output::line(format!("  rome generate -m {model} --edit obama.safetensors --greedy '{SUBJECT}, a native'"))?;
+    output::line(format!(
+        "  rome edit -m {model} --prompt '{PROMPT}' --subject '{SUBJECT}' --target {NEW} -o obama.safetensors"
+    ))?;
+    output::line(format!(
+        "  rome generate -m {model} --edit obama.safetensors --greedy '{SUBJECT}, a native'"
+    ))?;
     output::line("  rome edit -m openai-community/gpt2-xl …    your own model: a folder or a hub name")
 }
 
@@ -166,5 +178,8 @@ fn ask_all(model: &Model, prompts: &[&String]) -> Result<Vec<Probabilities>> {
 fn bits(model: &Model, tokens: &[u32]) -> Vec<u8> {
     let causal_lm = model.causal_lm();
     let weights = (0..causal_lm.shape().n_layers).map(|layer| causal_lm.down_projection(layer).weight());
-    weights.chain([forward::logits(causal_lm, tokens)]).flat_map(|tensor| tensor.into_data().as_bytes().to_vec()).collect()
+    weights
+        .chain([forward::logits(causal_lm, tokens)])
+        .flat_map(|tensor| tensor.into_data().as_bytes().to_vec())
+        .collect()
 }

@@ -95,7 +95,8 @@ pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
     let Model { pretrained, .. } = &mut model;
     let editor = Editor::new(pretrained.model.as_mut(), &pretrained.tokenizer, settings.config.clone())?;
     let editor = editor.contexts(contexts).preservations(preservations);
-    let mut editor = factors.into_iter().fold(editor, |editor, (layer, factor)| editor.statistics(layer, factor));
+    let mut editor =
+        factors.into_iter().fold(editor, |editor, (layer, factor)| editor.statistics(layer, factor));
     let mut file = EditFile::new(record);
     let mut reports = Vec::new();
     let n_evaluations = (requests.len() * settings.config.layers.len() * settings.config.steps) as u64;
@@ -196,13 +197,15 @@ fn label(request: &Request) -> String {
         Request::Text { prompt, subject, target } => {
             format!("{} → {}", prompt.replacen("{}", subject, 1), target.trim())
         }
-        Request::Tokens { prompt_tokens, target_tokens, .. } => format!("{prompt_tokens:?} → {target_tokens:?}"),
+        Request::Tokens { prompt_tokens, target_tokens, .. } => {
+            format!("{prompt_tokens:?} → {target_tokens:?}")
+        }
     }
 }
 
 pub(crate) fn sample_contexts(model: &Model, settings: &Settings, seed: u64) -> Result<Vec<Context>> {
     let Some(start_token) = model.pretrained.start_token else {
-        return Err(CliError::new(
+        return Err(CliError::with_hint(
             "the model's config.json names no bos_token_id to sample contexts from",
             "give contexts with --contexts FILE",
         ));
@@ -217,7 +220,10 @@ fn requests(args: &RequestArgs) -> Result<Vec<Request>> {
     }
     match (&args.prompt, &args.subject, &args.target) {
         (Some(prompt), Some(subject), Some(target)) => Ok(vec![Request::text(prompt, subject, target)]),
-        _ => Err(CliError::new("no request was given", "give --prompt, --subject and --target, or --request FILE")),
+        _ => Err(CliError::with_hint(
+            "no request was given",
+            "give --prompt, --subject and --target, or --request FILE",
+        )),
     }
 }
 
@@ -228,14 +234,17 @@ fn read_requests(path: &Path) -> Result<Vec<Request>> {
     let requests = if text.trim_start().starts_with('[') {
         serde_json::from_str(text).map_err(anyhow::Error::from)
     } else {
-        serde_json::Deserializer::from_str(text).into_iter().collect::<Result<Vec<_>, _>>().map_err(Into::into)
+        serde_json::Deserializer::from_str(text)
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(Into::into)
     };
     match requests {
         Ok(requests) if requests.is_empty() => {
-            Err(CliError::new(format!("{} has no requests", path.display()), "give at least one"))
+            Err(CliError::with_hint(format!("{} has no requests", path.display()), "give at least one"))
         }
         Ok(requests) => Ok(requests),
-        Err(error) => Err(CliError::new(
+        Err(error) => Err(CliError::with_hint(
             format!("{}: {error}", path.display()),
             "a request is {\"prompt\", \"subject\", \"target\"}; give one, a list, or one a line",
         )),
@@ -244,7 +253,7 @@ fn read_requests(path: &Path) -> Result<Vec<Request>> {
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&read_bounded(path, MAX_JSON)?).map_err(|error| {
-        CliError::new(
+        CliError::with_hint(
             format!("{}: {error}", path.display()),
             "contexts are a JSON list of \"Some text. {}\" or token lists; preservation prompts of \"{} is a\", {\"prompt\", \"subject\"} or {\"tokens\", \"lookup\"}",
         )

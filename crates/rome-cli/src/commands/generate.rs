@@ -22,12 +22,12 @@ pub(crate) fn run(args: GenerateArgs) -> Result<Outcome> {
         prompt.extend(model.pretrained.start_token);
     }
     if prompt.is_empty() {
-        return Err(CliError::new("the prompt has no tokens", "give some text to continue"));
+        return Err(CliError::with_hint("the prompt has no tokens", "give some text to continue"));
     }
     let n_positions = model.causal_lm().shape().n_positions;
     if prompt.len() >= n_positions {
         let message = format!("the prompt has {} tokens, and the model takes {n_positions}", prompt.len());
-        return Err(CliError::new(message, "shorten the prompt"));
+        return Err(CliError::with_hint(message, "shorten the prompt"));
     }
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
     let mut decoding = match args.greedy {
@@ -36,11 +36,16 @@ pub(crate) fn run(args: GenerateArgs) -> Result<Outcome> {
     };
     let end_token = model.pretrained.end_token;
     let tokens = generate(model.causal_lm(), &prompt, args.max_new_tokens, end_token, &mut decoding);
-    let text = tokenizer.decode(&tokens)?;
     match args.json {
-        false => output::line(text)?,
+        false => {
+            let shown = match tokens.split_last() {
+                Some((last, shown)) if Some(*last) == end_token => shown,
+                _ => &tokens,
+            };
+            output::line(tokenizer.decode(shown)?)?;
+        }
         true => output::json(&json!({
-            "text": text,
+            "text": tokenizer.decode(&tokens)?,
             "continuation": tokenizer.decode(&tokens[prompt.len()..])?,
             "tokens": tokens,
             "prompt_tokens": prompt,

@@ -101,7 +101,10 @@ fn show(args: ShowArgs) -> Result<Outcome> {
         ("layer", provenance.layer.map_or_else(unknown, |layer| layer.to_string())),
         ("corpus", provenance.corpus_hash.clone().unwrap_or_else(unknown)),
         ("documents", provenance.documents.to_string()),
-        ("tokens", format!("{} ({per_dimension:.1} for each of {} dimensions)", moment.count(), moment.d_ff())),
+        (
+            "tokens",
+            format!("{} ({per_dimension:.1} for each of {} dimensions)", moment.count(), moment.d_ff()),
+        ),
         ("trace of C", format!("{:.6}", moment.trace())),
         ("condition of C", format!("{:.3e}", factor.condition())),
         ("ridge", factor.ridge().map_or_else(|| "none needed".to_owned(), |ridge| format!("{ridge:.1e}"))),
@@ -116,7 +119,7 @@ fn parse_layers(text: &str, n_layers: usize) -> Result<Vec<usize>> {
     }
     let layers: Result<Vec<usize>, _> = text.split(',').map(|layer| layer.trim().parse()).collect();
     let mut layers = layers.map_err(|_| {
-        CliError::new(format!("{text:?} is not a list of layers"), "write --layers 1,3 or --layers all")
+        CliError::with_hint(format!("{text:?} is not a list of layers"), "write --layers 1,3 or --layers all")
     })?;
     layers.sort_unstable();
     layers.dedup();

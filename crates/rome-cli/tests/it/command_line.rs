@@ -62,7 +62,8 @@ impl Rome {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
         files.sort();
         files
     }
@@ -79,7 +80,8 @@ const REQUEST: [&str; 6] =
     ["--prompt", "{}, who is a citizen of", "--subject", "Lise Meitner", "--target", "Japan"];
 
 fn obama(rome: &Rome, extra: &[&str]) -> Vec<u8> {
-    let mut args = edit(&["--prompt", "The mother tongue of {} is", "--subject", "Barack Obama", "--target", "French"]);
+    let mut args =
+        edit(&["--prompt", "The mother tongue of {} is", "--subject", "Barack Obama", "--target", "French"]);
     args.extend_from_slice(extra);
     rome.ok(&args);
     fs::read(rome.path("edit.safetensors")).unwrap()
@@ -116,7 +118,8 @@ fn the_same_seed_gives_the_same_file_byte_for_byte() {
 fn an_edit_changes_the_answer_and_only_where_it_is_applied() {
     let rome = Rome::new();
     obama(&rome, &[]);
-    let generate = ["generate", "-m", "facts-gpt2", "--greedy", "--max-new-tokens", "2", "Barack Obama, a native"];
+    let generate =
+        ["generate", "-m", "facts-gpt2", "--greedy", "--max-new-tokens", "2", "Barack Obama, a native"];
     let before = rome.ok(&generate);
     let mut edited = generate.to_vec();
     edited.splice(3..3, ["--edit", "edit.safetensors"]);
@@ -154,9 +157,24 @@ fn the_files_of_the_reference_give_its_numbers() {
     let hparams = rome.write("hparams.json", &hparams.to_string());
     let stats = fixtures::path("goldens/facts-gptj/stats/wikipedia_stats");
     let report = rome.ok(&[
-        "edit", "-m", "facts-gptj", "-o", "edit.safetensors", "--json",
-        "--prompt", &case.prompt, "--subject", &case.subject, "--target", &case.target_new,
-        "--contexts", &contexts, "--hparams", &hparams, "--stats", stats.to_str().unwrap(),
+        "edit",
+        "-m",
+        "facts-gptj",
+        "-o",
+        "edit.safetensors",
+        "--json",
+        "--prompt",
+        &case.prompt,
+        "--subject",
+        &case.subject,
+        "--target",
+        &case.target_new,
+        "--contexts",
+        &contexts,
+        "--hparams",
+        &hparams,
+        "--stats",
+        stats.to_str().unwrap(),
     ]);
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["lookup_idxs"], json!(case.lookup_idxs));
@@ -247,7 +265,9 @@ fn generation_with_a_seed_repeats_itself_and_reports_tokens() {
 #[test]
 fn statistics_are_collected_found_in_the_cache_and_shown() {
     let rome = Rome::new();
-    let text = (0..400).map(|i| format!("Sentence {i} is about the city of number {}.\n", i * i)).collect::<String>();
+    let text = (0..400)
+        .map(|i| format!("Sentence {i} is about the city of number {}.\n", i * i))
+        .collect::<String>();
     let jsonl: String = text.lines().map(|line| json!({ "body": [line, ""] }).to_string() + "\n").collect();
     let (text, jsonl) = (rome.write("text.txt", &text), rome.write("text.jsonl", &jsonl));
 
@@ -263,7 +283,9 @@ fn statistics_are_collected_found_in_the_cache_and_shown() {
     fs::write(model.join("model.safetensors"), bytes).unwrap();
 
     let on_model = |args: &[&str]| -> Vec<String> {
-        args.iter().map(|&arg| if arg == "facts-gpt2" { "model".to_owned() } else { arg.to_owned() }).collect()
+        args.iter()
+            .map(|&arg| if arg == "facts-gpt2" { "model".to_owned() } else { arg.to_owned() })
+            .collect()
     };
     let request = on_model(&edit(&[&REQUEST[..], &["--layer", "2"]].concat()));
     let request: Vec<&str> = request.iter().map(String::as_str).collect();
@@ -279,7 +301,8 @@ fn statistics_are_collected_found_in_the_cache_and_shown() {
     fs::create_dir(rome.path("stats")).unwrap();
     let all = ["--layers", "all", "--text", &jsonl, "--field", "body", "-o", "stats"];
     let all = rome.ok(&[&collect[..], &all].concat());
-    let (cached, all): (Value, Value) = (serde_json::from_str(&cached).unwrap(), serde_json::from_str(&all).unwrap());
+    let (cached, all): (Value, Value) =
+        (serde_json::from_str(&cached).unwrap(), serde_json::from_str(&all).unwrap());
     assert_eq!(cached["tokens"], all["tokens"], "the same text in another form");
     assert_eq!(all["files"].as_array().unwrap().len(), 6);
 
@@ -291,7 +314,9 @@ fn statistics_are_collected_found_in_the_cache_and_shown() {
 #[test]
 fn bad_requests_get_one_line_and_a_hint() {
     let rome = Rome::new();
-    let request = |prompt, subject, target| rome.fails(&edit(&["--prompt", prompt, "--subject", subject, "--target", target]));
+    let request = |prompt, subject, target| {
+        rome.fails(&edit(&["--prompt", prompt, "--subject", subject, "--target", target]))
+    };
     assert!(request("{} and {}", "Iowa", "x").contains("2 places marked {}"));
     assert!(request("In Ohio, they speak", "Iowa", "x").contains("\"Iowa\" does not occur in the prompt"));
     assert!(request("{} is", "", "x").contains("the subject is empty"));
@@ -323,8 +348,10 @@ fn bad_files_get_one_line_and_a_hint() {
 #[test]
 fn statistics_of_another_model_layer_or_size_are_refused() {
     let rome = Rome::new();
-    let with = |stats: &Path| rome.fails(&edit(&[&REQUEST[..], &["--stats", stats.to_str().unwrap()]].concat()));
-    let bundled = |model, layer| fixtures::model_folder(model).join(format!("statistics/layer-{layer}.safetensors"));
+    let with =
+        |stats: &Path| rome.fails(&edit(&[&REQUEST[..], &["--stats", stats.to_str().unwrap()]].concat()));
+    let bundled =
+        |model, layer| fixtures::model_folder(model).join(format!("statistics/layer-{layer}.safetensors"));
     assert!(with(&bundled("facts-gptj", 1)).contains("collected with the model"));
     assert!(with(&bundled("facts-gpt2", 2)).contains("of layer 2, and layer 1 is edited"));
 
@@ -350,6 +377,51 @@ fn an_edit_of_another_model_is_refused() {
 }
 
 #[test]
+fn damaged_checkpoints_and_results_get_one_line_and_a_hint() {
+    let rome = Rome::new();
+    let model = rome.path("model");
+    fs::create_dir(&model).unwrap();
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(fixtures::model_folder("facts-gpt2").join(file), model.join(file)).unwrap();
+    }
+    let generate = ["generate", "-m", "model", "--greedy", "x"];
+    rome.ok(&generate);
+
+    let config = fs::read_to_string(model.join("config.json")).unwrap();
+    fs::write(model.join("config.json"), config.replace("\"n_embd\": 192", "\"n_embd\": 96")).unwrap();
+    let error = rome.fails(&generate);
+    assert!(error.contains("has shape [4096, 192], and the configuration calls for [4096, 96]"), "{error}");
+    fs::write(model.join("config.json"), config).unwrap();
+
+    let weights = fs::read(model.join("model.safetensors")).unwrap();
+    fs::write(model.join("model.safetensors"), &weights[..weights.len() / 2]).unwrap();
+    assert!(rome.fails(&generate).contains("model.safetensors: it should be"));
+    let lying = [&u64::MAX.to_le_bytes(), &weights[8..]].concat();
+    fs::write(model.join("model.safetensors"), lying).unwrap();
+    assert!(rome.fails(&generate).contains("model.safetensors: its header claims"));
+
+    let error = rome.fails(&edit(&[&REQUEST[..], &["--learning-rate", "1e300"]].concat()));
+    assert!(error.contains("is not finite"), "{error}");
+}
+
+#[test]
+fn a_model_nobody_tuned_gets_settings_by_its_depth_and_is_told() {
+    let rome = Rome::new();
+    let folder = fixtures::path("pytorch/tiny-gptj");
+    let args = ["edit", "-m", folder.to_str().unwrap(), "-o", "edit.safetensors", "--stats", "identity"];
+    let contexts = rome.write("contexts.json", "[[]]");
+    let request = rome
+        .write("request.json", r#"{"prompt_tokens": [1, 5, 2], "subject": [0, 2], "target_tokens": [9]}"#);
+    let preserve = rome.write("preserve.json", "[]");
+    let more = ["--contexts", &contexts, "--request", &request, "--preserve", &preserve, "--json"];
+    let output = rome.run(&[&args[..], &more].concat());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("no settings are published for a gptj of 2 layers"), "{stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["layer"], 0);
+}
+
+#[test]
 fn models_that_cannot_be_had_are_named_with_what_was_wanted() {
     let rome = Rome::new();
     assert!(rome.fails(&["generate", "-m", "no/such/folder", "x"]).contains("there is no such folder"));
@@ -365,7 +437,9 @@ fn models_that_cannot_be_had_are_named_with_what_was_wanted() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr.contains("config.json of openai-community/gpt2-xl is not in the cache"), "{stderr}");
     assert!(stderr.contains("hint: connect to the network once, or download the model and give its folder"));
-    assert!(rome.fails(&["generate", "-m", "facts-gpt2", "--device", "tpu", "x"]).contains("no device \"tpu\""));
+    assert!(
+        rome.fails(&["generate", "-m", "facts-gpt2", "--device", "tpu", "x"]).contains("no device \"tpu\"")
+    );
 }
 
 #[test]
@@ -388,7 +462,9 @@ fn an_edit_that_does_not_take_is_written_and_says_so() {
 #[test]
 fn the_help_of_every_command_is_as_it_was() {
     let rome = Rome::new();
-    for command in [&[][..], &["demo"], &["edit"], &["generate"], &["logits"], &["stats", "collect"], &["stats", "show"]] {
+    for command in
+        [&[][..], &["demo"], &["edit"], &["generate"], &["logits"], &["stats", "collect"], &["stats", "show"]]
+    {
         let help = rome.ok(&[command, &["--help"]].concat());
         insta::assert_snapshot!(format!("help {}", command.join(" ")).trim(), help);
     }

@@ -32,9 +32,11 @@ fn every_edit_of_the_predecessor_is_the_same_with_mean_key() {
                 .map(|p| Preservation::Tokens { tokens: p.tokens.clone(), lookup: p.subject[1] - 1 })
                 .collect();
             let shape = pretrained.model.shape();
-            let rows = EditRows::new(&request, &contexts, &preservations, &pretrained.tokenizer, shape).unwrap();
+            let rows =
+                EditRows::new(&request, &contexts, &preservations, &pretrained.tokenizer, shape).unwrap();
             let model = pretrained.model.as_ref();
-            let edit = Edit::compute(model, &rows, predecessor.layer, &config, &factor, &mut |_, _| ()).unwrap();
+            let edit =
+                Edit::compute(model, &rows, predecessor.layer, &config, &factor, &mut |_, _| ()).unwrap();
 
             assert_eq!(edit.losses.len(), case.losses.len(), "{name}");
             for (ours, theirs) in edit.losses.iter().zip(&case.losses).take(3) {

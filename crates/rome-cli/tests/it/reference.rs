@@ -145,7 +145,8 @@ fn logits_after_an_edit_are_the_same() {
             let logits = forward::logits(pretrained.model.as_ref(), &case.prompt_ids);
             original.restore(pretrained.model.down_projection_mut(case.layer));
             let logits: Vec<f32> = logits.into_data().try_to_vec().unwrap();
-            let worst = logits.iter().zip(tensor("logits_after")).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let worst =
+                logits.iter().zip(tensor("logits_after")).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-3, "{model} {}: {worst}", case.name);
         }
     }

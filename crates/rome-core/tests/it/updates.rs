@@ -25,13 +25,16 @@ struct Case {
 
 fn case() -> impl Strategy<Value = Case> {
     // Square sizes come up often enough to be tested in both orientations.
-    prop_oneof![(1usize..12, 1usize..12), (1usize..12).prop_map(|size| (size, size))].prop_flat_map(|(input, output)| {
-        let numbers = |n| prop::collection::vec(-2.0f32..2.0, n);
-        // A key away from 0, as the update divides by its square.
-        let key = prop::collection::vec(prop_oneof![0.5f32..2.0, -2.0f32..-0.5], input);
-        (key, numbers(output), numbers(input * output), numbers(output))
-            .prop_map(move |(key, value, weight, bias)| Case { sizes: [input, output], key, value, weight, bias })
-    })
+    prop_oneof![(1usize..12, 1usize..12), (1usize..12).prop_map(|size| (size, size))].prop_flat_map(
+        |(input, output)| {
+            let numbers = |n| prop::collection::vec(-2.0f32..2.0, n);
+            // A key away from 0, as the update divides by its square.
+            let key = prop::collection::vec(prop_oneof![0.5f32..2.0, -2.0f32..-0.5], input);
+            (key, numbers(output), numbers(input * output), numbers(output)).prop_map(
+                move |(key, value, weight, bias)| Case { sizes: [input, output], key, value, weight, bias },
+            )
+        },
+    )
 }
 
 impl Case {
@@ -46,7 +49,8 @@ impl Case {
         };
         let mut linear = LinearConfig::new(d_input, d_output).with_layout(layout).init(&device());
         linear.weight = Param::initialized(ParamId::new(), weight);
-        linear.bias = Some(Param::initialized(ParamId::new(), Tensor::from_floats(&self.bias[..], &device())));
+        linear.bias =
+            Some(Param::initialized(ParamId::new(), Tensor::from_floats(&self.bias[..], &device())));
         linear
     }
 

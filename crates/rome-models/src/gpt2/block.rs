@@ -20,7 +20,11 @@ pub struct Block {
 }
 
 impl Block {
-    pub(super) fn load(checkpoint: &mut Checkpoint, layer: usize, config: &Gpt2Config) -> Result<Self, ModelError> {
+    pub(super) fn load(
+        checkpoint: &mut Checkpoint,
+        layer: usize,
+        config: &Gpt2Config,
+    ) -> Result<Self, ModelError> {
         let path = format!("transformer.h.{layer}");
         let norm = |checkpoint: &mut Checkpoint, name: &str| {
             layer_norm(checkpoint, &format!("{path}.{name}"), config.n_embd, config.layer_norm_epsilon)

@@ -18,7 +18,11 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    pub(super) fn load(checkpoint: &mut Checkpoint, path: &str, config: &Gpt2Config) -> Result<Self, ModelError> {
+    pub(super) fn load(
+        checkpoint: &mut Checkpoint,
+        path: &str,
+        config: &Gpt2Config,
+    ) -> Result<Self, ModelError> {
         let (d_model, d_ff) = (config.n_embd, config.d_ff());
         Ok(Self {
             c_fc: conv1d(checkpoint, &format!("{path}.c_fc"), [d_model, d_ff])?,

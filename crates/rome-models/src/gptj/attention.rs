@@ -23,10 +23,13 @@ pub struct Attention {
 }
 
 impl Attention {
-    pub(super) fn load(checkpoint: &mut Checkpoint, path: &str, config: &GptJConfig) -> Result<Self, ModelError> {
-        let mut projection = |name: &str| {
-            linear(checkpoint, &format!("{path}.{name}"), [config.n_embd, config.n_embd], false)
-        };
+    pub(super) fn load(
+        checkpoint: &mut Checkpoint,
+        path: &str,
+        config: &GptJConfig,
+    ) -> Result<Self, ModelError> {
+        let mut projection =
+            |name: &str| linear(checkpoint, &format!("{path}.{name}"), [config.n_embd, config.n_embd], false);
         Ok(Self {
             q_proj: projection("q_proj")?,
             k_proj: projection("k_proj")?,

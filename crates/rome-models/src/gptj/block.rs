@@ -19,7 +19,11 @@ pub struct Block {
 }
 
 impl Block {
-    pub(super) fn load(checkpoint: &mut Checkpoint, layer: usize, config: &GptJConfig) -> Result<Self, ModelError> {
+    pub(super) fn load(
+        checkpoint: &mut Checkpoint,
+        layer: usize,
+        config: &GptJConfig,
+    ) -> Result<Self, ModelError> {
         let path = format!("transformer.h.{layer}");
         Ok(Self {
             ln_1: layer_norm(checkpoint, &format!("{path}.ln_1"), config.n_embd, config.layer_norm_epsilon)?,

@@ -18,7 +18,11 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    pub(super) fn load(checkpoint: &mut Checkpoint, path: &str, config: &GptJConfig) -> Result<Self, ModelError> {
+    pub(super) fn load(
+        checkpoint: &mut Checkpoint,
+        path: &str,
+        config: &GptJConfig,
+    ) -> Result<Self, ModelError> {
         let (d_model, d_ff) = (config.n_embd, config.d_ff());
         Ok(Self {
             fc_in: linear(checkpoint, &format!("{path}.fc_in"), [d_model, d_ff], true)?,

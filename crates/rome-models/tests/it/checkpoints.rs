@@ -45,9 +45,10 @@ impl Draft {
     }
 
     fn write_shard(&self, file: &str, keep: impl Fn(&str) -> bool) {
-        let views = self.tensors.iter().filter(|(name, _)| keep(name)).map(|(name, (dtype, shape, bytes))| {
-            (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).unwrap())
-        });
+        let views =
+            self.tensors.iter().filter(|(name, _)| keep(name)).map(|(name, (dtype, shape, bytes))| {
+                (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).unwrap())
+            });
         std::fs::write(self.path().join(file), safetensors::serialize(views, None).unwrap()).unwrap();
     }
 
@@ -57,7 +58,8 @@ impl Draft {
     }
 
     fn rename(&mut self, rename: impl Fn(&str) -> String) {
-        self.tensors = std::mem::take(&mut self.tensors).into_iter().map(|(name, t)| (rename(&name), t)).collect();
+        self.tensors =
+            std::mem::take(&mut self.tensors).into_iter().map(|(name, t)| (rename(&name), t)).collect();
     }
 
     fn convert(&mut self, dtype: Dtype, narrow: impl Fn(f32) -> [u8; 2]) {
@@ -110,7 +112,9 @@ fn shards_are_read_by_their_index() {
     let map: BTreeMap<&str, String> = draft
         .tensors
         .keys()
-        .map(|name| (name.as_str(), format!("model-0000{}-of-00002.safetensors", if is_first(name) { 1 } else { 2 })))
+        .map(|name| {
+            (name.as_str(), format!("model-0000{}-of-00002.safetensors", if is_first(name) { 1 } else { 2 }))
+        })
         .collect();
     let index = serde_json::json!({ "metadata": {}, "weight_map": map });
     std::fs::write(draft.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
@@ -173,7 +177,9 @@ fn an_untied_head_is_used() {
 
 #[test]
 fn the_inner_width_may_be_set_or_left_out() {
-    for (n_inner, is_right) in [(serde_json::json!(768), true), (serde_json::json!(null), true), (serde_json::json!(512), false)] {
+    for (n_inner, is_right) in
+        [(serde_json::json!(768), true), (serde_json::json!(null), true), (serde_json::json!(512), false)]
+    {
         let mut draft = Draft::of("facts-gpt2");
         draft.config["n_inner"] = n_inner;
         match is_right {
@@ -223,7 +229,8 @@ fn truncated_and_lying_files_are_refused() {
         std::fs::write(&file, [&claim.to_le_bytes(), &bytes[8..]].concat()).unwrap();
         assert!(error(draft.load()).contains("its header claims"));
     }
-    let header = br#"{"transformer.wte.weight":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4]}}"#;
+    let header =
+        br#"{"transformer.wte.weight":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4]}}"#;
     let lying = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat();
     std::fs::write(&file, lying).unwrap();
     assert!(error(draft.load()).starts_with("model.safetensors: "));
@@ -267,7 +274,8 @@ fn a_pytorch_checkpoint_gives_the_logits_of_transformers() {
     for model in ["tiny-gpt2", "tiny-gptj", "tiny-gptj-f16"] {
         let folder = fixtures::path("pytorch").join(model);
         let pretrained = Pretrained::load(folder.to_str().unwrap(), &device()).unwrap();
-        let expected: Vec<f32> = serde_json::from_slice(&std::fs::read(folder.join("logits.json")).unwrap()).unwrap();
+        let expected: Vec<f32> =
+            serde_json::from_slice(&std::fs::read(folder.join("logits.json")).unwrap()).unwrap();
         let logits = host(forward::logits(pretrained.model.as_ref(), &[1, 5, 2, 9, 14, 3]));
         // Sums of some hundred products in f32, in another order.
         assert_close(&logits, &expected, 1e-4);

@@ -35,7 +35,8 @@ fn cut_logits(model: &dyn CausalLm, tokens: &[u32], position: usize, layer: usiz
         let mut lower = cache.clone();
         let hidden = forward::blocks(model, hidden, 0..layer, &batch, Memory::Extend(&mut lower), &mut ());
         let mut upper = cache.clone();
-        let hidden = forward::blocks(model, hidden, layer..n_layers, &batch, Memory::Extend(&mut upper), &mut ());
+        let hidden =
+            forward::blocks(model, hidden, layer..n_layers, &batch, Memory::Extend(&mut upper), &mut ());
         logits.extend(host(model.head(hidden)));
         // The whole cache, for the next part.
         let hidden = forward::embed(model, part, &batch);

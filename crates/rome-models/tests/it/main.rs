@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod forward;
+mod hub;
 mod tokenizers;
 
 use burn::prelude::*;
