@@ -268,7 +268,7 @@ pub(crate) struct CollectArgs {
     #[arg(long, default_value = "text")]
     pub(crate) field: String,
 
-    /// The folder for layer-<l>.safetensors; by default where rome edit finds them
+    /// The folder for the files, one a layer; by default where rome edit finds them
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
 
