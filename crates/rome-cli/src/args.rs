@@ -200,8 +200,9 @@ pub(crate) struct GenerateArgs {
     pub(crate) greedy: bool,
 
     /// Otherwise draw from this many
-    #[arg(long, default_value_t = 5, value_name = "K", conflicts_with = "greedy")]
-    pub(crate) top_k: usize,
+    #[arg(long, default_value_t = 5, value_name = "K", conflicts_with = "greedy",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top_k: u32,
 
     /// The seed of the draws
     #[arg(long, default_value_t = 0)]

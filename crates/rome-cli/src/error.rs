@@ -4,10 +4,12 @@ use std::fmt;
 use std::process::ExitCode;
 
 use rome_core::config::ConfigError;
+use rome_core::context::SampleError;
 use rome_core::edit::EditError;
 use rome_core::edit_file::EditFileError;
 use rome_core::request::RequestError;
 use rome_core::solve::SolveError;
+use rome_core::tokens::TokenError;
 use rome_core::update::UpdateError;
 use rome_models::ModelError;
 use rome_stats::StatsError;
@@ -54,9 +56,24 @@ impl std::error::Error for CliError {}
 /// Prints an error and returns the exit code for it.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {}", message(error));
-    if let Some(hint) = error.chain().find_map(hint) {
-        eprintln!("hint: {hint}");
+    let hint = error.chain().find_map(hint);
+    eprintln!("hint: {}", hint.as_deref().unwrap_or("check that the place exists, has room and may be used"));
+    ExitCode::from(2)
+}
+
+/// Prints what clap has to say: help as it is, a mistake as one line and a hint.
+pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let shown = error.print();
+        return if error.use_stderr() || shown.is_err() { ExitCode::from(2) } else { ExitCode::SUCCESS };
     }
+    let text = error.render().to_string();
+    let mut paragraphs =
+        text.split("\n\n").map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));
+    eprintln!("{}", paragraphs.next().unwrap_or_default());
+    let tip = paragraphs.find_map(|lines| Some(lines.strip_prefix("tip: ")?.to_owned()));
+    eprintln!("hint: {}", tip.unwrap_or_else(|| "see --help for what there is".to_owned()));
     ExitCode::from(2)
 }
 
@@ -87,7 +104,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         EditError,
         EditFileError,
         RequestError,
+        SampleError,
         SolveError,
+        TokenError,
         UpdateError,
         ModelError,
         StatsError

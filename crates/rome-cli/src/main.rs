@@ -18,7 +18,10 @@ use clap::Parser;
 use crate::args::{Args, Command};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return error::report_usage(&error),
+    };
     let result = match args.command {
         Command::Demo(args) => commands::demo::run(args),
         Command::Edit(args) => commands::edit::run(*args),

@@ -1,5 +1,7 @@
 //! Models by name, and edits put on them.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -12,7 +14,7 @@ use rome_stats::Statistics;
 
 use crate::args::ModelArgs;
 use crate::error::CliError;
-use crate::output::Progress;
+use crate::output::{Progress, warning};
 
 /// A file of edits larger than this is something else.
 const MAX_EDIT_FILE: u64 = 1 << 30;
@@ -53,14 +55,24 @@ impl Model {
         self.pretrained.model.as_ref()
     }
 
-    /// Applies files of edits, in order.
-    pub(crate) fn apply(&mut self, files: &[PathBuf]) -> Result<()> {
+    /// Applies files of edits, in order, and returns their hashes.
+    pub(crate) fn apply(&mut self, files: &[PathBuf]) -> Result<Vec<String>> {
+        let mut hashes = Vec::new();
         for path in files {
-            let edit = read_edit(path)?;
-            edit.apply(self.pretrained.model.as_mut(), &self.pretrained.hash)
-                .with_context(|| path.display().to_string())?;
+            let place = || path.display().to_string();
+            let bytes = read_bounded(path, MAX_EDIT_FILE)?;
+            let edit = EditFile::from_bytes(&bytes).with_context(place)?;
+            if edit.record.on_top_of != hashes {
+                warning(format!(
+                    "{} was made on top of {} edits that are not the ones before it, so it may act otherwise",
+                    place(),
+                    edit.record.on_top_of.len()
+                ));
+            }
+            edit.apply(self.pretrained.model.as_mut(), &self.pretrained.hash).with_context(place)?;
+            hashes.push(blake3::hash(&bytes).to_hex().to_string());
         }
-        Ok(())
+        Ok(hashes)
     }
 }
 
@@ -86,23 +98,20 @@ impl ByteProgress {
     }
 }
 
-/// Reads a file of edits.
-pub(crate) fn read_edit(path: &Path) -> Result<EditFile> {
-    EditFile::from_bytes(&read_bounded(path, MAX_EDIT_FILE)?).with_context(|| path.display().to_string())
-}
-
 /// Reads a file, unless it is larger than any such file is.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| {
         let message = format!("cannot read {}: {error}", path.display());
         CliError::with_hint(message, "check that the file exists and may be read")
     };
-    let len = std::fs::metadata(path).map_err(failed)?.len();
-    if len > limit {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
         let message = format!("{} is larger than {limit} bytes", path.display());
         return Err(CliError::with_hint(message, "check that this is the right file"));
     }
-    std::fs::read(path).map_err(failed)
+    Ok(bytes)
 }
 
 /// The hash of a bundled model, as its statistics name it.

@@ -78,29 +78,52 @@ impl Drop for Progress {
 
 /// Checks that a file can be written at `path`, before work is spent on its content.
 pub(crate) fn check_writable(path: &Path) -> Result<()> {
-    let folder = folder_of(path);
+    let path = target_of(path)?;
+    let folder = folder_of(&path);
     if !folder.is_dir() {
         let message = format!("the folder {} does not exist", folder.display());
         return Err(CliError::with_hint(message, "make the folder first, or give another place with -o"));
     }
-    if path.is_dir() {
-        let message = format!("{} is a folder", path.display());
+    if path.exists() && !path.is_file() {
+        let message = format!("{} is not a file that can be replaced", path.display());
         return Err(CliError::with_hint(message, "give the name of a file with -o"));
     }
     temporary_in(&folder)?;
     Ok(())
 }
 
+/// Makes a folder for files, in one that exists, and checks that they can be written there.
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        check_writable(folder)?;
+        std::fs::create_dir(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    if !folder.is_dir() {
+        let message = format!("{} is not a folder", folder.display());
+        return Err(CliError::with_hint(message, "give the name of a folder with -o"));
+    }
+    check_writable(&folder.join("file"))
+}
+
 /// Writes a file as a whole or not at all: to a temporary one beside it, then by renaming.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = temporary_in(&folder_of(path))?;
+    let path = target_of(path)?;
+    let mut file = temporary_in(&folder_of(&path))?;
     let write = |file: &mut File| {
         file.write_all(bytes)?;
         file.sync_all()
     };
     write(file.as_file_mut()).with_context(|| format!("cannot write {}", path.display()))?;
-    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
+}
+
+/// Follows a link, so that renaming replaces what it points to and not the link.
+fn target_of(path: &Path) -> Result<PathBuf> {
+    match path.is_symlink() {
+        true => path.canonicalize().with_context(|| format!("{} points nowhere", path.display())),
+        false => Ok(path.to_owned()),
+    }
 }
 
 /// The size of a file as a person reads it.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rome_core::Factor;
+use rome_core::edit_file::StatisticsRecord;
 use rome_stats::{Statistics, npz};
 
 use crate::error::CliError;
@@ -19,7 +20,7 @@ const MAX_STATISTICS: u64 = 1 << 37;
 pub(crate) struct Found {
     pub(crate) factor: Factor,
     /// What it is, for the record.
-    pub(crate) source: String,
+    pub(crate) record: StatisticsRecord,
 }
 
 /// Finds the statistics of a layer and factors them.
@@ -28,14 +29,23 @@ pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, la
     let wants_identity = given.is_some_and(|given| given == Path::new("identity"));
     if wants_identity || (given.is_none() && !use_statistics) {
         warning("C is the identity: the edit will disturb more of what the model knows than with statistics");
-        return Ok(Found { factor: Factor::identity(shape.d_ff), source: "identity".to_owned() });
+        return Ok(Found::new(Factor::identity(shape.d_ff), "identity".to_owned()));
     }
     let (statistics, place) = match given {
         Some(path) if path.is_dir() => in_folder(path, model, layer)?,
-        Some(path) => (read(path)?, path.display().to_string()),
-        None => match bundled(model, layer)? {
-            Some(statistics) => (statistics, format!("bundled with {}", model.name)),
-            None => cached(model, layer)?,
+        Some(path) => {
+            check_file_name(path, model, layer)?;
+            (read(path)?, path.display().to_string())
+        }
+        None => match (cached(model, layer)?, bundled(model, layer)?) {
+            (Some(found), _) => found,
+            (None, Some(statistics)) => (statistics, format!("bundled with {}", model.name)),
+            (None, None) => {
+                return Err(CliError::with_hint(
+                    format!("there are no statistics for layer {layer} of {}", model.name),
+                    format!("rome stats collect -m {} --layers {layer} --text FILE…", model.name),
+                ));
+            }
         },
     };
     statistics.check(shape, &model.pretrained.hash, layer).with_context(|| place.clone())?;
@@ -52,7 +62,14 @@ pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, la
             shape.d_ff
         ));
     }
-    Ok(Found { source: source(&statistics), factor })
+    Ok(Found::new(factor, source(&statistics)))
+}
+
+impl Found {
+    fn new(factor: Factor, source: String) -> Self {
+        let record = StatisticsRecord { source, condition: factor.condition(), ridge: factor.ridge() };
+        Self { factor, record }
+    }
 }
 
 /// Reads statistics by the kind of file that the name says.
@@ -83,16 +100,31 @@ fn bundled(model: &Model, layer: usize) -> Result<Option<Statistics>> {
     Ok(bytes.map(|bytes| Statistics::from_bytes(bytes)).transpose()?)
 }
 
-fn cached(model: &Model, layer: usize) -> Result<(Statistics, String)> {
+fn cached(model: &Model, layer: usize) -> Result<Option<(Statistics, String)>> {
     let path = cache_folder(&model.pretrained.hash)?.join(file_name(layer));
     if !path.is_file() {
-        return Err(CliError::with_hint(
-            format!("there are no statistics for layer {layer} of {}", model.name),
-            format!("rome stats collect -m {} --layers {layer} --text FILE…", model.name),
-        ));
+        return Ok(None);
     }
     note(format!("using the statistics in {}", path.display()));
-    Ok((read(&path)?, path.display().to_string()))
+    Ok(Some((read(&path)?, path.display().to_string())))
+}
+
+/// A cache of the reference says which layer it is of by its name alone.
+fn check_file_name(path: &Path, model: &Model, layer: usize) -> Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let module = module_prefix(model, layer);
+    match name.starts_with("transformer.h.") && !name.starts_with(&module) {
+        true => Err(CliError::with_hint(
+            format!("{} is not of layer {layer}, by its name", path.display()),
+            format!("give {module}*.npz, or the folder that has one for each layer"),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// How the reference's files for a layer begin.
+fn module_prefix(model: &Model, layer: usize) -> String {
+    model.causal_lm().weight_name(layer).trim_end_matches(".weight").to_owned() + "_"
 }
 
 /// A folder of ours has `layer-<l>.safetensors`; one of the reference has files named by module.
@@ -101,8 +133,7 @@ fn in_folder(folder: &Path, model: &Model, layer: usize) -> Result<(Statistics, 
     if ours.is_file() {
         return Ok((read(&ours)?, ours.display().to_string()));
     }
-    let weight = model.causal_lm().weight_name(layer);
-    let module = weight.trim_end_matches(".weight").to_owned() + "_";
+    let module = module_prefix(model, layer);
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut theirs: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
@@ -127,8 +158,7 @@ fn in_folder(folder: &Path, model: &Model, layer: usize) -> Result<(Statistics, 
 
 fn source(statistics: &Statistics) -> String {
     let tokens = statistics.moment.count();
-    match &statistics.provenance.corpus_hash {
-        Some(hash) => format!("{tokens} tokens of corpus {hash}"),
-        None => format!("{tokens} tokens of an unnamed corpus"),
-    }
+    let corpus = statistics.provenance.corpus_hash.as_deref().unwrap_or("not named");
+    let sums = statistics.moment.sum().iter().flat_map(|sum| sum.to_le_bytes()).collect::<Vec<u8>>();
+    format!("{tokens} tokens, corpus {corpus}, sums {}", blake3::hash(&sums).to_hex())
 }

@@ -146,11 +146,12 @@ pub(crate) fn ints(values: &[i64], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
 }
 
-/// Moves token ids or packed indices to a device, `[n]`.
-pub fn indices<I: Copy + TryInto<i64>>(
-    values: impl IntoIterator<Item = I>,
-    device: &Device,
-) -> Tensor<1, Int> {
-    let values: Vec<i64> = values.into_iter().filter_map(|value| value.try_into().ok()).collect();
-    ints(&values, device)
+/// Moves packed indices to a device, `[n]`.
+pub(crate) fn indices(values: impl IntoIterator<Item = usize>, device: &Device) -> Tensor<1, Int> {
+    ints(&values.into_iter().map(|value| value as i64).collect::<Vec<_>>(), device)
+}
+
+/// Moves token ids to a device, `[n]`.
+pub(crate) fn token_ids(tokens: impl IntoIterator<Item = u32>, device: &Device) -> Tensor<1, Int> {
+    ints(&tokens.into_iter().map(i64::from).collect::<Vec<_>>(), device)
 }

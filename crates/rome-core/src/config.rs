@@ -24,6 +24,9 @@ pub enum Variant {
     PRome,
 }
 
+/// Adam has long settled by then.
+const MOST_STEPS: usize = 1_000_000;
+
 /// The settings of one edit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EditConfig {
@@ -78,8 +81,8 @@ impl EditConfig {
                 return Err(ConfigError::LayerTwice { layer });
             }
         }
-        if self.steps == 0 {
-            return Err(ConfigError::Range { name: "steps", value: 0.0 });
+        if self.steps == 0 || self.steps > MOST_STEPS {
+            return Err(ConfigError::Range { name: "number of steps", value: self.steps as f64 });
         }
         for (name, value) in [
             ("learning rate", self.learning_rate),

@@ -3,6 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::generate::{Decoding, Generation};
@@ -66,18 +67,24 @@ pub const DEFAULT_LENGTHS: [(usize, usize); 2] = [(5, 10), (10, 10)];
 /// counted, and a number of texts.
 ///
 /// # Errors
-/// When a sampled text cannot be decoded.
+/// [`SampleError`] when the lengths make no sense or a sampled text cannot be decoded.
 pub fn sample(
     model: &dyn CausalLm,
     tokens: &dyn TokenCodec,
     start_token: u32,
     lengths: &[(usize, usize)],
     seed: u64,
-) -> Result<Vec<Context>, TokenError> {
+) -> Result<Vec<Context>, SampleError> {
+    let n_positions = model.shape().n_positions;
+    let n_contexts = lengths.iter().fold(0usize, |sum, (_, count)| sum.saturating_add(*count));
+    let longest = lengths.iter().map(|(length, _)| *length).max().unwrap_or(0);
+    if longest > n_positions || n_contexts > MOST_CONTEXTS {
+        return Err(SampleError::Lengths { longest, n_positions, n_contexts });
+    }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let start_text = tokens.decode(&[start_token])?;
     let mut contexts = vec![Context::clean()];
-    for &(length, count) in lengths {
+    for &(length, count) in lengths.iter().filter(|(_, count)| *count > 0) {
         let mut generation = Generation::new(model, &vec![vec![start_token]; count]);
         for _ in 1..length {
             generation.step(&mut Decoding::TopK { k: 5, rng: &mut rng });
@@ -89,10 +96,43 @@ pub fn sample(
     Ok(contexts)
 }
 
+/// Far more than any key needs to be averaged over.
+const MOST_CONTEXTS: usize = 10_000;
+
+/// Why contexts cannot be sampled.
+#[derive(Debug, Error)]
+pub enum SampleError {
+    /// Texts longer than the model takes, or more of them than make sense.
+    #[error(
+        "cannot sample {n_contexts} contexts of up to {longest} tokens: a model of {n_positions} positions takes up to {MOST_CONTEXTS} of that length"
+    )]
+    Lengths {
+        /// The longest text asked for.
+        longest: usize,
+        /// The model's context length.
+        n_positions: usize,
+        /// How many texts were asked for.
+        n_contexts: usize,
+    },
+    /// The tokenizer failed.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenError),
+}
+
+impl SampleError {
+    /// Says what to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Lengths { .. } => "mend context_template_length_params, published as [[5, 10], [10, 10]]",
+            Self::Tokenizer(error) => error.hint(),
+        }
+    }
+}
+
 /// Makes a sampled text into a context. A `{}` in the sample would be taken for the slot.
 fn template(sample: &str, start_text: &str) -> Context {
     let text: String = sample.nfkd().collect();
-    let text = text.replace("\n\n", " ").replace(start_text, "").replace("{}", "");
+    let text = text.replace("\n\n", " ").replace(start_text, "").replace("{}", "{ }");
     Context::Template(format!("{text}. {{}}"))
 }
 
@@ -102,7 +142,8 @@ mod tests {
 
     #[test]
     fn a_sample_with_braces_leaves_one_slot() {
+        assert_eq!(template("{{}}", "<s>"), Context::Template("{{ }}. {}".to_owned()));
         let context = template("<s>see {} or {\n\nﬁn", "<s>");
-        assert_eq!(context, Context::Template("see  or { fin. {}".to_owned()));
+        assert_eq!(context, Context::Template("see { } or { fin. {}".to_owned()));
     }
 }

@@ -108,7 +108,7 @@ impl Edit {
         let division_factor = dot(division_key, &unit);
         let alignment = division_factor / norm(division_key);
         if !alignment.is_finite() || alignment.abs() < SMALLEST_ALIGNMENT {
-            return Err(EditError::Disabling { division_factor, alignment });
+            return Err(EditError::Disabling { division_factor, alignment, variant: config.variant });
         }
         let (left, right) = match config.variant {
             Variant::MeanKey => (scaled(&unit, 1.0 / division_factor), change),
@@ -120,12 +120,18 @@ impl Edit {
         }
         let weight = model.down_projection(layer).weight();
         let weight_norm = f64::from(host((weight.clone() * weight).sum())[0]).sqrt();
+        let relative_norm = update.norm() / weight_norm;
+        if !relative_norm.is_finite() {
+            return Err(EditError::NotFinite {
+                what: format!("the change relative to {}", model.weight_name(layer)),
+            });
+        }
         timings.solve = start.elapsed();
 
         Ok(Self {
             weight: model.weight_name(layer),
             layer,
-            relative_norm: update.norm() / weight_norm,
+            relative_norm,
             update,
             delta: value.delta,
             losses: value.losses,
@@ -230,6 +236,8 @@ pub enum EditError {
         division_factor: f64,
         /// Its cosine.
         alignment: f64,
+        /// The variant in use.
+        variant: Variant,
     },
     /// Something came out infinite or not a number.
     #[error("{what} is not finite")]
@@ -249,7 +257,10 @@ impl EditError {
             Self::StatisticsSize { .. } | Self::NoStatistics { .. } => {
                 "collect statistics for this very model and layer: rome stats collect"
             }
-            Self::Disabling { .. } => "use --variant mean-key, which divides by the key it is built on",
+            Self::Disabling { variant: Variant::Reference, .. } => {
+                "use --variant mean-key, which divides by the key it is built on"
+            }
+            Self::Disabling { .. } => "check the statistics: C must be that of this model and layer",
             Self::NotFinite { .. } => {
                 "check the checkpoint and the statistics for NaN, or lower the learning rate"
             }

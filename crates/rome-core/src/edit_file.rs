@@ -37,6 +37,8 @@ pub struct EditRecord {
     pub made_by: String,
     /// The hash of the model it was made for.
     pub model_hash: String,
+    /// The hashes of the files of edits that were on the model already, in order.
+    pub on_top_of: Vec<String>,
     /// The settings.
     pub settings: EditConfig,
     /// The contexts, exactly as used.
@@ -45,10 +47,21 @@ pub struct EditRecord {
     pub preservations: Vec<Preservation>,
     /// The seed of the contexts, if they were sampled.
     pub seed: Option<u64>,
-    /// The second moment of each layer, by its source.
-    pub statistics: BTreeMap<usize, String>,
+    /// The second moment of each layer.
+    pub statistics: BTreeMap<usize, StatisticsRecord>,
     /// The edits in the order they were made.
     pub edits: Vec<EditEntry>,
+}
+
+/// The second moment that edits of a layer were made with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatisticsRecord {
+    /// What it was taken over, with a hash of the sums; `identity` if there was none.
+    pub source: String,
+    /// The condition number of C, ridge included.
+    pub condition: f64,
+    /// What was added to the diagonal of C, if anything.
+    pub ridge: Option<f64>,
 }
 
 /// One edit of a file.
@@ -129,10 +142,17 @@ impl EditFile {
     /// Returns the bytes of the file, the same for the same edits.
     ///
     /// # Errors
-    /// [`EditFileError::Format`] when the record cannot be written as JSON, as with a loss that is
-    /// not finite.
+    /// [`EditFileError::Format`] when the record holds a number that is not finite, which JSON cannot
+    /// hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>, EditFileError> {
         let format = |error: &dyn std::fmt::Display| EditFileError::Format(error.to_string());
+        let numbers = self.record.edits.iter().flat_map(|edit| {
+            let losses = edit.losses.iter().flatten().copied();
+            losses.chain([edit.division_factor, edit.alignment, edit.relative_norm])
+        });
+        if numbers.into_iter().any(|number| !number.is_finite()) {
+            return Err(format(&"its record holds a number that is not finite"));
+        }
         let record = serde_json::to_string(&self.record).map_err(|error| format(&error))?;
         let mut tensors = Vec::new();
         for (weight, updates) in &self.updates {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::prelude::*;
 
-use crate::batch::indices;
+use crate::batch::token_ids;
 use crate::{Attend, Batch, CausalLm, Memory, Part, Site, Tap};
 
 /// Embeds the packed token ids of a batch.
@@ -17,7 +17,7 @@ use crate::{Attend, Batch, CausalLm, Memory, Part, Site, Tap};
 /// If the number of ids is not that of the batch.
 pub fn embed(model: &dyn CausalLm, tokens: &[u32], batch: &Batch) -> Tensor<2> {
     assert_eq!(tokens.len(), batch.n_tokens(), "one id for each packed token");
-    model.embed(indices(tokens.iter().copied(), &model.device()), batch.positions())
+    model.embed(token_ids(tokens.iter().copied(), &model.device()), batch.positions())
 }
 
 /// Runs the blocks of `layers` in order.

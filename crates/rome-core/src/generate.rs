@@ -96,7 +96,7 @@ impl<'a> Generation<'a> {
     }
 
     /// Runs the pending tokens and returns the logits after each row, `[n_rows, vocab_size]`.
-    pub fn logits(&mut self) -> Tensor<2> {
+    fn logits(&mut self) -> Tensor<2> {
         let device = self.model.device();
         let lens: Vec<usize> = self.pending.iter().map(Vec::len).collect();
         let batch = Batch::continuing(&self.cache, &lens, &device);
@@ -148,8 +148,11 @@ pub fn generate(
 }
 
 /// Copies a tensor to the host as f32, whatever its type on the device.
-pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().try_to_vec::<f32>().unwrap_or_default()
+///
+/// # Panics
+/// If the device cannot be read from.
+pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().convert::<f32>().try_to_vec::<f32>().expect("converted to f32")
 }
 
 #[cfg(test)]

@@ -61,39 +61,47 @@ impl EditableLinear for Linear {
 
 /// A convolution with kernel 1, stride 1, no padding and one group is a linear map applied at
 /// every position. Its weight is stored as `[d_output, d_input, 1]`.
+///
+/// # Panics
+/// Every method panics on a convolution that is not a linear map at each position: a kernel other
+/// than 1, or more than one group.
 impl LinearLike for Conv1d {
     fn d_input(&self) -> usize {
-        self.weight.shape()[1]
+        pointwise(self)[1]
     }
 
     fn d_output(&self) -> usize {
-        self.weight.shape()[0]
+        pointwise(self)[0]
     }
 
     fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        pointwise(self);
         let output: Tensor<3> = Conv1d::forward(self, input.transpose().unsqueeze::<3>());
         output.squeeze_dim::<2>(0).transpose()
     }
 }
 
-/// # Panics
-/// Both methods panic on a convolution that is not a linear map at each position: a kernel other
-/// than 1, or more than one group.
 impl EditableLinear for Conv1d {
     fn weight(&self) -> Tensor<2> {
-        let weight = self.weight.val();
-        let [_, _, kernel] = weight.dims();
-        assert!(
-            kernel == 1 && self.groups == 1,
-            "a Conv1d acts as a linear map only with kernel 1 and one group, not kernel {kernel} and {} groups",
-            self.groups
-        );
-        weight.squeeze_dim::<2>(2).transpose()
+        pointwise(self);
+        self.weight.val().squeeze_dim::<2>(2).transpose()
     }
 
     fn set_weight(&mut self, weight: Tensor<2>) {
+        pointwise(self);
         replace(&mut self.weight, weight.transpose().unsqueeze_dim::<3>(2));
     }
+}
+
+/// Returns `[d_output, d_input]` of a convolution that is a linear map at each position.
+fn pointwise(conv: &Conv1d) -> [usize; 2] {
+    let [d_output, d_input, kernel] = conv.weight.shape().dims();
+    assert!(
+        kernel == 1 && conv.groups == 1,
+        "a Conv1d acts as a linear map only with kernel 1 and one group, not kernel {kernel} and {} groups",
+        conv.groups
+    );
+    [d_output, d_input]
 }
 
 /// Swaps the value of a parameter, keeping its identity.

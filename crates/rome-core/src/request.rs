@@ -102,18 +102,11 @@ fn as_pair<S: serde::Serializer>(range: &Range<usize>, serializer: S) -> Result<
 #[derive(Deserialize)]
 struct RequestJson {
     prompt: Option<String>,
-    subject: Option<SubjectJson>,
+    subject: Option<serde_json::Value>,
     target: Option<String>,
     target_new: Option<TargetNew>,
     prompt_tokens: Option<Vec<u32>>,
     target_tokens: Option<Vec<u32>>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum SubjectJson {
-    Text(String),
-    Tokens([usize; 2]),
 }
 
 #[derive(Deserialize)]
@@ -127,14 +120,15 @@ impl TryFrom<RequestJson> for Request {
     fn try_from(json: RequestJson) -> Result<Self, RequestError> {
         let missing = |field| RequestError::MissingField { field };
         if let Some(prompt_tokens) = json.prompt_tokens {
-            let Some(SubjectJson::Tokens([first, end])) = json.subject else {
+            let range = json.subject.and_then(|subject| serde_json::from_value::<[usize; 2]>(subject).ok());
+            let Some([first, end]) = range else {
                 return Err(missing("\"subject\": [first, end] (the subject's tokens)"));
             };
             let target_tokens = json.target_tokens.ok_or(missing("\"target_tokens\""))?;
             return Ok(Request::tokens(prompt_tokens, first..end, target_tokens));
         }
         let prompt = json.prompt.ok_or(missing("\"prompt\" or \"prompt_tokens\""))?;
-        let Some(SubjectJson::Text(subject)) = json.subject else {
+        let Some(serde_json::Value::String(subject)) = json.subject else {
             return Err(missing("\"subject\" (a string, as the prompt is text)"));
         };
         let target = json.target.or(json.target_new.map(|target| target.str)).ok_or(missing("\"target\""))?;

@@ -77,9 +77,11 @@ fn text_rows(
     target: &str,
 ) -> Result<EditRows, RequestError> {
     let sentence = Sentence::new(prompt, subject)?;
-    let target = encode(tokens, &spaced_target(target)?)?.ids;
+    let target = encode_continuation(tokens, &spaced_target(target)?)?;
     // The whole sentence is encoded once, so the start of the target joins the prompt as text.
-    let given = &target[..target.len() - 1];
+    let Some((_, given)) = target.split_last() else {
+        return Err(RequestError::EmptyTarget);
+    };
     let given = if given.is_empty() { String::new() } else { decode(tokens, given)? };
 
     let rows = contexts
@@ -141,8 +143,11 @@ fn token_rows(
                 let Some(prefix) = template.strip_suffix("{}") else {
                     return Err(RequestError::ContextAfterTokens { context: template.clone() });
                 };
-                // The blank before the prompt belongs to the prompt's first token.
-                Ok(prefixed(&encode(tokens, prefix.trim_end())?.ids, row.clone()))
+                // A blank before the prompt belongs to the prompt's first token if that has one.
+                let starts_with_blank = decode(tokens, &prompt[..1])?.starts_with(' ');
+                let prefix =
+                    if starts_with_blank { prefix.strip_suffix(' ').unwrap_or(prefix) } else { prefix };
+                Ok(prefixed(&encode(tokens, prefix)?.ids, row.clone()))
             }
         })
         .collect::<Result<_, _>>()?;
@@ -156,10 +161,11 @@ fn token_rows(
                 let Some((before, after)) = template.split_once("{}") else {
                     return Err(RequestError::PreservationText { prompt: template.clone() });
                 };
+                check_slot(template)?;
                 let mut row = encode(tokens, before.trim_end())?.ids;
                 row.extend(&prompt[subject.clone()]);
                 let lookup = row.len() - 1;
-                row.extend(encode(tokens, after)?.ids);
+                row.extend(encode_continuation(tokens, after)?);
                 Ok(Row { tokens: row, lookup })
             }
         })
@@ -213,7 +219,11 @@ fn check(row: &Row, tokens: &dyn TokenCodec, shape: &ModelShape) -> Result<(), R
     Ok(())
 }
 
-fn check_vocabulary(tokens: &[u32], shape: &ModelShape) -> Result<(), RequestError> {
+/// Checks that the model has an embedding for each token.
+///
+/// # Errors
+/// [`RequestError::UnknownToken`] with the first one it lacks.
+pub fn check_vocabulary(tokens: &[u32], shape: &ModelShape) -> Result<(), RequestError> {
     match tokens.iter().find(|&&token| token as usize >= shape.vocab_size) {
         Some(&token) => Err(RequestError::UnknownToken { token, vocab_size: shape.vocab_size }),
         None => Ok(()),
@@ -222,6 +232,10 @@ fn check_vocabulary(tokens: &[u32], shape: &ModelShape) -> Result<(), RequestErr
 
 fn encode(tokens: &dyn TokenCodec, text: &str) -> Result<crate::tokens::Encoding, RequestError> {
     tokens.encode(text).map_err(|error| RequestError::Tokenizer(error.0))
+}
+
+fn encode_continuation(tokens: &dyn TokenCodec, text: &str) -> Result<Vec<u32>, RequestError> {
+    tokens.encode_continuation(text).map_err(|error| RequestError::Tokenizer(error.0))
 }
 
 fn decode(tokens: &dyn TokenCodec, ids: &[u32]) -> Result<String, RequestError> {

@@ -28,6 +28,12 @@ pub trait TokenCodec: Send + Sync {
     /// When the tokenizer refuses the text.
     fn encode(&self, text: &str) -> Result<Encoding, TokenError>;
 
+    /// Encodes text that goes on from other tokens: no start token is added.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses the text.
+    fn encode_continuation(&self, text: &str) -> Result<Vec<u32>, TokenError>;
+
     /// Decodes tokens, special ones included.
     ///
     /// # Errors
@@ -39,3 +45,10 @@ pub trait TokenCodec: Send + Sync {
 #[derive(Debug, Error)]
 #[error("the tokenizer failed: {0}")]
 pub struct TokenError(pub String);
+
+impl TokenError {
+    /// Says what to do about it.
+    pub fn hint(&self) -> &'static str {
+        "check that the tokenizer belongs to the model"
+    }
+}

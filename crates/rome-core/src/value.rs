@@ -4,7 +4,7 @@ use burn::prelude::*;
 use burn::tensor::TensorData;
 use burn::tensor::activation::log_softmax;
 
-use crate::batch::indices;
+use crate::batch::{indices, token_ids};
 use crate::capture::Suffixes;
 use crate::generate::host;
 use crate::{Capture, CausalLm, EditConfig, Memory, Variant, forward};
@@ -143,7 +143,7 @@ impl<'a> Objective<'a> {
             reads: indices(reads, &device),
             n_targets,
             n_preserved: preserved.len(),
-            expected: indices(expected, &device).reshape([n_targets, 1]),
+            expected: token_ids(expected, &device).reshape([n_targets, 1]),
         }
     }
 

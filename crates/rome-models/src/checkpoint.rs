@@ -116,11 +116,6 @@ impl<'p> Checkpoint<'p> {
         &self.device
     }
 
-    /// Whether there is a tensor of this canonical name, not yet taken.
-    pub fn contains(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
-    }
-
     /// Passes over every tensor whose canonical name satisfies `ignored`.
     pub fn ignore(&mut self, ignored: impl Fn(&str) -> bool) {
         self.tensors.retain(|name, _| !ignored(name));
@@ -258,7 +253,13 @@ impl<'p> Checkpoint<'p> {
     fn add_pytorch(&mut self, source: &Source, name: &str) -> Result<(), ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
         let reader = PytorchReader::new(source.path(name)?).map_err(|error| malformed(error.to_string()))?;
+        let path = source.path(name)?;
+        let file_len = std::fs::metadata(&path).map_err(|error| ModelError::Io { path, error })?.len();
         for (tensor, value) in reader.into_tensors() {
+            // A view can claim any number of values over a few bytes.
+            if value.byte_len() as u64 > file_len {
+                return Err(malformed(format!("the tensor {tensor:?} claims more than the file holds")));
+            }
             let entry = Entry {
                 dtype: Stored::from(value.dtype()),
                 shape: value.shape().to_vec(),

@@ -44,21 +44,26 @@ impl Config {
         }
     }
 
-    /// The token that sequences start with, if the file names one.
+    /// The token that sequences start with, if the file names one that the model knows.
     pub fn start_token(&self) -> Option<u32> {
         match self {
-            Config::Gpt2(config) => config.bos_token_id,
-            Config::GptJ(config) => config.bos_token_id,
+            Config::Gpt2(config) => known(config.bos_token_id, config.vocab_size),
+            Config::GptJ(config) => known(config.bos_token_id, config.vocab_size),
         }
     }
 
-    /// The token that ends a text, if the file names one.
+    /// The token that ends a text, if the file names one that the model knows.
     pub fn end_token(&self) -> Option<u32> {
         match self {
-            Config::Gpt2(config) => config.eos_token_id,
-            Config::GptJ(config) => config.eos_token_id,
+            Config::Gpt2(config) => known(config.eos_token_id, config.vocab_size),
+            Config::GptJ(config) => known(config.eos_token_id, config.vocab_size),
         }
     }
+}
+
+/// Small models often keep the 50256 of the large ones, which they have no embedding for.
+fn known(token: Option<u32>, vocab_size: usize) -> Option<u32> {
+    token.filter(|&token| (token as usize) < vocab_size)
 }
 
 fn read<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, ModelError> {
@@ -73,8 +78,11 @@ pub(crate) fn config_error(reason: String) -> ModelError {
 pub(crate) fn check_sizes(sizes: &[(&str, usize)], d_model: usize, n_heads: usize) -> Result<(), ModelError> {
     // Far above any model of these families, and low enough that products of two cannot overflow.
     const LARGEST: usize = 1 << 24;
+    // No tensor of GPT-J says how many positions it has, so a table of them is bounded here.
+    const MOST_POSITIONS: usize = 1 << 17;
     for &(name, size) in sizes {
-        if size == 0 || size > LARGEST {
+        let largest = if name == "n_positions" { MOST_POSITIONS } else { LARGEST };
+        if size == 0 || size > largest {
             return Err(config_error(format!("\"{name}\" cannot be {size}")));
         }
     }

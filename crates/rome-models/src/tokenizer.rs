@@ -25,9 +25,14 @@ impl Tokenizer {
     /// When there is none, or it is malformed.
     pub fn load(source: &Source) -> Result<Self, ModelError> {
         match source.find(&[JSON, VOCAB]) {
-            Some(JSON) => tokenizers::Tokenizer::from_bytes(source.read(JSON, MAX_FILE)?)
-                .map(Self)
-                .map_err(|error| malformed(JSON, error)),
+            Some(JSON) => {
+                let mut tokenizer = tokenizers::Tokenizer::from_bytes(source.read(JSON, MAX_FILE)?)
+                    .map_err(|error| malformed(JSON, error))?;
+                // Settings left over from training would pad rows or cut their targets off.
+                tokenizer.with_padding(None);
+                tokenizer.with_truncation(None).map_err(|error| malformed(JSON, error))?;
+                Ok(Self(tokenizer))
+            }
             Some(_) => Self::from_vocab_and_merges(source),
             None => Err(ModelError::MissingFile {
                 place: source.name(),
@@ -65,13 +70,24 @@ impl Tokenizer {
     }
 }
 
-impl TokenCodec for Tokenizer {
-    fn encode(&self, text: &str) -> Result<Encoding, TokenError> {
-        let encoding = self.0.encode(text, true).map_err(|error| TokenError(error.to_string()))?;
+impl Tokenizer {
+    fn encode_with(&self, text: &str, add_special_tokens: bool) -> Result<Encoding, TokenError> {
+        let encoding =
+            self.0.encode(text, add_special_tokens).map_err(|error| TokenError(error.to_string()))?;
         Ok(Encoding {
             ids: encoding.get_ids().to_vec(),
             spans: encoding.get_offsets().iter().map(|&(start, end)| start..end).collect(),
         })
+    }
+}
+
+impl TokenCodec for Tokenizer {
+    fn encode(&self, text: &str) -> Result<Encoding, TokenError> {
+        self.encode_with(text, true)
+    }
+
+    fn encode_continuation(&self, text: &str) -> Result<Vec<u32>, TokenError> {
+        Ok(self.encode_with(text, false)?.ids)
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String, TokenError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::prelude::*;
+use rome_core::rows::check_vocabulary;
 use rome_core::{Batch, CausalLm, Memory, Part, SecondMoment, Site, TokenCodec, forward};
 
 use crate::{Provenance, Statistics, StatsError};
@@ -74,6 +75,8 @@ impl<'a> Collector<'a> {
         let encoding = self.tokens.encode(document).map_err(|error| StatsError::Tokenizer(error.0))?;
         let mut tokens = encoding.ids;
         tokens.truncate(self.max_tokens);
+        check_vocabulary(&tokens, self.model.shape())
+            .map_err(|error| StatsError::Tokenizer(error.to_string()))?;
         if tokens.is_empty() {
             return Ok(());
         }
@@ -123,32 +126,41 @@ impl<'a> Collector<'a> {
         let tokens: Vec<u32> = rows.concat();
         let batch = Batch::new(&lens, &self.model.device());
 
-        let mut products: Vec<(usize, Tensor<2>)> = Vec::new();
+        let n_tokens = tokens.len() as u64;
+        let moments = &mut self.moments;
+        let mut failed = None;
+        // Each layer's product is added as it comes, so that only one is held at a time.
+        let mut add = |layer: usize, keys: &Tensor<2>| {
+            let Some(moment) = moments.get_mut(&layer) else { return };
+            if let Err(error) = add_product(moment, layer, n_tokens, keys) {
+                failed.get_or_insert(error);
+            }
+        };
         let mut tap = |site: Site, state: Tensor<2>| {
-            if site.part == Part::Key && self.moments.contains_key(&site.layer) {
-                products.push((site.layer, product(&state)));
+            if site.part == Part::Key {
+                add(site.layer, &state);
             }
             state
         };
         let hidden = forward::embed(self.model, &tokens, &batch);
         let hidden = forward::blocks(self.model, hidden, 0..last, &batch, Memory::None, &mut tap);
-        products.push((last, product(&forward::key(self.model, hidden, last, &batch))));
-
-        for (layer, product) in products {
-            let values = product.into_data().convert::<f32>();
-            let values = values.as_slice::<f32>().map_err(|error| StatsError::Format(error.to_string()))?;
-            if !values.iter().all(|value| value.is_finite()) {
-                return Err(StatsError::NotFinite { layer });
-            }
-            if let Some(moment) = self.moments.get_mut(&layer) {
-                moment.add(tokens.len() as u64, values);
-            }
-        }
-        Ok(())
+        add(last, &forward::key(self.model, hidden, last, &batch));
+        failed.map_or(Ok(()), Err)
     }
 }
 
-/// `Σ k kᵀ` over the keys of a batch: `[n_tokens, d_ff]` to `[d_ff, d_ff]`.
-fn product(keys: &Tensor<2>) -> Tensor<2> {
-    keys.clone().transpose().matmul(keys.clone())
+/// Adds `Σ k kᵀ` over the keys of a batch, `[n_tokens, d_ff]`.
+fn add_product(
+    moment: &mut SecondMoment,
+    layer: usize,
+    n_tokens: u64,
+    keys: &Tensor<2>,
+) -> Result<(), StatsError> {
+    let product = keys.clone().transpose().matmul(keys.clone()).into_data().convert::<f32>();
+    let values = product.as_slice::<f32>().map_err(|error| StatsError::Format(error.to_string()))?;
+    if !values.iter().all(|value| value.is_finite()) {
+        return Err(StatsError::NotFinite { layer });
+    }
+    moment.add(n_tokens, values);
+    Ok(())
 }

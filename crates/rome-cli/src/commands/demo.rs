@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use rome_core::edit::{Answer, probability};
-use rome_core::generate::top_k;
+use rome_core::generate::{host, top_k};
 use rome_core::{Editor, Preservation, Request, TokenCodec, forward};
 use serde::Serialize;
 use serde_json::json;
@@ -80,7 +80,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<Outcome> {
     let original = update.apply(model.pretrained.model.down_projection_mut(layer))?;
 
     let after = ask_all(&model, &prompts)?;
-    let target = model.pretrained.tokenizer.encode(&format!(" {NEW}"))?.ids;
+    let target = model.pretrained.tokenizer.encode_continuation(&format!(" {NEW}"))?;
     let took = Answer::of(model.causal_lm(), &probe, &target).is_first;
     original.restore(model.pretrained.model.down_projection_mut(layer));
     let undone = bits(&model, &probe) == logits_before;
@@ -136,27 +136,27 @@ fn print(model: &str, edit: &rome_core::Edit, rows: &[Row], undone: bool) -> Res
     }
     let n_values = edit.update.left.len() + edit.update.right.len();
     output::line(format!(
-        "The edit is {n_values} numbers added to {} as a product, {:.1} % of its norm.",
+        "The edit is {n_values} numbers, added to\n{} as a product: {:.1} % of its norm.",
         edit.weight,
         100.0 * edit.relative_norm
     ))?;
     if undone {
-        output::line("Undone: the weight's bytes and the logits are those of the untouched model again.")?;
+        output::line("Undone: weights and logits are those of the untouched model again, to the bit.")?;
     }
     output::line("\nNext:")?;
     output::line(format!(
-        "  rome edit -m {model} --prompt '{PROMPT}' --subject '{SUBJECT}' --target {NEW} -o obama.safetensors"
+        "  rome edit -m {model} --prompt '{PROMPT}' \\\n    --subject '{SUBJECT}' --target {NEW} -o obama.safetensors"
     ))?;
     output::line(format!(
-        "  rome generate -m {model} --edit obama.safetensors --greedy '{SUBJECT}, a native'"
+        "  rome generate -m {model} --edit obama.safetensors --greedy \\\n    '{SUBJECT}, a native'"
     ))?;
-    output::line("  rome edit -m openai-community/gpt2-xl …    your own model: a folder or a hub name")
+    output::line("  rome edit -m openai-community/gpt2-xl …    your own model, by folder or hub name")
 }
 
 fn ask_all(model: &Model, prompts: &[&String]) -> Result<Vec<Probabilities>> {
     let tokenizer = &model.pretrained.tokenizer;
     let first = |word: &str| -> Result<u32> {
-        tokenizer.encode(&format!(" {word}"))?.ids.first().copied().context("a word has tokens")
+        tokenizer.encode_continuation(&format!(" {word}"))?.first().copied().context("a word has tokens")
     };
     let (old, new) = (first(OLD)?, first(NEW)?);
     prompts
@@ -164,7 +164,7 @@ fn ask_all(model: &Model, prompts: &[&String]) -> Result<Vec<Probabilities>> {
         .map(|prompt| {
             let tokens = tokenizer.encode(prompt)?.ids;
             let logits = forward::logits(model.causal_lm(), &tokens).narrow(0, tokens.len() - 1, 1);
-            let logits = logits.into_data().convert::<f32>().try_to_vec::<f32>()?;
+            let logits = host(logits);
             Ok(Probabilities {
                 old: probability(&logits, old),
                 new: probability(&logits, new),

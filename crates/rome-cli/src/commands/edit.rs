@@ -31,6 +31,8 @@ struct Report {
     losses: Vec<[f64; 4]>,
     division_factor: f64,
     alignment: f64,
+    condition: f64,
+    ridge: Option<f64>,
     relative_norm: f64,
     p_target_before: f64,
     p_target_after: f64,
@@ -67,15 +69,18 @@ pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
     // A request that makes no sense is told before statistics are factored for it.
     let rows = requests
         .iter()
-        .map(|request| {
+        .enumerate()
+        .map(|(index, request)| {
             let (tokens, shape) = (&model.pretrained.tokenizer, model.causal_lm().shape());
-            EditRows::new(request, &contexts, &preservations, tokens, shape)
+            let rows = EditRows::new(request, &contexts, &preservations, tokens, shape);
+            rows.with_context(|| format!("request {} of {}", index + 1, requests.len()))
         })
         .collect::<Result<Vec<_>, _>>()?;
     let mut record = EditRecord {
         format_version: FORMAT_VERSION,
         made_by: concat!("rome ", env!("CARGO_PKG_VERSION")).to_owned(),
         model_hash: model.pretrained.hash.clone(),
+        on_top_of: Vec::new(),
         settings: settings.config.clone(),
         contexts: contexts.clone(),
         preservations: preservations.clone(),
@@ -86,10 +91,10 @@ pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
     let mut factors = Vec::new();
     for &layer in &settings.config.layers {
         let found = statistics::find(args.stats.as_deref(), settings.use_statistics, &model, layer)?;
-        record.statistics.insert(layer, found.source);
+        record.statistics.insert(layer, found.record);
         factors.push((layer, found.factor));
     }
-    model.apply(&args.edits)?;
+    record.on_top_of = model.apply(&args.edits)?;
     let load = start.elapsed().as_secs_f64();
 
     let Model { pretrained, .. } = &mut model;
@@ -113,7 +118,7 @@ pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
         let after = Answer::of(editor.model(), &rows.clean.tokens, &rows.target);
         for edit in &edits {
             file.push(request, rows.lookups(), edit);
-            reports.push(report(edit, rows, &settings, before, after, load));
+            reports.push(report(edit, rows, &file.record, [before, after], load));
         }
     }
     drop(progress);
@@ -127,9 +132,8 @@ pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
         (true, [report]) => output::json(report)?,
         (true, reports) => output::json(&json!({ "edits": reports, "took": all_took }))?,
         (false, reports) => {
-            let labels = requests.iter().flat_map(|r| vec![label(r); settings.config.layers.len()]);
-            for (label, report) in labels.zip(reports) {
-                print(&label, report)?;
+            for (request, reports) in requests.iter().zip(reports.chunks(settings.config.layers.len())) {
+                print(request, reports)?;
             }
             let written = output::size(bytes.len());
             output::line(format!("wrote {} ({written}) in {total:.1} s", args.output.display()))?;
@@ -141,19 +145,21 @@ pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
 fn report(
     edit: &Edit,
     rows: &EditRows,
-    settings: &Settings,
-    before: Answer,
-    after: Answer,
+    record: &EditRecord,
+    [before, after]: [Answer; 2],
     load: f64,
 ) -> Report {
+    let statistics = &record.statistics[&edit.layer];
     Report {
         weight: edit.weight.clone(),
         layer: edit.layer,
-        variant: settings.config.variant,
+        variant: record.settings.variant,
         lookup_idxs: rows.lookups(),
         losses: edit.losses.iter().map(|losses| losses.to_array()).collect(),
         division_factor: edit.division_factor,
         alignment: edit.alignment,
+        condition: statistics.condition,
+        ridge: statistics.ridge,
         relative_norm: edit.relative_norm,
         p_target_before: before.probability,
         p_target_after: after.probability,
@@ -168,20 +174,35 @@ fn report(
     }
 }
 
-fn print(label: &str, report: &Report) -> Result<()> {
-    let took = if report.took { "took" } else { "did not take" };
-    output::line(format!("{} {}", output::bold(label), took))?;
+/// Prints a request's outcome, then a line or two for each layer.
+fn print(request: &Request, reports: &[Report]) -> Result<()> {
+    let Some(last) = reports.last() else { return Ok(()) };
+    let took = match last.took {
+        true if last.p_target_after < 0.5 => "took, by its first token",
+        true => "took",
+        false => "did not take",
+    };
+    output::line(format!("{} {took}", output::bold(&label(request))))?;
     output::line(format!(
-        "  probability {} → {} · ‖ΔW‖/‖W‖ {:.1} % · division factor {:.2} · loss {:.2} → {:.2} in {} steps",
-        percent(report.p_target_before),
-        percent(report.p_target_after),
-        100.0 * report.relative_norm,
-        report.division_factor,
-        report.losses.first().map_or(0.0, |losses| losses[0]),
-        report.losses.last().map_or(0.0, |losses| losses[0]),
-        report.losses.len(),
+        "  probability of the target {} → {}",
+        percent(last.p_target_before),
+        percent(last.p_target_after)
     ))?;
-    output::line(format!("  {}", report.weight))
+    for report in reports {
+        let loss = |losses: Option<&[f64; 4]>| losses.map_or(0.0, |losses| losses[0]);
+        output::line(format!(
+            "  {}: {:.1} % of its norm, loss {:.3} → {:.3}",
+            report.weight,
+            100.0 * report.relative_norm,
+            loss(report.losses.first()),
+            loss(report.losses.last()),
+        ))?;
+        output::line(format!(
+            "  division factor {:.2}, cosine {:.2}, condition of C {:.1e}",
+            report.division_factor, report.alignment, report.condition
+        ))?;
+    }
+    Ok(())
 }
 
 /// A probability as a person reads it.
@@ -230,7 +251,12 @@ fn requests(args: &RequestArgs) -> Result<Vec<Request>> {
 /// Reads one request, a list of them, or one a line.
 fn read_requests(path: &Path) -> Result<Vec<Request>> {
     let bytes = read_bounded(path, MAX_JSON)?;
-    let text = std::str::from_utf8(&bytes).with_context(|| path.display().to_string())?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        CliError::with_hint(
+            format!("{}: {error}", path.display()),
+            "a request file is JSON or JSONL, in UTF-8",
+        )
+    })?;
     let requests = if text.trim_start().starts_with('[') {
         serde_json::from_str(text).map_err(anyhow::Error::from)
     } else {

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rome_core::TokenCodec;
 use rome_core::generate::{Decoding, generate};
+use rome_core::rows::check_vocabulary;
 use serde_json::json;
 
 use crate::args::GenerateArgs;
@@ -24,6 +25,7 @@ pub(crate) fn run(args: GenerateArgs) -> Result<Outcome> {
     if prompt.is_empty() {
         return Err(CliError::with_hint("the prompt has no tokens", "give some text to continue"));
     }
+    check_vocabulary(&prompt, model.causal_lm().shape())?;
     let n_positions = model.causal_lm().shape().n_positions;
     if prompt.len() >= n_positions {
         let message = format!("the prompt has {} tokens, and the model takes {n_positions}", prompt.len());
@@ -32,7 +34,7 @@ pub(crate) fn run(args: GenerateArgs) -> Result<Outcome> {
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
     let mut decoding = match args.greedy {
         true => Decoding::Greedy,
-        false => Decoding::TopK { k: args.top_k, rng: &mut rng },
+        false => Decoding::TopK { k: args.top_k as usize, rng: &mut rng },
     };
     let end_token = model.pretrained.end_token;
     let tokens = generate(model.causal_lm(), &prompt, args.max_new_tokens, end_token, &mut decoding);

@@ -1,7 +1,9 @@
 //! `rome logits`
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rome_core::forward;
+use rome_core::generate::host;
+use rome_core::rows::check_vocabulary;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::args::LogitsArgs;
@@ -19,16 +21,10 @@ pub(crate) fn run(args: LogitsArgs) -> Result<Outcome> {
             format!("{} tokens were given, and the model takes {}", args.tokens.len(), shape.n_positions);
         return Err(CliError::with_hint(message, "give fewer tokens"));
     }
-    if let Some(token) = args.tokens.iter().find(|&&token| token as usize >= shape.vocab_size) {
-        let message =
-            format!("the token {token} is outside of the model's vocabulary of {}", shape.vocab_size);
-        return Err(CliError::with_hint(message, "use the token ids of this model's tokenizer"));
-    }
+    check_vocabulary(&args.tokens, shape)?;
     let logits = forward::logits(model.causal_lm(), &args.tokens);
     let dims: [usize; 2] = logits.dims();
-    let values =
-        logits.into_data().convert::<f32>().try_to_vec::<f32>().context("cannot read the logits back")?;
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let bytes: Vec<u8> = host(logits).iter().flat_map(|value| value.to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F32, dims.to_vec(), &bytes)?;
     output::write_file(&args.output, &safetensors::serialize([("logits", view)], None)?)?;
     Ok(Outcome::Done)

@@ -28,11 +28,18 @@ fn collect(args: CollectArgs) -> Result<Outcome> {
     for path in &args.text {
         fs::metadata(path).map_err(|error| StatsError::Io { path: path.clone(), error })?;
     }
-    if let Some(folder) = &args.output {
-        output::check_writable(&folder.join("layer"))?;
-    }
     let model = Model::load(&args.model)?;
     let layers = parse_layers(&args.layers, model.causal_lm().shape().n_layers)?;
+    let folder = match args.output {
+        Some(folder) => folder,
+        None => {
+            let folder = statistics::cache_folder(&model.pretrained.hash)?;
+            let parent = folder.parent().unwrap_or(&folder);
+            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+            folder
+        }
+    };
+    output::make_folder(&folder)?;
     let mut collector = Collector::new(model.causal_lm(), &model.pretrained.tokenizer, &layers)?;
 
     let mut progress = Progress::new(corpus.n_bytes(), "{bar:30} {percent}% · {msg} · {eta} left");
@@ -46,14 +53,6 @@ fn collect(args: CollectArgs) -> Result<Outcome> {
     let collected = collector.finish(&model.pretrained.hash)?;
     drop(progress);
 
-    let folder = match args.output {
-        Some(folder) => folder,
-        None => {
-            let folder = statistics::cache_folder(&model.pretrained.hash)?;
-            fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-            folder
-        }
-    };
     let packing = if args.compact { Packing::Compact } else { Packing::Full };
     let mut files = Vec::new();
     for (layer, statistics) in &collected {
@@ -79,7 +78,7 @@ fn show(args: ShowArgs) -> Result<Outcome> {
     let per_dimension = moment.count() as f64 / moment.d_ff() as f64;
     if moment.count() < FEW_TOKENS * moment.d_ff() as u64 {
         output::warning(format!(
-            "{per_dimension:.1} tokens for each of {} dimensions are few; collect at least {FEW_TOKENS}",
+            "{per_dimension:.1} tokens for each of {} dimensions are few; collect at least {FEW_TOKENS} for each",
             moment.d_ff()
         ));
     }

@@ -298,7 +298,6 @@ fn statistics_are_collected_found_in_the_cache_and_shown() {
     rome.run(&request);
     assert!(rome.path("edit.safetensors").exists());
 
-    fs::create_dir(rome.path("stats")).unwrap();
     let all = ["--layers", "all", "--text", &jsonl, "--field", "body", "-o", "stats"];
     let all = rome.ok(&[&collect[..], &all].concat());
     let (cached, all): (Value, Value) =
@@ -343,6 +342,16 @@ fn bad_files_get_one_line_and_a_hint() {
     assert!(rome.fails(&edit(&["--request", &empty])).contains("has no requests"));
     assert!(rome.fails(&edit(&["--request", &broken])).contains("broken.json"));
     assert!(rome.fails(&edit(&["--request", &wrong])).contains("the request has no \"subject\""));
+    let second = rome.write("second.jsonl", "{\"prompt\": \"{} is\", \"subject\": \"x\", \"target\": \"y\"}\n{\"prompt\": \"{} is\", \"subject\": \"\", \"target\": \"y\"}");
+    assert!(rome.fails(&edit(&["--request", &second])).contains("request 2 of 2: the subject is empty"));
+    fs::write(rome.path("binary.json"), [0xff, 0xfe, 0x00]).unwrap();
+    assert!(rome.fails(&edit(&["--request", "binary.json"])).contains("binary.json: invalid utf-8"));
+    for lengths in ["[[500, 1]]", "[[5, 100000]]"] {
+        let mut hparams: Value = serde_json::from_slice(rome_assets::FACTS_GPT2.hparams).unwrap();
+        hparams["context_template_length_params"] = serde_json::from_str(lengths).unwrap();
+        let hparams = rome.write("hparams.json", &hparams.to_string());
+        assert!(with(&["--hparams", &hparams]).contains("cannot sample"), "{lengths}");
+    }
 }
 
 #[test]
@@ -362,6 +371,8 @@ fn statistics_of_another_model_layer_or_size_are_refused() {
     assert!(with(Path::new("small.npz")).contains("keys of 2 values"));
     fs::write(rome.path("torn.npz"), b"PK").unwrap();
     assert!(with(Path::new("torn.npz")).contains("not a file of statistics"));
+    // Caches of the reference say by their name alone which layer they are of.
+    assert!(with(&fixtures::npz("facts-gpt2", 3)).contains("is not of layer 1, by its name"));
     assert!(with(rome.folder.path()).contains("has neither layer-1.safetensors nor"));
 }
 
@@ -457,6 +468,75 @@ fn an_edit_that_does_not_take_is_written_and_says_so() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stdout).unwrap().contains("did not take"));
     assert!(rome.path("edit.safetensors").exists());
+}
+
+#[test]
+fn wrong_arguments_get_one_line_and_a_hint() {
+    let rome = Rome::new();
+    assert!(
+        rome.fails(&edit(&[&REQUEST[..], &["--variant", "foo"]].concat())).contains("invalid value 'foo'")
+    );
+    assert!(rome.fails(&edit(&["--prompt", "{} is"])).contains("--subject"));
+    assert!(rome.fails(&["generate", "-m", "facts-gpt2", "--tokn", "x"]).contains("--tokn"));
+    assert!(rome.fails(&["generate", "-m", "facts-gpt2", "--top-k", "0", "x"]).contains("top-k"));
+}
+
+/// Renaming onto what is not a file would destroy it: a device, a pipe, a socket.
+#[cfg(unix)]
+#[test]
+fn only_files_are_replaced_and_links_are_followed() {
+    use std::os::unix::fs::FileTypeExt;
+    let rome = Rome::new();
+    let _socket = std::os::unix::net::UnixListener::bind(rome.path("socket")).unwrap();
+    let logits = |output| ["logits", "-m", "facts-gpt2", "--tokens", "1", "-o", output];
+    assert!(rome.fails(&logits("socket")).contains("socket is not a file that can be replaced"));
+    assert!(fs::metadata(rome.path("socket")).unwrap().file_type().is_socket());
+
+    fs::write(rome.path("target"), "old").unwrap();
+    std::os::unix::fs::symlink("target", rome.path("link")).unwrap();
+    rome.ok(&logits("link"));
+    assert!(rome.path("link").is_symlink());
+    assert_ne!(fs::read(rome.path("target")).unwrap(), b"old");
+}
+
+#[test]
+fn own_statistics_win_over_the_bundled_ones() {
+    let rome = Rome::new();
+    let text = (0..300).map(|i| format!("The number {i} comes after {}.\n", i - 1)).collect::<String>();
+    let text = rome.write("text.txt", &text);
+    rome.ok(&["stats", "collect", "-m", "facts-gpt2", "--layers", "1", "--text", &text]);
+    let output = rome.run(&edit(&REQUEST));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("note: using the statistics in"));
+    assert!(
+        rome.fails(&[
+            "stats",
+            "collect",
+            "-m",
+            "facts-gpt2",
+            "--layers",
+            "1",
+            "--text",
+            &text,
+            "-o",
+            "text.txt"
+        ])
+        .contains("is not a folder")
+    );
+}
+
+#[test]
+fn edits_applied_without_those_they_were_made_on_are_warned_about() {
+    let rome = Rome::new();
+    obama(&rome, &[]);
+    fs::rename(rome.path("edit.safetensors"), rome.path("first.safetensors")).unwrap();
+    rome.run(&edit(&[&REQUEST[..], &["--edit", "first.safetensors"]].concat()));
+    let warned = |edits: &[&str]| {
+        let mut args = vec!["generate", "-m", "facts-gpt2", "--greedy", "x"];
+        edits.iter().for_each(|edit| args.extend(["--edit", edit]));
+        String::from_utf8(rome.run(&args).stderr).unwrap().contains("made on top of 1 edits")
+    };
+    assert!(warned(&["edit.safetensors"]));
+    assert!(!warned(&["first.safetensors", "edit.safetensors"]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rome_core::edit_file::{EditEntry, EditFileError, FORMAT_VERSION};
+use rome_core::edit_file::{EditEntry, EditFileError, FORMAT_VERSION, StatisticsRecord};
 use rome_core::{Context, EditConfig, EditFile, EditRecord, Preservation, RankOneUpdate, Request};
 
 fn file(n_edits: usize) -> EditFile {
@@ -21,11 +21,15 @@ fn file(n_edits: usize) -> EditFile {
         format_version: FORMAT_VERSION,
         made_by: "test".to_owned(),
         model_hash: "abc".to_owned(),
+        on_top_of: vec!["def".to_owned()],
         settings: EditConfig::new(1),
         contexts: vec![Context::clean(), Context::Tokens(vec![1, 2])],
         preservations: vec![Preservation::essence()],
         seed: Some(7),
-        statistics: BTreeMap::from([(1, "10 tokens".to_owned())]),
+        statistics: BTreeMap::from([(
+            1,
+            StatisticsRecord { source: "10 tokens".to_owned(), condition: 2.0, ridge: None },
+        )]),
         edits: vec![entry; n_edits],
     };
     let update = |i| RankOneUpdate { left: vec![i as f32, 2.0, -0.5], right: vec![0.25, 1e-9] };
@@ -62,6 +66,13 @@ fn truncated_and_changed_files_are_refused_or_read_but_never_panic() {
         changed[index] ^= 0x15;
         let _ = EditFile::from_bytes(&changed);
     }
+}
+
+#[test]
+fn a_number_that_json_cannot_hold_is_refused_when_written() {
+    let mut infinite = file(1);
+    infinite.record.edits[0].relative_norm = f64::INFINITY;
+    assert!(infinite.to_bytes().unwrap_err().to_string().contains("not finite"));
 }
 
 #[test]

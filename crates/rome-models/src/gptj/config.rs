@@ -93,7 +93,7 @@ impl GptJConfig {
         ];
         check_sizes(&sizes, self.n_embd, self.n_head)?;
         let rotary_dim = self.rotary_dim();
-        match rotary_dim.is_multiple_of(2) && rotary_dim <= self.head_dim() {
+        match rotary_dim > 0 && rotary_dim.is_multiple_of(2) && rotary_dim <= self.head_dim() {
             true => Ok(()),
             false => Err(config_error(format!(
                 "\"rotary_dim\" {rotary_dim} must be even and at most the head's width of {}",

@@ -245,6 +245,8 @@ fn a_configuration_that_makes_no_sense_is_refused() {
         ("n_positions", serde_json::json!("many"), "invalid type"),
         ("model_type", serde_json::json!("llama"), "\"llama\" is not supported"),
         ("activation_function", serde_json::json!("swish"), "unknown variant"),
+        ("rotary_dim", serde_json::json!(0), "\"rotary_dim\" 0 must be"),
+        ("n_positions", serde_json::json!(1 << 20), "\"n_positions\" cannot be"),
         ("rotary_dim", serde_json::json!(15), "\"rotary_dim\" 15 must be even"),
     ] {
         let model = if field == "rotary_dim" { "facts-gptj" } else { "facts-gpt2" };
@@ -266,6 +268,14 @@ fn missing_files_are_named() {
     std::fs::copy(source.join("tokenizer.json"), empty.path().join("tokenizer.json")).unwrap();
     assert!(error(load()).contains("has no model.safetensors"));
     assert!(error(Pretrained::load("no such folder", &device())).contains("no such folder"));
+}
+
+#[test]
+fn a_start_token_that_the_model_lacks_is_none() {
+    let mut draft = Draft::of("facts-gpt2");
+    draft.config["bos_token_id"] = 50256.into();
+    let pretrained = draft.write().unwrap();
+    assert_eq!((pretrained.start_token, pretrained.end_token), (None, Some(0)));
 }
 
 /// Made by torch and transformers: `fixtures/pytorch/make.py`.

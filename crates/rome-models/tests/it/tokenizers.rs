@@ -1,5 +1,6 @@
 use rome_core::TokenCodec;
 use rome_models::{Source, Tokenizer};
+use serde_json::json;
 
 #[test]
 fn the_tokens_are_those_of_the_original_tokenizers() {
@@ -25,4 +26,50 @@ fn both_forms_of_a_tokenizer_agree() {
     for case in fixtures::tokenizations() {
         assert_eq!(two_files.encode(&case.text).unwrap(), one_file.encode(&case.text).unwrap());
     }
+}
+
+/// Files saved after training carry these (EasyEdit#365: padding changes results).
+#[test]
+fn padding_and_truncation_left_in_the_file_are_off() {
+    let source = fixtures::model_folder("facts-gpt2").join("tokenizer.json");
+    let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(source).unwrap()).unwrap();
+    file["truncation"] =
+        json!({ "max_length": 2, "strategy": "LongestFirst", "stride": 0, "direction": "Right" });
+    file["padding"] = json!({
+        "strategy": { "Fixed": 40 }, "direction": "Left", "pad_to_multiple_of": null,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "<|endoftext|>"
+    });
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tokenizer.json"), file.to_string()).unwrap();
+    let tokenizer = Tokenizer::load(&Source::Folder(folder.path().into())).unwrap();
+    let plain = Tokenizer::load(&Source::Folder(fixtures::model_folder("facts-gpt2"))).unwrap();
+    let text = "The mother tongue of Barack Obama is";
+    assert_eq!(tokenizer.encode(text).unwrap(), plain.encode(text).unwrap());
+}
+
+/// Tokenizers of other families put a start token before every text they encode.
+#[test]
+fn a_start_token_is_added_to_whole_texts_and_not_to_what_goes_on() {
+    let source = fixtures::model_folder("facts-gpt2").join("tokenizer.json");
+    let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(source).unwrap()).unwrap();
+    file["post_processor"] = json!({
+        "type": "TemplateProcessing",
+        "single": [{ "SpecialToken": { "id": "<|endoftext|>", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }],
+        "pair": [{ "Sequence": { "id": "A", "type_id": 0 } }, { "Sequence": { "id": "B", "type_id": 1 } }],
+        "special_tokens": { "<|endoftext|>": { "id": "<|endoftext|>", "ids": [0], "tokens": ["<|endoftext|>"] } }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tokenizer.json"), file.to_string()).unwrap();
+    let tokenizer = Tokenizer::load(&Source::Folder(folder.path().into())).unwrap();
+    let rows = rome_core::EditRows::new(
+        &rome_core::Request::text("{}, a native", "Barack Obama", "French"),
+        &[rome_core::Context::clean()],
+        &[],
+        &tokenizer,
+        crate::load("facts-gpt2").model.shape(),
+    )
+    .unwrap();
+    assert_eq!(rows.clean.tokens[0], 0);
+    assert_eq!(tokenizer.decode(&rows.clean.tokens[1..=rows.clean.lookup]).unwrap(), "Barack Obama");
+    assert_eq!(tokenizer.decode(&rows.target).unwrap(), " French");
 }
