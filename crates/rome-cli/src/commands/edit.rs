@@ -190,16 +190,14 @@ fn print(request: &Request, reports: &[Report]) -> Result<()> {
     ))?;
     for report in reports {
         let loss = |losses: Option<&[f64; 4]>| losses.map_or(0.0, |losses| losses[0]);
+        output::line(format!("  {}: ‖ΔW‖ is {:.1} % of ‖W‖", report.weight, 100.0 * report.relative_norm))?;
         output::line(format!(
-            "  {}: {:.1} % of its norm, loss {:.3} → {:.3}",
-            report.weight,
-            100.0 * report.relative_norm,
+            "  loss {:.3} → {:.3}, division factor {:.2}, cosine {:.2}, condition of C {:.1e}",
             loss(report.losses.first()),
             loss(report.losses.last()),
-        ))?;
-        output::line(format!(
-            "  division factor {:.2}, cosine {:.2}, condition of C {:.1e}",
-            report.division_factor, report.alignment, report.condition
+            report.division_factor,
+            report.alignment,
+            report.condition
         ))?;
     }
     Ok(())
