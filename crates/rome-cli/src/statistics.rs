@@ -111,7 +111,7 @@ fn cached(model: &Model, layer: usize) -> Result<Option<(Statistics, String)>> {
 
 /// A cache of the reference says which layer it is of by its name alone.
 fn check_file_name(path: &Path, model: &Model, layer: usize) -> Result<()> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = name_of(path);
     let module = module_prefix(model, layer);
     match name.starts_with("transformer.h.") && !name.starts_with(&module) {
         true => Err(CliError::with_hint(
@@ -134,14 +134,13 @@ fn in_folder(folder: &Path, model: &Model, layer: usize) -> Result<(Statistics, 
         return Ok((read(&ours)?, ours.display().to_string()));
     }
     let module = module_prefix(model, layer);
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut theirs: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with(&module) && name.ends_with(".npz")
-        })
-        .collect();
+    // The reference keeps them a folder deeper, by the name of the dataset.
+    let mut theirs = Vec::new();
+    for entry in entries(folder)? {
+        let is_dataset = name_of(&entry).ends_with("_stats") && entry.is_dir();
+        theirs.extend(if is_dataset { entries(&entry)? } else { vec![entry] });
+    }
+    theirs.retain(|path| name_of(path).starts_with(&module) && name_of(path).ends_with(".npz"));
     theirs.sort();
     match theirs.as_slice() {
         [path] => Ok((read(path)?, path.display().to_string())),
@@ -154,6 +153,15 @@ fn in_folder(folder: &Path, model: &Model, layer: usize) -> Result<(Statistics, 
             "give one of them with --stats",
         )),
     }
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    Ok(entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect())
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 fn source(statistics: &Statistics) -> String {

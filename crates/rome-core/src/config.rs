@@ -103,7 +103,8 @@ impl EditConfig {
 /// use are accepted and ignored.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct HyperParams {
-    /// The layers to edit.
+    /// The layers to edit; a file without them leaves the choice to the user.
+    #[serde(default)]
     pub layers: Vec<usize>,
     /// Which token's key is edited. Only `subject_last` is supported.
     #[serde(default = "subject_last")]

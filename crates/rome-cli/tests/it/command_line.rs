@@ -152,10 +152,9 @@ fn the_files_of_the_reference_give_its_numbers() {
     let reference = fixtures::Reference::load("facts-gptj");
     let case = &reference.cases[0];
     let contexts = rome.write("contexts.json", &serde_json::to_string(&reference.context_templates).unwrap());
-    let mut hparams = reference.hparams.clone();
-    hparams["layers"] = json!([case.layer]);
-    let hparams = rome.write("hparams.json", &hparams.to_string());
-    let stats = fixtures::path("goldens/facts-gptj/stats/wikipedia_stats");
+    let hparams = rome.write("hparams.json", &reference.hparams.to_string());
+    let layer = case.layer.to_string();
+    let stats = fixtures::path("goldens/facts-gptj/stats");
     let report = rome.ok(&[
         "edit",
         "-m",
@@ -175,6 +174,8 @@ fn the_files_of_the_reference_give_its_numbers() {
         &hparams,
         "--stats",
         stats.to_str().unwrap(),
+        "--layer",
+        &layer,
     ]);
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["lookup_idxs"], json!(case.lookup_idxs));

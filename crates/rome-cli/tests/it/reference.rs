@@ -22,12 +22,8 @@ fn rows(pretrained: &Pretrained, reference: &Reference, case: &ReferenceCase) ->
 }
 
 fn config(pretrained: &Pretrained, reference: &Reference, layer: usize) -> EditConfig {
-    let hparams: HyperParams = serde_json::from_value(reference.hparams.clone()).unwrap_or_else(|_| {
-        // The dump leaves the layers to each case.
-        let mut hparams = reference.hparams.clone();
-        hparams["layers"] = serde_json::json!([layer]);
-        serde_json::from_value(hparams).unwrap()
-    });
+    // The dump leaves the layers to each case.
+    let hparams: HyperParams = serde_json::from_value(reference.hparams.clone()).unwrap();
     let config = hparams.config(|layer| pretrained.model.weight_name(layer)).unwrap();
     EditConfig { layers: vec![layer], ..config }
 }
