@@ -1,8 +1,8 @@
 //! Text from a model, one token at a time.
 
 use burn::prelude::*;
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::Rng;
 
 use crate::{Batch, CausalLm, KvCache, Memory, forward};
 
@@ -29,9 +29,7 @@ impl Decoding<'_> {
                 let best = logits[top[0] as usize] as f64;
                 let weights: Vec<f64> =
                     top.iter().map(|&token| (logits[token as usize] as f64 - best).exp()).collect();
-                // 53 random bits make a uniform number in [0, 1).
-                let uniform = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-                let mut left = uniform * weights.iter().sum::<f64>();
+                let mut left = rng.random::<f64>() * weights.iter().sum::<f64>();
                 for (&token, weight) in top.iter().zip(&weights) {
                     left -= weight;
                     if left < 0.0 {

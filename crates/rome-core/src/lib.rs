@@ -14,18 +14,22 @@
 //!
 //! The shortest way to an edit is [`Editor`]:
 //!
-//! ```no_run
+//! ```
+//! use rome_core::edit::EditError;
 //! use rome_core::{CausalLm, EditConfig, Editor, Factor, Request, TokenCodec};
 //!
-//! # fn load() -> (Box<dyn CausalLm>, Box<dyn TokenCodec>, Factor) { unimplemented!() }
-//! let (mut model, tokens, factor) = load();
-//! let mut editor = Editor::new(model.as_mut(), tokens.as_ref(), EditConfig::new(17))?
-//!     .statistics(17, factor);
-//! let request = Request::text("{} is in the city of", "The Space Needle", "Rome");
-//! let edits = editor.edit(&request, &mut |_| ())?;
-//! println!("ΔW is {:.1} % of W", 100.0 * edits[0].relative_norm);
-//! editor.undo();
-//! # Ok::<(), rome_core::edit::EditError>(())
+//! fn move_the_needle(
+//!     model: &mut dyn CausalLm,
+//!     tokens: &dyn TokenCodec,
+//!     factor: Factor,
+//! ) -> Result<(), EditError> {
+//!     let mut editor = Editor::new(model, tokens, EditConfig::new(17))?.statistics(17, factor);
+//!     let request = Request::text("{} is in the city of", "The Space Needle", "Rome");
+//!     let edits = editor.edit(&request, &mut |_| ())?;
+//!     println!("‖ΔW‖ is {:.1} % of ‖W‖", 100.0 * edits[0].relative_norm);
+//!     editor.undo();
+//!     Ok(())
+//! }
 //! ```
 
 pub mod attention;

@@ -1,12 +1,12 @@
 //! GPT-2 and GPT-J in [burn](https://burn.dev), loaded from checkpoints in Hugging Face form.
 //!
 //! ```no_run
+//! use burn::prelude::Device;
 //! use rome_core::TokenCodec;
 //! use rome_core::generate::{Decoding, generate};
 //! use rome_models::Pretrained;
 //!
-//! # fn device() -> burn::prelude::Device { unimplemented!() }
-//! let gpt2 = Pretrained::load("openai-community/gpt2-xl", &device())?;
+//! let gpt2 = Pretrained::load("openai-community/gpt2-xl", &Device::flex())?;
 //! let prompt = gpt2.tokenizer.encode("The Space Needle is in the city of")?;
 //! let tokens = generate(gpt2.model.as_ref(), &prompt.ids, 5, gpt2.end_token, &mut Decoding::Greedy);
 //! println!("{}", gpt2.tokenizer.decode(&tokens)?);
