@@ -73,7 +73,10 @@ pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
         .map(|(index, request)| {
             let (tokens, shape) = (&model.pretrained.tokenizer, model.causal_lm().shape());
             let rows = EditRows::new(request, &contexts, &preservations, tokens, shape);
-            rows.with_context(|| format!("request {} of {}", index + 1, requests.len()))
+            rows.map_err(|error| match requests.len() {
+                1 => error.into(),
+                n => anyhow::Error::from(error).context(format!("request {} of {n}", index + 1)),
+            })
         })
         .collect::<Result<Vec<_>, _>>()?;
     let mut record = EditRecord {
