@@ -1,4 +1,4 @@
-//! Scaled dot-product attention over packed rows.
+//! Scaled dot-product attention over packed rows, and its derivative.
 
 use burn::prelude::*;
 use burn::tensor::activation::softmax;
@@ -7,87 +7,170 @@ use crate::batch::Group;
 use crate::cache::GroupPast;
 use crate::{Batch, Memory};
 
-/// Attention of one block over a [`Batch`]: handed to [`CausalLm::attention`], which supplies
-/// queries, keys and values and gets back what each token attends to.
+/// What attention keeps for the way back, group by group.
+pub(crate) struct AttentionBack(Vec<GroupBack>);
+
+struct GroupBack {
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+    past: Option<GroupPast>,
+    probabilities: Tensor<4>,
+    scale: f64,
+}
+
+/// The gradients of queries, keys and values.
+pub(crate) struct AttentionGrad {
+    pub(crate) query: Tensor<2>,
+    pub(crate) key: Tensor<2>,
+    pub(crate) value: Tensor<2>,
+}
+
+/// Attends causally within each row and to the row's cached past.
 ///
-/// [`CausalLm::attention`]: crate::CausalLm::attention
-pub struct Attend<'a, 'm> {
-    pub(crate) layer: usize,
-    pub(crate) batch: &'a Batch,
-    pub(crate) memory: &'a mut Memory<'m>,
+/// # Shapes
+/// - query: `[n_reads, n_heads * head_dim]`
+/// - key, value: `[n_tokens, n_heads * head_dim]`
+/// - output: `[n_reads, n_heads * head_dim]`
+pub(crate) fn attend(
+    [query, key, value]: [Tensor<2>; 3],
+    layer: usize,
+    batch: &Batch,
+    memory: &mut Memory<'_>,
+    n_heads: usize,
+    scale: f64,
+) -> (Tensor<2>, AttentionBack) {
+    let (outputs, backs): (Vec<_>, Vec<_>) = batch
+        .groups
+        .iter()
+        .enumerate()
+        .filter(|(_, group)| !group.reads.is_empty())
+        .map(|(index, group)| {
+            let query = heads(&query, &group.reads, group.n_rows, n_heads);
+            let key = heads(&key, &group.tokens, group.n_rows, n_heads);
+            let value = heads(&value, &group.tokens, group.n_rows, n_heads);
+            let past = memory.past(layer, index, group, n_heads);
+            group_attention(group, query, key, value, past, scale)
+        })
+        .unzip();
+    memory.keep(layer, &key, &value);
+    (concatenated(outputs), AttentionBack(backs))
 }
 
-impl Attend<'_, '_> {
-    /// The position of each packed token in its sequence, `[n_tokens]`.
-    pub fn positions(&self) -> Tensor<1, Int> {
-        self.batch.positions()
-    }
+/// Cuts a group out of packed tokens, `[n_rows, n_heads, len, head_dim]`.
+fn heads(packed: &Tensor<2>, tokens: &std::ops::Range<usize>, n_rows: usize, n_heads: usize) -> Tensor<4> {
+    let [n_tokens, width] = packed.dims();
+    let packed = match tokens.len() == n_tokens {
+        true => packed.clone(),
+        false => packed.clone().slice([tokens.clone()]),
+    };
+    packed.reshape([n_rows, tokens.len() / n_rows, n_heads, width / n_heads]).swap_dims(1, 2)
+}
 
-    /// Attends causally within each row and to the row's cached past.
-    ///
-    /// Queries are multiplied by `scale` before the product, usually `1 / sqrt(head_dim)`.
-    ///
-    /// # Shapes
-    /// - query, key, value: `[n_tokens, n_heads * head_dim]`
-    /// - output: `[n_tokens, n_heads * head_dim]`
-    pub fn attend(
-        self,
-        query: Tensor<2>,
-        key: Tensor<2>,
-        value: Tensor<2>,
-        n_heads: usize,
-        scale: f64,
-    ) -> Tensor<2> {
-        let query = query * scale;
-        let outputs: Vec<Tensor<2>> = self
-            .batch
-            .groups
-            .iter()
-            .enumerate()
-            .map(|(index, group)| {
-                let past = self.memory.past(self.layer, index, group);
-                group_attention(group, past, &query, &key, &value, n_heads)
-            })
-            .collect();
-        self.memory.keep(self.layer, &key, &value);
-        match <[_; 1]>::try_from(outputs) {
-            Ok([output]) => output,
-            Err(outputs) => Tensor::cat(outputs, 0),
-        }
+/// Packs `[n_rows, n_heads, len, head_dim]` again.
+fn packed(heads: Tensor<4>) -> Tensor<2> {
+    let [n_rows, n_heads, len, head_dim] = heads.dims();
+    heads.swap_dims(1, 2).reshape([n_rows * len, n_heads * head_dim])
+}
+
+fn concatenated(parts: Vec<Tensor<2>>) -> Tensor<2> {
+    match <[_; 1]>::try_from(parts) {
+        Ok([part]) => part,
+        Err(parts) => Tensor::cat(parts, 0),
     }
 }
 
+/// The past is multiplied by itself: joined with the new keys and values, which change at every
+/// step of v*, it would have to be copied at every step.
 fn group_attention(
     group: &Group,
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
     past: Option<GroupPast>,
-    query: &Tensor<2>,
-    key: &Tensor<2>,
-    value: &Tensor<2>,
-    n_heads: usize,
-) -> Tensor<2> {
-    let [n_tokens, width] = query.dims();
-    let rows = |packed: &Tensor<2>| -> Tensor<3> {
-        let packed = match group.tokens.len() == n_tokens {
-            true => packed.clone(),
-            false => packed.clone().slice([group.tokens.clone()]),
-        };
-        packed.reshape([group.n_rows, group.len, width])
+    scale: f64,
+) -> (Tensor<2>, GroupBack) {
+    let scores = query.clone().matmul(key.clone().swap_dims(2, 3));
+    let scores = match &past {
+        None => scores,
+        Some(past) => Tensor::cat(vec![query.clone().matmul(past.keys.clone().swap_dims(2, 3)), scores], 3),
     };
-    // [n_rows, len, width] -> [n_rows, n_heads, len, head_dim]
-    let heads = |rows: Tensor<3>| -> Tensor<4> {
-        let [n_rows, len, _] = rows.dims();
-        rows.reshape([n_rows, len, n_heads, width / n_heads]).swap_dims(1, 2)
-    };
-    let (key, value) = match past {
-        None => (rows(key), rows(value)),
-        Some(past) => {
-            (Tensor::cat(vec![past.keys, rows(key)], 1), Tensor::cat(vec![past.values, rows(value)], 1))
-        }
-    };
-    let scores = heads(rows(query)).matmul(heads(key).swap_dims(2, 3));
+    let scores = scores * scale;
     let scores = match &group.mask {
         None => scores,
         Some(mask) => scores + mask.clone(),
     };
-    softmax(scores, 3).matmul(heads(value)).swap_dims(1, 2).reshape([group.n_rows * group.len, width])
+    let probabilities = softmax(scores, 3);
+    let output = match &past {
+        None => probabilities.clone().matmul(value.clone()),
+        Some(past) => {
+            let [old, new] = split(probabilities.clone(), group.past_len);
+            old.matmul(past.values.clone()) + new.matmul(value.clone())
+        }
+    };
+    (packed(output), GroupBack { query, key, value, past, probabilities, scale })
+}
+
+/// Splits scores into those of the past and those of the new positions.
+fn split(scores: Tensor<4>, past_len: usize) -> [Tensor<4>; 2] {
+    let [_, _, _, len] = scores.dims();
+    [scores.clone().narrow(3, 0, past_len), scores.narrow(3, past_len, len - past_len)]
+}
+
+impl AttentionBack {
+    /// Returns the gradients of the inputs, given that of the output, `[n_reads, width]`.
+    pub(crate) fn pull(self, grad: Tensor<2>, batch: &Batch) -> AttentionGrad {
+        let [_, width] = grad.dims();
+        let mut grads = [Vec::new(), Vec::new(), Vec::new()];
+        let mut backs = self.0.into_iter();
+        for group in &batch.groups {
+            let group_grads = match group.reads.is_empty() {
+                false => backs.next().map(|back| back.pull(&grad, group)),
+                true => None,
+            };
+            // Keys and values that nobody reads have no gradient.
+            let group_grads = group_grads.unwrap_or_else(|| {
+                let zeros = |len: usize| Tensor::zeros([len, width], &grad.device());
+                [zeros(0), zeros(group.tokens.len()), zeros(group.tokens.len())]
+            });
+            for (grads, grad) in grads.iter_mut().zip(group_grads) {
+                grads.push(grad);
+            }
+        }
+        let [query, key, value] = grads.map(concatenated);
+        AttentionGrad { query, key, value }
+    }
+}
+
+impl GroupBack {
+    fn pull(self, grad: &Tensor<2>, group: &Group) -> [Tensor<2>; 3] {
+        let Self { query, key, value, past, probabilities, scale } = self;
+        let [n_rows, n_heads, _, _] = query.dims();
+        let grad = heads(grad, &group.reads, n_rows, n_heads);
+
+        let of_probabilities = grad.clone().matmul(value.swap_dims(2, 3));
+        let of_probabilities = match &past {
+            None => of_probabilities,
+            Some(past) => {
+                let old = grad.clone().matmul(past.values.clone().swap_dims(2, 3));
+                Tensor::cat(vec![old, of_probabilities], 3)
+            }
+        };
+        // The derivative of softmax.
+        let weighted = probabilities.clone() * of_probabilities;
+        let of_scores = (weighted.clone() - probabilities.clone() * weighted.sum_dim(3)) * scale;
+
+        let (of_query, new_scores, new_probabilities) = match past {
+            None => (of_scores.clone().matmul(key), of_scores, probabilities),
+            Some(past) => {
+                let [old_scores, new_scores] = split(of_scores, group.past_len);
+                let [_, new_probabilities] = split(probabilities, group.past_len);
+                let of_query = old_scores.matmul(past.keys) + new_scores.clone().matmul(key);
+                (of_query, new_scores, new_probabilities)
+            }
+        };
+        let of_key = new_scores.swap_dims(2, 3).matmul(query);
+        let of_value = new_probabilities.swap_dims(2, 3).matmul(grad);
+        [of_query, of_key, of_value].map(packed)
+    }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::prelude::*;
-use burn::tensor::TensorData;
+use burn::tensor::{IndexingUpdateOp, TensorData};
 
 use crate::KvCache;
 
@@ -22,26 +22,38 @@ pub struct Batch {
     lens: Vec<usize>,
     positions: Tensor<1, Int>,
     pub(crate) groups: Vec<Group>,
+    reads: Option<Reads>,
+}
+
+/// The tokens that a block passes on, where others only lend it their keys and values.
+#[derive(Debug, Clone)]
+struct Reads {
+    /// Packed indices, row by row, `[n_reads]`.
+    indices: Tensor<1, Int>,
+    /// Their places in their sequences, `[n_reads]`.
+    positions: Tensor<1, Int>,
 }
 
 /// Neighbouring rows with equally many new tokens: one attention product.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
+    /// The packed tokens.
     pub(crate) tokens: Range<usize>,
+    /// The packed reads.
+    pub(crate) reads: Range<usize>,
     pub(crate) n_rows: usize,
-    pub(crate) len: usize,
     /// The longest past among the rows.
     pub(crate) past_len: usize,
     /// Slots of the cache, `[n_rows * past_len]`; `None` without a past.
     pub(crate) past_slots: Option<Tensor<1, Int>>,
-    /// Added to the scores, `[n_rows or 1, 1, len, past_len + len]`; `None` if all is visible.
+    /// Added to the scores, `[n_rows or 1, 1, n_reads, past_len + len]`; `None` if all is visible.
     pub(crate) mask: Option<Tensor<4>>,
 }
 
 impl Batch {
     /// Lays out rows that start at position 0.
     pub fn new(lens: &[usize], device: &Device) -> Self {
-        Self::with_past(lens, &vec![Vec::new(); lens.len()], device)
+        Self::layout(lens, &vec![Vec::new(); lens.len()], None, device)
     }
 
     /// Lays out rows that continue the rows of a cache, `lens[i]` new tokens for row `i`.
@@ -50,28 +62,61 @@ impl Batch {
     /// If the cache has another number of rows.
     pub fn continuing(cache: &KvCache, lens: &[usize], device: &Device) -> Self {
         assert_eq!(cache.n_rows(), lens.len(), "one length for each row of the cache");
-        Self::with_past(lens, cache.slots(), device)
+        Self::layout(lens, cache.slots(), None, device)
     }
 
-    fn with_past(lens: &[usize], past: &[Vec<usize>], device: &Device) -> Self {
+    /// Lays out the same rows for a block that passes on only some tokens of each: `reads[i]` are
+    /// the offsets among the new tokens of row `i`. It returns their states alone, packed.
+    ///
+    /// # Panics
+    /// If the cache or `reads` have another number of rows.
+    pub fn reading(cache: &KvCache, lens: &[usize], reads: &[Vec<usize>], device: &Device) -> Self {
+        assert_eq!(cache.n_rows(), lens.len(), "one length for each row of the cache");
+        assert_eq!(reads.len(), lens.len(), "a list of reads for each row");
+        Self::layout(lens, cache.slots(), Some(reads), device)
+    }
+
+    fn layout(
+        lens: &[usize],
+        past: &[Vec<usize>],
+        reads: Option<&[Vec<usize>]>,
+        device: &Device,
+    ) -> Self {
         let mut starts = Vec::with_capacity(lens.len());
         let mut positions = Vec::new();
         for (len, past) in lens.iter().zip(past) {
             starts.push(positions.len());
             positions.extend((past.len()..past.len() + len).map(|position| position as i64));
         }
+        let offsets = match reads {
+            Some(reads) => reads.to_vec(),
+            None => lens.iter().map(|&len| (0..len).collect()).collect(),
+        };
+
         let mut groups = Vec::new();
-        let mut first = 0;
-        for rows in lens.chunk_by(|a, b| a == b) {
-            let (len, n_rows) = (rows[0], rows.len());
+        let (mut first, mut n_reads) = (0, 0);
+        while first < lens.len() {
+            let (len, reads) = (lens[first], offsets[first].len());
+            let alike = |row: &usize| lens[*row] == len && offsets[*row].len() == reads;
+            let rows = first..first + (first..lens.len()).take_while(alike).count();
             if len > 0 {
-                let start = starts[first];
-                let tokens = start..start + n_rows * len;
-                groups.push(Group::new(tokens, len, &past[first..first + n_rows], device));
+                let tokens = starts[first]..starts[first] + rows.len() * len;
+                let reads = n_reads..n_reads + rows.len() * reads;
+                n_reads = reads.end;
+                groups.push(Group::new(tokens, reads, &offsets[rows.clone()], &past[rows.clone()], device));
             }
-            first += n_rows;
+            first = rows.end;
         }
-        Self { starts, lens: lens.to_vec(), positions: ints(&positions, device), groups }
+        let reads = reads.map(|_| {
+            let indices: Vec<i64> = offsets
+                .iter()
+                .zip(&starts)
+                .flat_map(|(offsets, start)| offsets.iter().map(move |offset| (start + offset) as i64))
+                .collect();
+            let at_reads: Vec<i64> = indices.iter().map(|&index| positions[index as usize]).collect();
+            Reads { indices: ints(&indices, device), positions: ints(&at_reads, device) }
+        });
+        Self { starts, lens: lens.to_vec(), positions: ints(&positions, device), groups, reads }
     }
 
     /// The number of rows.
@@ -100,6 +145,27 @@ impl Batch {
         self.starts[row] + offset
     }
 
+    /// Keeps the states that are passed on, `[n_tokens, width]` to `[n_reads, width]`.
+    pub(crate) fn read(&self, states: Tensor<2>) -> Tensor<2> {
+        match &self.reads {
+            None => states,
+            Some(reads) => states.select(0, reads.indices.clone()),
+        }
+    }
+
+    /// Adds the gradients of states that are passed on to those of all.
+    pub(crate) fn add_reads(&self, all: Tensor<2>, reads: Tensor<2>) -> Tensor<2> {
+        match &self.reads {
+            None => all + reads,
+            Some(Reads { indices, .. }) => all.select_assign(0, indices.clone(), reads, IndexingUpdateOp::Add),
+        }
+    }
+
+    /// The positions of the states that are passed on, `[n_reads]`.
+    pub(crate) fn read_positions(&self) -> Tensor<1, Int> {
+        self.reads.as_ref().map_or_else(|| self.positions(), |reads| reads.positions.clone())
+    }
+
     /// The position of each packed token in its sequence, `[n_tokens]`.
     pub fn positions(&self) -> Tensor<1, Int> {
         self.positions.clone()
@@ -107,8 +173,16 @@ impl Batch {
 }
 
 impl Group {
-    fn new(tokens: Range<usize>, len: usize, past: &[Vec<usize>], device: &Device) -> Self {
+    /// `offsets` are the reads of each row, `past` the slots of each row.
+    fn new(
+        tokens: Range<usize>,
+        reads: Range<usize>,
+        offsets: &[Vec<usize>],
+        past: &[Vec<usize>],
+        device: &Device,
+    ) -> Self {
         let n_rows = past.len();
+        let len = tokens.len() / n_rows;
         let past_len = past.iter().map(Vec::len).max().unwrap_or(0);
         let past_slots = (past_len > 0).then(|| {
             // A shorter past is filled up with slot 0, which the mask hides.
@@ -121,19 +195,20 @@ impl Group {
                 .collect();
             ints(&slots, device)
         });
-        let ragged = past.iter().any(|slots| slots.len() < past_len);
-        let mask = (len > 1 || ragged).then(|| {
+        let ragged = past.iter().any(|slots| slots.len() < past_len) || offsets.windows(2).any(|o| o[0] != o[1]);
+        let hides = ragged || offsets[0].iter().any(|&read| read + 1 < len);
+        let mask = (hides && !reads.is_empty()).then(|| {
             let mask_rows = if ragged { n_rows } else { 1 };
-            let mut mask = Vec::with_capacity(mask_rows * len * (past_len + len));
-            for slots in &past[..mask_rows] {
-                for query in 0..len {
+            let mut mask = Vec::with_capacity(mask_rows * offsets[0].len() * (past_len + len));
+            for (slots, offsets) in past.iter().zip(offsets).take(mask_rows) {
+                for &read in offsets {
                     mask.extend((0..past_len).map(|slot| hidden_if(slot >= slots.len())));
-                    mask.extend((0..len).map(|key| hidden_if(key > query)));
+                    mask.extend((0..len).map(|key| hidden_if(key > read)));
                 }
             }
-            Tensor::from_data(TensorData::new(mask, [mask_rows, 1, len, past_len + len]), device)
+            Tensor::from_data(TensorData::new(mask, [mask_rows, 1, offsets[0].len(), past_len + len]), device)
         });
-        Self { tokens, n_rows, len, past_len, past_slots, mask }
+        Self { tokens, reads, n_rows, past_len, past_slots, mask }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Keys and values of positions that have been run.
 
+use std::ops::Range;
+
 use burn::prelude::*;
 
 use crate::Batch;
@@ -51,12 +53,13 @@ impl KvCache {
     }
 
     /// Returns keys and values of a group's past at one layer.
-    fn gather(&self, layer: usize, group: &Group) -> Option<GroupPast> {
+    fn gather(&self, layer: usize, group: &Group, n_heads: usize) -> Option<GroupPast> {
         let slots = group.past_slots.as_ref()?;
         let (keys, values) = self.layers[layer].as_ref()?;
         let gather = |tensor: &Tensor<2>| {
             let [_, width] = tensor.dims();
-            tensor.clone().select(0, slots.clone()).reshape([group.n_rows, group.past_len, width])
+            let rows = tensor.clone().select(0, slots.clone());
+            rows.reshape([group.n_rows, group.past_len, n_heads, width / n_heads]).swap_dims(1, 2)
         };
         Some(GroupPast { keys: gather(keys), values: gather(values) })
     }
@@ -78,26 +81,25 @@ impl KvCache {
     }
 }
 
-/// The past of one group of rows, `[n_rows, past_len, width]`.
+/// The past of one group of rows, `[n_rows, n_heads, past_len, head_dim]`.
 #[derive(Debug, Clone)]
 pub(crate) struct GroupPast {
-    pub(crate) keys: Tensor<3>,
-    pub(crate) values: Tensor<3>,
+    pub(crate) keys: Tensor<4>,
+    pub(crate) values: Tensor<4>,
 }
 
 /// A cache laid out once for a batch that is run many times, as each step of v* is.
 #[derive(Debug, Clone)]
 pub struct Past {
-    layers: Vec<Vec<Option<GroupPast>>>,
+    layers: Range<usize>,
+    groups: Vec<Vec<Option<GroupPast>>>,
 }
 
 impl Past {
-    /// Gathers what `batch` needs of `cache`, at every layer the cache holds.
-    pub fn new(cache: &KvCache, batch: &Batch) -> Self {
-        let layers = (0..cache.layers.len())
-            .map(|layer| batch.groups.iter().map(|group| cache.gather(layer, group)).collect())
-            .collect();
-        Self { layers }
+    /// Gathers what `batch` needs of `cache` at some layers.
+    pub fn new(cache: &KvCache, layers: Range<usize>, batch: &Batch, n_heads: usize) -> Self {
+        let gather = |layer| batch.groups.iter().map(|group| cache.gather(layer, group, n_heads)).collect();
+        Self { groups: layers.clone().map(gather).collect(), layers }
     }
 }
 
@@ -113,11 +115,17 @@ pub enum Memory<'a> {
 }
 
 impl Memory<'_> {
-    pub(crate) fn past(&self, layer: usize, group_index: usize, group: &Group) -> Option<GroupPast> {
+    pub(crate) fn past(
+        &self,
+        layer: usize,
+        group_index: usize,
+        group: &Group,
+        n_heads: usize,
+    ) -> Option<GroupPast> {
         match self {
             Memory::None => None,
-            Memory::Extend(cache) => cache.gather(layer, group),
-            Memory::Frozen(past) => past.layers[layer][group_index].clone(),
+            Memory::Extend(cache) => cache.gather(layer, group, n_heads),
+            Memory::Frozen(past) => past.groups[layer - past.layers.start][group_index].clone(),
         }
     }
 

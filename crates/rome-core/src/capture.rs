@@ -1,10 +1,14 @@
 //! One pass over a request's rows that yields all that an edit needs of the unedited layer.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use burn::prelude::*;
 
 use crate::batch::indices;
 use crate::generate::host;
 use crate::rows::Row;
+use crate::workers::Workers;
 use crate::{Batch, CausalLm, EditRows, KvCache, Memory, Part, Past, Site, forward};
 
 /// What a layer does with a request's rows, and the state that v* starts from.
@@ -21,8 +25,9 @@ pub struct Capture {
     pub clean_key: Vec<f32>,
     /// The MLP's output for the unprefixed prompt.
     pub clean_value: Vec<f32>,
-    /// What v* runs on.
-    pub(crate) suffixes: Suffixes,
+    /// What v* runs on, one part for each worker.
+    pub(crate) suffixes: Vec<Suffixes>,
+    pub(crate) workers: Workers,
 }
 
 /// The rows from the lookup index on, as they leave the edited layer.
@@ -30,41 +35,98 @@ pub(crate) struct Suffixes {
     /// `[n_tokens, d_model]`
     pub(crate) hidden: Tensor<2>,
     pub(crate) batch: Batch,
+    /// The layout in the last block: it passes on the positions that predict the target, row by
+    /// row, then one position of each preservation row.
+    pub(crate) last: Batch,
     pub(crate) past: Past,
+    pub(crate) last_past: Past,
     /// The packed index of the lookup position of each row, preservation rows included.
     pub(crate) lookups: Vec<usize>,
-    /// The packed indices whose logits predict the target, row by row.
-    pub(crate) targets: Vec<usize>,
+    /// The number of rows that predict the target.
+    pub(crate) n_rows: usize,
+    /// The number of preservation rows.
+    pub(crate) n_preserved: usize,
+}
+
+/// What a row is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Its key counts, and it is to predict the target.
+    Target,
+    /// Its prediction at the lookup index is to stay.
+    Preserve,
+    /// Its key and value are asked for, and no more.
+    Clean,
+}
+
+/// One worker's rows, by their index among all: those with a target, then those to preserve, then
+/// perhaps the clean one.
+type Share = Vec<(usize, Purpose, Row)>;
+
+/// What one worker found at the lookup indices of its rows.
+struct Captured {
+    keys: Vec<(usize, Vec<f32>)>,
+    values: Vec<(usize, Vec<f32>)>,
+    suffixes: Suffixes,
 }
 
 impl Capture {
     /// Runs the rows of a request through layer `layer`.
     pub fn new(model: &dyn CausalLm, rows: &EditRows, layer: usize) -> Self {
-        let device = model.device();
         let n_rows = rows.rows.len();
-        let all: Vec<Row> = rows
-            .rows
-            .iter()
-            .cloned()
-            // What follows the lookup index of a preservation row is never read.
-            .chain(rows.preservations.iter().map(until_lookup))
-            .collect();
+        let mut all: Vec<(Purpose, Row)> =
+            rows.rows.iter().map(|row| (Purpose::Target, row.clone())).collect();
+        // What follows the lookup index of a preservation row is never read.
+        all.extend(rows.preservations.iter().map(|row| (Purpose::Preserve, until_lookup(row))));
         // The clean row is among the contexts as a rule, and is run by itself otherwise.
         let clean = until_lookup(&rows.clean);
-        let clean_row = rows.rows.iter().position(|row| until_lookup(row) == clean);
-        let extra = if clean_row.is_none() { Some(clean) } else { None };
+        let clean_row = rows.rows.iter().position(|row| until_lookup(row) == clean).unwrap_or_else(|| {
+            all.push((Purpose::Clean, clean));
+            all.len() - 1
+        });
 
-        let lens: Vec<usize> = all.iter().chain(&extra).map(|row| row.tokens.len()).collect();
-        let tokens: Vec<u32> = all.iter().chain(&extra).flat_map(|row| row.tokens.iter().copied()).collect();
+        let n_suffix_tokens = all.iter().map(|(_, row)| row.tokens.len() - row.lookup).sum();
+        let workers = Workers::new(&model.device(), n_suffix_tokens, n_rows);
+        // Dealt out in turn, since neighbours are of like length.
+        let mut parts: Vec<Share> = vec![Vec::new(); workers.len()];
+        for (index, (purpose, row)) in all.into_iter().enumerate() {
+            parts[index % workers.len()].push((index, purpose, row));
+        }
+        let n_target = rows.target.len();
+        let captured = workers.map(parts, |part| Captured::new(model, &part, n_target, layer));
+
+        let (mut keys, mut values, mut suffixes) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        for part in captured {
+            keys.extend(part.keys);
+            values.extend(part.values);
+            suffixes.push(part.suffixes);
+        }
+        let of_rows = |vectors: &BTreeMap<usize, Vec<f32>>| vectors.values().take(n_rows).cloned().collect();
+        Self {
+            clean_key: keys[&clean_row].clone(),
+            clean_value: values[&clean_row].clone(),
+            keys: of_rows(&keys),
+            values: of_rows(&values),
+            suffixes,
+            workers,
+        }
+    }
+}
+
+impl Captured {
+    fn new(model: &dyn CausalLm, part: &Share, n_target: usize, layer: usize) -> Self {
+        let device = model.device();
+        let lens: Vec<usize> = part.iter().map(|(_, _, row)| row.tokens.len()).collect();
+        let tokens: Vec<u32> = part.iter().flat_map(|(_, _, row)| row.tokens.iter().copied()).collect();
         let batch = Batch::new(&lens, &device);
-        let lookups: Vec<usize> =
-            all.iter().chain(&extra).enumerate().map(|(row, r)| batch.index(row, r.lookup)).collect();
+        let lookups = part.iter().enumerate().map(|(row, (_, _, r))| batch.index(row, r.lookup));
         let lookups = indices(lookups, &device);
 
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         let mut tap = |site: Site, state: Tensor<2>| {
             if site.layer == layer && matches!(site.part, Part::Key | Part::Mlp) {
                 let at_lookups = split(state.clone().select(0, lookups.clone()));
+                let at_lookups = part.iter().map(|(index, _, _)| *index).zip(at_lookups).collect();
                 match site.part {
                     Part::Key => keys = at_lookups,
                     _ => values = at_lookups,
@@ -74,14 +136,8 @@ impl Capture {
         };
         let hidden = forward::embed(model, &tokens, &batch);
         let hidden = forward::blocks(model, hidden, 0..layer + 1, &batch, Memory::None, &mut tap);
-
-        let clean_row = clean_row.unwrap_or(keys.len() - 1);
-        let (clean_key, clean_value) = (keys[clean_row].clone(), values[clean_row].clone());
-        keys.truncate(n_rows);
-        values.truncate(n_rows);
-
-        let suffixes = Suffixes::new(model, &hidden, &batch, &all, n_rows, rows.target.len(), layer);
-        Self { keys, values, clean_key, clean_value, suffixes }
+        let suffixes = Suffixes::new(model, &hidden, &batch, part, n_target, layer);
+        Self { keys, values, suffixes }
     }
 }
 
@@ -90,44 +146,64 @@ impl Suffixes {
         model: &dyn CausalLm,
         hidden: &Tensor<2>,
         batch: &Batch,
-        rows: &[Row],
-        n_rows: usize,
+        part: &Share,
         n_target: usize,
         layer: usize,
     ) -> Self {
         let device = model.device();
+        let part: Vec<&(usize, Purpose, Row)> =
+            part.iter().filter(|(_, purpose, _)| *purpose != Purpose::Clean).collect();
         // A suffix starts at the lookup index, or at the first position that a loss reads should
         // that come earlier.
-        let starts: Vec<usize> = rows
+        let starts: Vec<usize> = part
             .iter()
-            .enumerate()
-            .map(|(row, r)| if row < n_rows { r.lookup.min(r.tokens.len() - n_target) } else { r.lookup })
+            .map(|(_, purpose, row)| match purpose {
+                Purpose::Target => row.lookup.min(row.tokens.len() - n_target),
+                _ => row.lookup,
+            })
             .collect();
-        let select = |ranges: &dyn Fn(usize) -> std::ops::Range<usize>| {
-            let packed = (0..rows.len()).flat_map(|row| ranges(row).map(move |offset| (row, offset)));
+        let select = |ranges: &dyn Fn(usize) -> Range<usize>| {
+            let packed = (0..part.len()).flat_map(|row| ranges(row).map(move |offset| (row, offset)));
             let packed = packed.map(|(row, offset)| batch.index(row, offset));
             hidden.clone().select(0, indices(packed, &device))
         };
 
-        let mut cache = KvCache::new(model.shape().n_layers, rows.len());
+        let (n_layers, n_heads) = (model.shape().n_layers, model.shape().n_heads);
+        let mut cache = KvCache::new(n_layers, part.len());
         if starts.iter().any(|&start| start > 0) {
             let prefixes = Batch::new(&starts, &device);
-            let above = layer + 1..model.shape().n_layers;
             let hidden = select(&|row| 0..starts[row]);
-            forward::blocks(model, hidden, above, &prefixes, Memory::Extend(&mut cache), &mut ());
+            forward::fill(model, hidden, layer + 1..n_layers, &prefixes, &mut cache);
         }
 
         let lens: Vec<usize> =
-            rows.iter().zip(&starts).map(|(row, start)| row.tokens.len() - start).collect();
-        let batch = Batch::continuing(&cache, &lens, &device);
-        let lookups =
-            rows.iter().enumerate().map(|(row, r)| batch.index(row, r.lookup - starts[row])).collect();
-        let targets = (0..n_rows)
-            .flat_map(|row| (lens[row] - n_target..lens[row]).map(move |offset| (row, offset)))
-            .map(|(row, offset)| batch.index(row, offset))
+            part.iter().zip(&starts).map(|((_, _, row), start)| row.tokens.len() - start).collect();
+        let lookups: Vec<usize> =
+            part.iter().zip(&starts).map(|((_, _, row), start)| row.lookup - start).collect();
+        // Where a loss is read: at the positions that predict the target, and at the lookup index
+        // of a preservation row.
+        let reads: Vec<Vec<usize>> = part
+            .iter()
+            .zip(lens.iter().zip(&lookups))
+            .map(|((_, purpose, _), (&len, &lookup))| match purpose {
+                Purpose::Target => (len - n_target..len).collect(),
+                _ => vec![lookup],
+            })
             .collect();
-        let hidden = select(&|row| starts[row]..rows[row].tokens.len());
-        Self { hidden, past: Past::new(&cache, &batch), batch, lookups, targets }
+        let batch = Batch::continuing(&cache, &lens, &device);
+        let last = Batch::reading(&cache, &lens, &reads, &device);
+        let last_layer = (n_layers - 1).max(layer + 1);
+        let n_rows = part.iter().filter(|(_, purpose, _)| *purpose == Purpose::Target).count();
+        Self {
+            hidden: select(&|row| starts[row]..part[row].2.tokens.len()),
+            past: Past::new(&cache, layer + 1..last_layer, &batch, n_heads),
+            last_past: Past::new(&cache, last_layer..n_layers, &last, n_heads),
+            lookups: lookups.iter().enumerate().map(|(row, &lookup)| batch.index(row, lookup)).collect(),
+            batch,
+            last,
+            n_rows,
+            n_preserved: part.len() - n_rows,
+        }
     }
 }
 

@@ -118,7 +118,7 @@ impl Edit {
         if !update.is_finite() {
             return Err(EditError::NotFinite { what: "the update".to_owned() });
         }
-        let weight = model.down_projection(layer).weight();
+        let weight = model.block(layer).down_projection().weight();
         let weight_norm = f64::from(host((weight.clone() * weight).sum())[0]).sqrt();
         let relative_norm = update.norm() / weight_norm;
         if !relative_norm.is_finite() {

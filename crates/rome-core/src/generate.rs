@@ -101,16 +101,10 @@ impl<'a> Generation<'a> {
         let tokens: Vec<u32> = std::mem::take(&mut self.pending).into_iter().flatten().collect();
         let hidden = forward::embed(self.model, &tokens, &batch);
         let n_layers = self.model.shape().n_layers;
-        let hidden = forward::blocks(
-            self.model,
-            hidden,
-            0..n_layers,
-            &batch,
-            Memory::Extend(&mut self.cache),
-            &mut (),
-        );
+        let memory = Memory::Extend(&mut self.cache);
+        let hidden = forward::blocks(self.model, hidden, 0..n_layers, &batch, memory, &mut ());
         let last = lens.iter().enumerate().map(|(row, len)| batch.index(row, len - 1));
-        self.model.head(hidden.select(0, crate::batch::indices(last, &device)))
+        forward::head(self.model, hidden.select(0, crate::batch::indices(last, &device)))
     }
 
     /// Adds one token to each row and returns them.

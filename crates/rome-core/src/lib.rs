@@ -32,10 +32,12 @@
 //! }
 //! ```
 
-pub mod attention;
+mod attention;
+mod workers;
 pub mod batch;
 pub mod cache;
 pub mod capture;
+pub mod chain;
 pub mod config;
 pub mod context;
 pub mod edit;
@@ -54,17 +56,17 @@ pub mod tokens;
 pub mod update;
 pub mod value;
 
-pub use attention::Attend;
 pub use batch::Batch;
 pub use cache::{KvCache, Memory, Past};
 pub use capture::Capture;
+pub use chain::Chain;
 pub use config::{EditConfig, HyperParams, Variant};
 pub use context::{Context, Preservation};
 pub use edit::Edit;
 pub use edit_file::{EditFile, EditRecord};
 pub use editor::Editor;
 pub use linear::{EditableLinear, LinearLike};
-pub use model::{CausalLm, ModelShape};
+pub use model::{Block, CausalLm, ModelShape, Projection};
 pub use request::Request;
 pub use rows::EditRows;
 pub use second_moment::SecondMoment;

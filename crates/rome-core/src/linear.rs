@@ -5,7 +5,7 @@ use burn::nn::{Linear, conv::Conv1d};
 use burn::prelude::*;
 
 /// A module that maps `[n, d_input]` to `[n, d_output]`, linear up to a constant.
-pub trait LinearLike: Send {
+pub trait LinearLike: Send + Sync {
     /// The size of an input, which is the size of an edit's left vector.
     fn d_input(&self) -> usize;
 
@@ -31,6 +31,15 @@ pub trait EditableLinear: LinearLike {
 
     /// Replaces the weight by one given as `[d_input, d_output]`.
     fn set_weight(&mut self, weight: Tensor<2>);
+
+    /// Maps the gradient of an output to that of the input.
+    ///
+    /// # Shapes
+    /// - grad: `[n, d_output]`
+    /// - output: `[n, d_input]`
+    fn pullback(&self, grad: Tensor<2>) -> Tensor<2> {
+        grad.matmul(self.weight().transpose())
+    }
 }
 
 /// burn keeps the weight of a `Linear` as `[d_input, d_output]` in memory. A layer initialised

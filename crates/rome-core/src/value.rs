@@ -1,13 +1,15 @@
 //! The value: δ, optimised until the model predicts the target (Meng et al. 2022, eq. 4).
 
 use burn::prelude::*;
-use burn::tensor::TensorData;
 use burn::tensor::activation::log_softmax;
+use burn::tensor::{IndexingUpdateOp, TensorData};
 
 use crate::batch::{indices, token_ids};
 use crate::capture::Suffixes;
+use crate::chain::Back;
+use crate::forward::{BlockBack, Pass};
 use crate::generate::host;
-use crate::{Capture, CausalLm, EditConfig, Memory, Variant, forward};
+use crate::{Capture, CausalLm, Chain, EditConfig, Memory, Variant};
 
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
@@ -52,43 +54,34 @@ pub fn optimise(
     scale: f64,
     on_step: &mut dyn FnMut(usize, &Losses),
 ) -> Value {
-    let objective = Objective::new(model, &capture.suffixes, target, layer);
+    let workers = &capture.workers;
+    let mut objectives = Objective::split(model, capture, target, layer, config.kl_factor);
     let mut adam = Adam::new(model.shape().d_model, &model.device());
     let mut delta = Tensor::<1>::zeros([model.shape().d_model], &model.device());
-    let mut initial = None;
     let mut losses = Vec::new();
     // The reference evaluates the loss `steps` times and stops before the last update; mean-key,
     // as its source does, counts updates and evaluates once more.
     let evaluations = config.steps + usize::from(config.variant == Variant::MeanKey);
 
     for step in 0..evaluations {
-        let tracked = delta.clone().autodiff().require_grad();
-        let (nll, preserved) = objective.evaluate(tracked.clone());
+        let forwards =
+            workers.map(objectives.iter_mut().collect(), |objective| objective.forward(delta.clone()));
         let norm = norm(delta.clone());
-        let kl = preserved.map(|current| {
-            let initial = initial.get_or_insert_with(|| current.clone().without_autodiff()).clone();
-            let [n_prompts, _] = current.dims();
-            (current.clone().exp() * (current - initial)).sum() / n_prompts as f64
-        });
-        let [nll_now, kl_now, norm_now] = scalars(&nll, kl.as_ref(), &norm);
-        let now =
-            Losses::new(nll_now, config.kl_factor * kl_now, config.weight_decay * norm_now / (scale * scale));
+        let [nll, kl, norm] = scalars(&forwards, norm);
+        let now = Losses::new(nll, config.kl_factor * kl, config.weight_decay * norm / (scale * scale));
         on_step(step, &now);
         losses.push(now);
         if now.total < config.stop_loss || step + 1 == evaluations || !now.total.is_finite() {
             break;
         }
 
-        let loss = match kl {
-            Some(kl) if config.kl_factor > 0.0 => nll + kl * config.kl_factor,
-            _ => nll,
-        };
-        let grads = loss.backward();
-        let Some(grad) = tracked.grad(&grads) else { break };
+        let passes = objectives.iter().zip(forwards).collect();
+        let grads = workers.map(passes, |(objective, forward)| objective.backward(forward));
+        let grad = Tensor::stack::<2>(grads, 0).sum_dim(0).reshape([-1]);
         // The gradient of ‖δ‖ is δ/‖δ‖, and 0 at δ = 0 as in torch, where a square root's own
         // derivative would give NaN.
         let decay = config.weight_decay / (scale * scale);
-        let grad = if norm_now > 0.0 { grad + delta.clone() * (decay / norm_now) } else { grad };
+        let grad = if norm > 0.0 { grad + delta.clone() * (decay / norm) } else { grad };
 
         delta = delta - adam.step(grad, config.learning_rate);
         delta = clamp(delta, config.clamp_norm_factor * scale);
@@ -107,64 +100,140 @@ impl Losses {
     }
 }
 
-/// The part of the model that depends on δ.
+/// One worker's part of what depends on δ.
 struct Objective<'a> {
     model: &'a dyn CausalLm,
     suffixes: &'a Suffixes,
     layer: usize,
+    /// What each target read counts for in the loss.
+    target_share: f64,
+    /// What the divergence at each preservation prompt counts for in the KL term.
+    preserved_share: f64,
+    kl_factor: f64,
     /// 1 where δ is added, `[n_tokens, 1]`.
     at_lookup: Tensor<2>,
-    /// Packed indices that the head reads: targets, then preservation rows.
-    reads: Tensor<1, Int>,
-    n_targets: usize,
-    n_preserved: usize,
+    /// The packed indices of the lookup positions.
+    lookups: Tensor<1, Int>,
     /// The token to predict at each target read, `[n_targets, 1]`.
     expected: Tensor<2, Int>,
+    /// The log-probabilities at the preservation prompts at δ = 0, once known.
+    initial: Option<Tensor<2>>,
+}
+
+/// A forward pass and its way back.
+struct Forward<'a> {
+    /// At the target reads, then at the preservation prompts, `[n_reads, vocab_size]`.
+    log_probs: Tensor<2>,
+    nll: Tensor<1>,
+    kl: Option<Tensor<1>>,
+    /// The divergence at each preservation prompt, and its slope in each log-probability.
+    preserved: Option<[Tensor<2>; 2]>,
+    head: Back<'a>,
+    blocks: Vec<BlockBack<'a, 'a>>,
 }
 
 impl<'a> Objective<'a> {
-    fn new(model: &'a dyn CausalLm, suffixes: &'a Suffixes, target: &[u32], layer: usize) -> Self {
+    /// Makes the objective of each worker; the loss is their sum.
+    fn split(
+        model: &'a dyn CausalLm,
+        capture: &'a Capture,
+        target: &[u32],
+        layer: usize,
+        kl_factor: f64,
+    ) -> Vec<Self> {
         let device = model.device();
-        let n_tokens = suffixes.batch.n_tokens();
-        let mut at_lookup = vec![0.0f32; n_tokens];
-        for &index in &suffixes.lookups {
-            at_lookup[index] = 1.0;
-        }
-        let n_targets = suffixes.targets.len();
-        let n_rows = n_targets / target.len();
-        let preserved = &suffixes.lookups[n_rows..];
-        let reads = suffixes.targets.iter().chain(preserved).copied();
-        let expected = target.iter().copied().cycle().take(n_targets);
-        Self {
-            model,
-            suffixes,
-            layer,
-            at_lookup: Tensor::from_data(TensorData::new(at_lookup, [n_tokens, 1]), &device),
-            reads: indices(reads, &device),
-            n_targets,
-            n_preserved: preserved.len(),
-            expected: token_ids(expected, &device).reshape([n_targets, 1]),
-        }
+        let count = |of: fn(&Suffixes) -> usize| capture.suffixes.iter().map(of).sum::<usize>();
+        let n_targets = count(|suffixes| suffixes.n_rows) * target.len();
+        let n_preserved = count(|suffixes| suffixes.n_preserved);
+        let of = |suffixes: &'a Suffixes| {
+            let n_tokens = suffixes.batch.n_tokens();
+            let mut at_lookup = vec![0.0f32; n_tokens];
+            for &index in &suffixes.lookups {
+                at_lookup[index] = 1.0;
+            }
+            let n_reads = suffixes.n_rows * target.len();
+            let expected = target.iter().copied().cycle().take(n_reads);
+            Self {
+                model,
+                suffixes,
+                layer,
+                target_share: 1.0 / n_targets as f64,
+                preserved_share: 1.0 / n_preserved.max(1) as f64,
+                kl_factor,
+                at_lookup: Tensor::from_data(TensorData::new(at_lookup, [n_tokens, 1]), &device),
+                lookups: indices(suffixes.lookups.iter().copied(), &device),
+                expected: token_ids(expected, &device).reshape([n_reads, 1]),
+                initial: None,
+            }
+        };
+        capture.suffixes.iter().map(of).collect()
     }
 
-    /// Returns the negative log-likelihood of the target and the log-probabilities at the
-    /// preservation prompts, `[n_preserved, vocab_size]`.
-    fn evaluate(&self, delta: Tensor<1>) -> (Tensor<1>, Option<Tensor<2>>) {
-        let n_layers = self.model.shape().n_layers;
-        let hidden = self.suffixes.hidden.clone() + self.at_lookup.clone() * delta.reshape([1, -1]);
-        let hidden = forward::blocks(
-            self.model,
-            hidden,
-            self.layer + 1..n_layers,
-            &self.suffixes.batch,
-            Memory::Frozen(&self.suffixes.past),
-            &mut (),
+    fn n_targets(&self) -> usize {
+        let [n_targets, _] = self.expected.dims();
+        n_targets
+    }
+
+    fn forward(&mut self, delta: Tensor<1>) -> Forward<'a> {
+        let (model, suffixes) = (self.model, self.suffixes);
+        let mut hidden = suffixes.hidden.clone() + self.at_lookup.clone() * delta.reshape([1, -1]);
+        let mut blocks = Vec::new();
+        let n_layers = model.shape().n_layers;
+        for layer in self.layer + 1..n_layers {
+            let (batch, past) = match layer + 1 == n_layers {
+                true => (&suffixes.last, &suffixes.last_past),
+                false => (&suffixes.batch, &suffixes.past),
+            };
+            let pass = Pass { model, layer, batch, recorded: true };
+            let (output, back) = pass.run(hidden, &mut Memory::Frozen(past), &mut ());
+            hidden = output;
+            blocks.push(back);
+        }
+        if blocks.is_empty() {
+            hidden = suffixes.last.read(hidden);
+        }
+        let (logits, head) = model.head(Chain::recorded(hidden)).split();
+
+        let log_probs = log_softmax(logits, 1);
+        let at_targets = log_probs.clone().narrow(0, 0, self.n_targets());
+        let nll = at_targets.gather(1, self.expected.clone()).sum() * -self.target_share;
+        let n_preserved = suffixes.n_preserved;
+        let preserved = (n_preserved > 0).then(|| {
+            let current = log_probs.clone().narrow(0, self.n_targets(), n_preserved);
+            let initial = self.initial.get_or_insert_with(|| current.clone()).clone();
+            let ratios = current.clone() - initial;
+            [(current.exp() * ratios.clone()).sum_dim(1), ratios]
+        });
+        let kl = preserved.as_ref().map(|[divergences, _]| divergences.clone().sum() * self.preserved_share);
+        Forward { log_probs, nll, kl, preserved, head, blocks }
+    }
+
+    /// Returns the gradient of δ, `[d_model]`.
+    fn backward(&self, forward: Forward<'_>) -> Tensor<1> {
+        let probs = forward.log_probs.exp();
+        let n_targets = self.n_targets();
+        let minus_one = Tensor::full([n_targets, 1], -self.target_share, &probs.device());
+        let of_targets = (probs.clone().narrow(0, 0, n_targets) * self.target_share).scatter(
+            1,
+            self.expected.clone(),
+            minus_one,
+            IndexingUpdateOp::Add,
         );
-        let log_probs = log_softmax(self.model.head(hidden.select(0, self.reads.clone())), 1);
-        let at_targets = log_probs.clone().narrow(0, 0, self.n_targets);
-        let nll = at_targets.gather(1, self.expected.clone()).mean().neg();
-        let preserved = (self.n_preserved > 0).then(|| log_probs.narrow(0, self.n_targets, self.n_preserved));
-        (nll, preserved)
+        let grad = match forward.preserved {
+            None => of_targets,
+            Some([divergences, ratios]) => {
+                // d/dz of Σ p (log p − log p₀), where p is softmax of z.
+                let probs = probs.narrow(0, n_targets, self.suffixes.n_preserved);
+                let of_preserved = probs * (ratios - divergences) * (self.kl_factor * self.preserved_share);
+                Tensor::cat(vec![of_targets, of_preserved], 0)
+            }
+        };
+        let grad = forward.head.pull(grad);
+        let grad = match forward.blocks.is_empty() {
+            true => self.suffixes.last.add_reads(self.suffixes.hidden.zeros_like(), grad),
+            false => forward.blocks.into_iter().rev().fold(grad, |grad, block| block.pull(grad)),
+        };
+        grad.select(0, self.lookups.clone()).sum_dim(0).reshape([-1])
     }
 }
 
@@ -201,10 +270,11 @@ fn clamp(vector: Tensor<1>, max: f64) -> Tensor<1> {
     vector * scale.clamp_max(1.0)
 }
 
-/// Brings three scalars to the host in one transfer.
-fn scalars(nll: &Tensor<1>, kl: Option<&Tensor<1>>, norm: &Tensor<1>) -> [f64; 3] {
-    let plain = |tensor: &Tensor<1>| tensor.clone().without_autodiff();
-    let kl = kl.map_or_else(|| norm.zeros_like(), plain);
-    let values = host(Tensor::cat(vec![plain(nll), kl, norm.clone()], 0));
-    [values[0], values[1], values[2]].map(f64::from)
+/// Sums the workers' losses and returns `[nll, kl, norm]`, all in one transfer to the host.
+fn scalars(forwards: &[Forward<'_>], norm: Tensor<1>) -> [f64; 3] {
+    let kl = |forward: &Forward<'_>| forward.kl.clone().unwrap_or_else(|| norm.zeros_like());
+    let terms = forwards.iter().flat_map(|forward| [forward.nll.clone(), kl(forward)]);
+    let values = host(Tensor::cat(terms.chain([norm.clone()]).collect(), 0));
+    let sum = |term| values[..2 * forwards.len()].iter().skip(term).step_by(2).copied().map(f64::from).sum();
+    [sum(0), sum(1), f64::from(values[2 * forwards.len()])]
 }

@@ -2,6 +2,7 @@
 
 use burn::prelude::*;
 use burn::tensor::activation::{gelu, relu, sigmoid};
+use rome_core::Chain;
 use serde::Deserialize;
 
 /// The activation functions that checkpoints of these families name.
@@ -19,25 +20,44 @@ pub enum Activation {
 
 impl Activation {
     /// Applies the function to each element.
-    pub fn forward<const D: usize>(self, input: Tensor<D>) -> Tensor<D> {
-        match self {
-            Activation::GeluNew => gelu_new(input),
-            Activation::Gelu => gelu(input),
-            Activation::Relu => relu(input),
+    pub fn forward(self, input: Chain<'_>) -> Chain<'_> {
+        let x = input.value().clone();
+        let recorded = input.is_recorded();
+        let (output, slope) = match self {
+            Activation::GeluNew => gelu_new(x, recorded),
+            Activation::Gelu => (gelu(x.clone()), recorded.then(|| gelu_slope(x))),
+            Activation::Relu => (relu(x.clone()), recorded.then(|| x.greater_elem(0.0).float())),
+        };
+        match slope {
+            Some(slope) => input.then(output, move |grad| grad * slope),
+            None => output.into(),
         }
     }
 }
 
-/// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`, written as `x sigmoid(2√(2/π) (x + 0.044715 x³))`.
+/// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`, written as `x sigmoid(2√(2/π) (x + 0.044715 x³))`,
+/// and its slope if wanted.
 ///
 /// The two are equal. This one takes one exponential for each element where burn's
 /// `gelu_approximate` takes a power and a hyperbolic tangent, which on the CPU cost more than the
 /// matrix product before them.
-fn gelu_new<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+fn gelu_new(x: Tensor<2>, with_slope: bool) -> (Tensor<2>, Option<Tensor<2>>) {
     const LINEAR: f64 = 2.0 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
     const CUBIC: f64 = LINEAR * 0.044715;
-    let slope = x.clone() * x.clone() * CUBIC + LINEAR;
-    x.clone() * sigmoid(x * slope)
+    let square = x.clone().square();
+    let gate = sigmoid(x.clone() * (square.clone() * CUBIC + LINEAR));
+    let slope = with_slope.then(|| {
+        let inner = x.clone() * (square * (3.0 * CUBIC) + LINEAR);
+        gate.clone() + gate.clone() * (gate.clone().neg() + 1.0) * inner
+    });
+    (x * gate, slope)
+}
+
+/// `Φ(x) + x φ(x)`
+fn gelu_slope(x: Tensor<2>) -> Tensor<2> {
+    let cumulative = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
+    let density = (x.clone().square() * -0.5).exp() * (0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2);
+    cumulative + x * density
 }
 
 #[cfg(test)]
@@ -50,9 +70,9 @@ mod tests {
     #[test]
     fn gelu_new_is_the_tanh_form() {
         let values: Vec<f32> = (-120..=120).map(|i| i as f32 / 10.0).collect();
-        let x: Tensor<1> = Tensor::from_data(TensorData::new(values, [241]), &Device::flex());
+        let x: Tensor<2> = Tensor::from_data(TensorData::new(values, [1, 241]), &Device::flex());
         // Both round an exponential to f32.
         let tolerance = Tolerance::<f32>::rel_abs(1e-5, 1e-6);
-        gelu_new(x.clone()).into_data().assert_approx_eq(&gelu_approximate(x).into_data(), tolerance);
+        gelu_new(x.clone(), false).0.into_data().assert_approx_eq(&gelu_approximate(x).into_data(), tolerance);
     }
 }

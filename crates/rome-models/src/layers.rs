@@ -1,8 +1,9 @@
 //! Layers as checkpoints store them.
 
 use burn::module::{Param, ParamId};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::nn::Linear;
 use burn::prelude::*;
+use rome_core::Chain;
 
 use crate::{Checkpoint, ModelError};
 
@@ -11,20 +12,13 @@ pub fn frozen<const D: usize>(tensor: Tensor<D>) -> Param<Tensor<D>> {
     Param::initialized(ParamId::new(), tensor)
 }
 
-/// Loads a layer norm, `<path>.weight` and `<path>.bias` of `[d_model]`.
+/// Applies a linear map as a link of a chain.
 ///
-/// # Errors
-/// When a tensor is missing or misshapen.
-pub fn layer_norm(
-    checkpoint: &mut Checkpoint,
-    path: &str,
-    d_model: usize,
-    epsilon: f64,
-) -> Result<LayerNorm, ModelError> {
-    let mut norm = LayerNormConfig::new(d_model).with_epsilon(epsilon).init(checkpoint.device());
-    norm.gamma = frozen(checkpoint.take(&format!("{path}.weight"), [d_model])?);
-    norm.beta = Some(frozen(checkpoint.take(&format!("{path}.bias"), [d_model])?));
-    Ok(norm)
+/// # Shapes
+/// - input: `[n_tokens, d_input]`
+/// - output: `[n_tokens, d_output]`
+pub fn apply<'m>(linear: &Linear, input: Chain<'m>) -> Chain<'m> {
+    input.linear(linear.weight.val(), linear.bias.as_ref().map(Param::val))
 }
 
 /// Loads a linear map stored as `[d_input, d_output]`, as Hugging Face's `Conv1D` is. This is

@@ -24,6 +24,7 @@ pub mod gpt2;
 pub mod gptj;
 #[cfg(feature = "hub")]
 mod hub;
+pub mod layer_norm;
 pub mod layers;
 pub mod pretrained;
 pub mod progress;
@@ -33,6 +34,7 @@ pub mod tokenizer;
 
 pub use checkpoint::Checkpoint;
 pub use error::ModelError;
+pub use layer_norm::LayerNorm;
 pub use pretrained::Pretrained;
 pub use progress::OnProgress;
 pub use source::Source;

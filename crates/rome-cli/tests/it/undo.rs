@@ -6,7 +6,7 @@ use crate::{factor, load};
 
 fn bytes(model: &dyn CausalLm) -> Vec<Vec<u8>> {
     (0..model.shape().n_layers)
-        .map(|layer| model.down_projection(layer).weight().into_data().as_bytes().to_vec())
+        .map(|layer| model.block(layer).down_projection().weight().into_data().as_bytes().to_vec())
         .collect()
 }
 

@@ -1,6 +1,6 @@
 use burn::nn::Linear;
 use burn::prelude::*;
-use rome_core::Attend;
+use rome_core::{Chain, Projection};
 
 use super::Gpt2Config;
 use crate::layers::conv1d;
@@ -13,8 +13,7 @@ pub struct Attention {
     pub c_attn: Linear,
     /// `[n_embd, n_embd]`
     pub c_proj: Linear,
-    n_head: usize,
-    scale: f64,
+    pub(super) scale: f64,
 }
 
 impl Attention {
@@ -28,21 +27,22 @@ impl Attention {
         Ok(Self {
             c_attn: conv1d(checkpoint, &format!("{path}.c_attn"), [d_model, 3 * d_model])?,
             c_proj: conv1d(checkpoint, &format!("{path}.c_proj"), [d_model, d_model])?,
-            n_head: config.n_head,
             scale: config.attention_scale(layer),
         })
     }
 
     /// # Shapes
     /// - input, output: `[n_tokens, n_embd]`
-    pub fn forward(&self, input: Tensor<2>, attend: Attend<'_, '_>) -> Tensor<2> {
-        let [query, key, value] = split_in_three(self.c_attn.forward(input));
-        self.c_proj.forward(attend.attend(query, key, value, self.n_head, self.scale))
+    pub fn project<'m>(&self, projection: Projection, input: Chain<'m>) -> Chain<'m> {
+        let [d_model, _] = self.c_attn.weight.dims();
+        let first = d_model
+            * match projection {
+                Projection::Query => 0,
+                Projection::Key => 1,
+                Projection::Value => 2,
+            };
+        let weight = self.c_attn.weight.val().narrow(1, first, d_model);
+        let bias = self.c_attn.bias.as_ref().map(|bias| bias.val().narrow(0, first, d_model));
+        input.linear(weight, bias)
     }
-}
-
-fn split_in_three(qkv: Tensor<2>) -> [Tensor<2>; 3] {
-    let [_, width] = qkv.dims();
-    let third = width / 3;
-    [0, 1, 2].map(|part| qkv.clone().narrow(1, part * third, third))
 }

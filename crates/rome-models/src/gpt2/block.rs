@@ -1,10 +1,9 @@
-use burn::nn::LayerNorm;
 use burn::prelude::*;
-use rome_core::Attend;
+use rome_core::{Chain, EditableLinear, Projection};
 
 use super::{Attention, Gpt2Config, Mlp};
-use crate::layers::layer_norm;
-use crate::{Checkpoint, ModelError};
+use crate::layers::apply;
+use crate::{Checkpoint, LayerNorm, ModelError};
 
 /// `h.<layer>`: the MLP reads what attention has added.
 #[derive(Module, Debug)]
@@ -27,7 +26,7 @@ impl Block {
     ) -> Result<Self, ModelError> {
         let path = format!("transformer.h.{layer}");
         let norm = |checkpoint: &mut Checkpoint, name: &str| {
-            layer_norm(checkpoint, &format!("{path}.{name}"), config.n_embd, config.layer_norm_epsilon)
+            LayerNorm::load(checkpoint, &format!("{path}.{name}"), config.n_embd, config.layer_norm_epsilon)
         };
         Ok(Self {
             ln_1: norm(checkpoint, "ln_1")?,
@@ -36,12 +35,39 @@ impl Block {
             mlp: Mlp::load(checkpoint, &format!("{path}.mlp"), config)?,
         })
     }
+}
 
-    pub(super) fn attention(&self, hidden: Tensor<2>, attend: Attend<'_, '_>) -> Tensor<2> {
-        self.attn.forward(self.ln_1.forward(hidden), attend)
+impl rome_core::Block for Block {
+    fn norm<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {
+        self.ln_1.forward(hidden)
     }
 
-    pub(super) fn key(&self, hidden: Tensor<2>, attention: Tensor<2>) -> Tensor<2> {
-        self.mlp.key(self.ln_2.forward(hidden + attention))
+    fn project<'m>(
+        &'m self,
+        projection: Projection,
+        normed: Chain<'m>,
+        _positions: &Tensor<1, Int>,
+    ) -> Chain<'m> {
+        self.attn.project(projection, normed)
+    }
+
+    fn attention_scale(&self) -> f64 {
+        self.attn.scale
+    }
+
+    fn attention_output<'m>(&'m self, attended: Chain<'m>) -> Chain<'m> {
+        apply(&self.attn.c_proj, attended)
+    }
+
+    fn is_parallel(&self) -> bool {
+        false
+    }
+
+    fn key<'m>(&'m self, input: Chain<'m>) -> Chain<'m> {
+        self.mlp.key(self.ln_2.forward(input))
+    }
+
+    fn down_projection(&self) -> &dyn EditableLinear {
+        &self.mlp.c_proj
     }
 }

@@ -1,9 +1,10 @@
 use burn::nn::Linear;
 use burn::prelude::*;
+use rome_core::Chain;
 
 use super::Gpt2Config;
 use crate::activation::Activation;
-use crate::layers::conv1d;
+use crate::layers::{apply, conv1d};
 use crate::{Checkpoint, ModelError};
 
 /// `h.<layer>.mlp`: up, activation, down. `c_proj` is the linear map that ROME edits.
@@ -36,7 +37,7 @@ impl Mlp {
     /// # Shapes
     /// - input: `[n_tokens, n_embd]`
     /// - output: `[n_tokens, n_inner]`
-    pub fn key(&self, input: Tensor<2>) -> Tensor<2> {
-        self.activation.forward(self.c_fc.forward(input))
+    pub fn key<'m>(&self, input: Chain<'m>) -> Chain<'m> {
+        self.activation.forward(apply(&self.c_fc, input))
     }
 }

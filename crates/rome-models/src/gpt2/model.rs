@@ -1,11 +1,10 @@
 use burn::module::Param;
-use burn::nn::LayerNorm;
 use burn::prelude::*;
-use rome_core::{Attend, CausalLm, EditableLinear, ModelShape};
+use rome_core::{CausalLm, Chain, EditableLinear, ModelShape};
 
 use super::{Block, Gpt2Config};
-use crate::layers::{frozen, layer_norm};
-use crate::{Checkpoint, ModelError};
+use crate::layers::frozen;
+use crate::{Checkpoint, LayerNorm, ModelError};
 
 /// GPT-2 with its language-model head.
 #[derive(Module, Debug)]
@@ -46,7 +45,7 @@ impl Gpt2 {
             h: (0..config.n_layer)
                 .map(|layer| Block::load(checkpoint, layer, config))
                 .collect::<Result<_, _>>()?,
-            ln_f: layer_norm(checkpoint, "transformer.ln_f", config.n_embd, config.layer_norm_epsilon)?,
+            ln_f: LayerNorm::load(checkpoint, "transformer.ln_f", config.n_embd, config.layer_norm_epsilon)?,
             lm_head,
             shape: config.shape(),
         })
@@ -66,16 +65,8 @@ impl CausalLm for Gpt2 {
         self.wte.val().select(0, tokens) + self.wpe.val().select(0, positions)
     }
 
-    fn attention(&self, layer: usize, hidden: Tensor<2>, attend: Attend<'_, '_>) -> Tensor<2> {
-        self.h[layer].attention(hidden, attend)
-    }
-
-    fn key(&self, layer: usize, hidden: Tensor<2>, attention: Tensor<2>) -> Tensor<2> {
-        self.h[layer].key(hidden, attention)
-    }
-
-    fn down_projection(&self, layer: usize) -> &dyn EditableLinear {
-        &self.h[layer].mlp.c_proj
+    fn block(&self, layer: usize) -> &dyn rome_core::Block {
+        &self.h[layer]
     }
 
     fn down_projection_mut(&mut self, layer: usize) -> &mut dyn EditableLinear {
@@ -86,8 +77,8 @@ impl CausalLm for Gpt2 {
         format!("transformer.h.{layer}.mlp.c_proj.weight")
     }
 
-    fn head(&self, hidden: Tensor<2>) -> Tensor<2> {
+    fn head<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {
         let embeddings = self.lm_head.as_ref().unwrap_or(&self.wte).val();
-        self.ln_f.forward(hidden).matmul(embeddings.transpose())
+        self.ln_f.forward(hidden).linear(embeddings.transpose(), None)
     }
 }

@@ -1,10 +1,10 @@
 use burn::nn::Linear;
 use burn::prelude::*;
-use rome_core::Attend;
+use rome_core::{Chain, Projection};
 
 use super::GptJConfig;
 use super::rotary::Rotary;
-use crate::layers::linear;
+use crate::layers::{apply, linear};
 use crate::{Checkpoint, ModelError};
 
 /// `h.<layer>.attn`: causal self-attention with rotary positions and no biases.
@@ -18,8 +18,7 @@ pub struct Attention {
     pub v_proj: Linear,
     /// The output.
     pub out_proj: Linear,
-    n_head: usize,
-    scale: f64,
+    pub(super) scale: f64,
 }
 
 impl Attention {
@@ -35,18 +34,24 @@ impl Attention {
             k_proj: projection("k_proj")?,
             v_proj: projection("v_proj")?,
             out_proj: projection("out_proj")?,
-            n_head: config.n_head,
             scale: (config.head_dim() as f64).sqrt().recip(),
         })
     }
 
     /// # Shapes
     /// - input, output: `[n_tokens, n_embd]`
-    pub fn forward(&self, input: Tensor<2>, rotary: &Rotary, attend: Attend<'_, '_>) -> Tensor<2> {
-        let angles = rotary.at(attend.positions());
-        let query = rotary.rotate(self.q_proj.forward(input.clone()), &angles);
-        let key = rotary.rotate(self.k_proj.forward(input.clone()), &angles);
-        let value = self.v_proj.forward(input);
-        self.out_proj.forward(attend.attend(query, key, value, self.n_head, self.scale))
+    /// - positions: `[n_tokens]`
+    pub(super) fn project<'m>(
+        &self,
+        projection: Projection,
+        input: Chain<'m>,
+        rotary: &Rotary,
+        positions: &Tensor<1, Int>,
+    ) -> Chain<'m> {
+        match projection {
+            Projection::Query => rotary.rotate(apply(&self.q_proj, input), positions),
+            Projection::Key => rotary.rotate(apply(&self.k_proj, input), positions),
+            Projection::Value => apply(&self.v_proj, input),
+        }
     }
 }

@@ -1,11 +1,10 @@
-use burn::nn::LayerNorm;
 use burn::prelude::*;
-use rome_core::Attend;
+use rome_core::{Chain, EditableLinear, Projection};
 
 use super::rotary::Rotary;
 use super::{Attention, GptJConfig, Mlp};
-use crate::layers::layer_norm;
-use crate::{Checkpoint, ModelError};
+use crate::layers::apply;
+use crate::{Checkpoint, LayerNorm, ModelError};
 
 /// `h.<layer>`: attention and MLP read the same norm, side by side.
 #[derive(Module, Debug)]
@@ -16,6 +15,7 @@ pub struct Block {
     pub attn: Attention,
     /// The MLP.
     pub mlp: Mlp,
+    rotary: Rotary,
 }
 
 impl Block {
@@ -23,20 +23,49 @@ impl Block {
         checkpoint: &mut Checkpoint,
         layer: usize,
         config: &GptJConfig,
+        rotary: &Rotary,
     ) -> Result<Self, ModelError> {
         let path = format!("transformer.h.{layer}");
         Ok(Self {
-            ln_1: layer_norm(checkpoint, &format!("{path}.ln_1"), config.n_embd, config.layer_norm_epsilon)?,
+            ln_1: LayerNorm::load(checkpoint, &format!("{path}.ln_1"), config.n_embd, config.layer_norm_epsilon)?,
             attn: Attention::load(checkpoint, &format!("{path}.attn"), config)?,
             mlp: Mlp::load(checkpoint, &format!("{path}.mlp"), config)?,
+            rotary: rotary.clone(),
         })
     }
+}
 
-    pub(super) fn attention(&self, hidden: Tensor<2>, rotary: &Rotary, attend: Attend<'_, '_>) -> Tensor<2> {
-        self.attn.forward(self.ln_1.forward(hidden), rotary, attend)
+impl rome_core::Block for Block {
+    fn norm<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {
+        self.ln_1.forward(hidden)
     }
 
-    pub(super) fn key(&self, hidden: Tensor<2>) -> Tensor<2> {
-        self.mlp.key(self.ln_1.forward(hidden))
+    fn project<'m>(
+        &'m self,
+        projection: Projection,
+        normed: Chain<'m>,
+        positions: &Tensor<1, Int>,
+    ) -> Chain<'m> {
+        self.attn.project(projection, normed, &self.rotary, positions)
+    }
+
+    fn attention_scale(&self) -> f64 {
+        self.attn.scale
+    }
+
+    fn attention_output<'m>(&'m self, attended: Chain<'m>) -> Chain<'m> {
+        apply(&self.attn.out_proj, attended)
+    }
+
+    fn is_parallel(&self) -> bool {
+        true
+    }
+
+    fn key<'m>(&'m self, input: Chain<'m>) -> Chain<'m> {
+        self.mlp.key(input)
+    }
+
+    fn down_projection(&self) -> &dyn EditableLinear {
+        &self.mlp.fc_out
     }
 }

@@ -1,9 +1,10 @@
 use burn::nn::Linear;
 use burn::prelude::*;
+use rome_core::Chain;
 
 use super::GptJConfig;
 use crate::activation::Activation;
-use crate::layers::linear;
+use crate::layers::{apply, linear};
 use crate::{Checkpoint, ModelError};
 
 /// `h.<layer>.mlp`: up, activation, down. `fc_out` is the linear map that ROME edits.
@@ -36,7 +37,7 @@ impl Mlp {
     /// # Shapes
     /// - input: `[n_tokens, n_embd]`
     /// - output: `[n_tokens, n_inner]`
-    pub fn key(&self, input: Tensor<2>) -> Tensor<2> {
-        self.activation.forward(self.fc_in.forward(input))
+    pub fn key<'m>(&self, input: Chain<'m>) -> Chain<'m> {
+        self.activation.forward(apply(&self.fc_in, input))
     }
 }

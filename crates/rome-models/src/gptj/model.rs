@@ -1,12 +1,12 @@
 use burn::module::Param;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::prelude::*;
-use rome_core::{Attend, CausalLm, EditableLinear, ModelShape};
+use rome_core::{CausalLm, Chain, EditableLinear, ModelShape};
 
 use super::rotary::Rotary;
 use super::{Block, GptJConfig};
-use crate::layers::{frozen, layer_norm};
-use crate::{Checkpoint, ModelError};
+use crate::layers::{apply, frozen};
+use crate::{Checkpoint, LayerNorm, ModelError};
 
 /// GPT-J with its language-model head.
 #[derive(Module, Debug)]
@@ -19,7 +19,6 @@ pub struct GptJ {
     pub ln_f: LayerNorm,
     /// The head, with a bias.
     pub lm_head: Linear,
-    rotary: Rotary,
     #[module(skip)]
     shape: ModelShape,
 }
@@ -45,14 +44,14 @@ impl GptJ {
             weight: frozen(head.transpose()),
             bias: Some(frozen(checkpoint.take("lm_head.bias", [config.vocab_size])?)),
         };
+        let rotary = Rotary::new(config, checkpoint.device());
         Ok(Self {
             wte: frozen(wte),
             h: (0..config.n_layer)
-                .map(|layer| Block::load(checkpoint, layer, config))
+                .map(|layer| Block::load(checkpoint, layer, config, &rotary))
                 .collect::<Result<_, _>>()?,
-            ln_f: layer_norm(checkpoint, "transformer.ln_f", config.n_embd, config.layer_norm_epsilon)?,
+            ln_f: LayerNorm::load(checkpoint, "transformer.ln_f", config.n_embd, config.layer_norm_epsilon)?,
             lm_head,
-            rotary: Rotary::new(config, checkpoint.device()),
             shape: config.shape(),
         })
     }
@@ -71,16 +70,8 @@ impl CausalLm for GptJ {
         self.wte.val().select(0, tokens)
     }
 
-    fn attention(&self, layer: usize, hidden: Tensor<2>, attend: Attend<'_, '_>) -> Tensor<2> {
-        self.h[layer].attention(hidden, &self.rotary, attend)
-    }
-
-    fn key(&self, layer: usize, hidden: Tensor<2>, _attention: Tensor<2>) -> Tensor<2> {
-        self.h[layer].key(hidden)
-    }
-
-    fn down_projection(&self, layer: usize) -> &dyn EditableLinear {
-        &self.h[layer].mlp.fc_out
+    fn block(&self, layer: usize) -> &dyn rome_core::Block {
+        &self.h[layer]
     }
 
     fn down_projection_mut(&mut self, layer: usize) -> &mut dyn EditableLinear {
@@ -91,7 +82,7 @@ impl CausalLm for GptJ {
         format!("transformer.h.{layer}.mlp.fc_out.weight")
     }
 
-    fn head(&self, hidden: Tensor<2>) -> Tensor<2> {
-        self.lm_head.forward(self.ln_f.forward(hidden))
+    fn head<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {
+        apply(&self.lm_head, self.ln_f.forward(hidden))
     }
 }

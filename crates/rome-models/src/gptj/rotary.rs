@@ -1,5 +1,6 @@
 use burn::prelude::*;
 use burn::tensor::TensorData;
+use rome_core::Chain;
 
 use super::GptJConfig;
 
@@ -33,38 +34,43 @@ impl Rotary {
         Self { cos: table(f32::cos), sin: table(f32::sin), n_head: config.n_head }
     }
 
-    /// Returns cosines and sines at positions, `[n_tokens, 1, rotary_dim / 2, 1]` each.
-    pub(super) fn at(&self, positions: Tensor<1, Int>) -> [Tensor<4>; 2] {
-        [&self.cos, &self.sin].map(|table| {
-            let rows = table.clone().select(0, positions.clone());
-            let [n_tokens, pairs] = rows.dims();
-            rows.reshape([n_tokens, 1, pairs, 1])
-        })
-    }
-
     /// Rotates queries or keys.
     ///
     /// # Shapes
     /// - input, output: `[n_tokens, n_head * head_dim]`
-    pub(super) fn rotate(&self, input: Tensor<2>, [cos, sin]: &[Tensor<4>; 2]) -> Tensor<2> {
-        let [n_tokens, width] = input.dims();
-        let [_, _, pairs, _] = cos.dims();
-        let head_dim = width / self.n_head;
-        let heads = input.reshape([n_tokens, self.n_head, head_dim]);
-        let turned = heads.clone().narrow(2, 0, 2 * pairs).reshape([n_tokens, self.n_head, pairs, 2]);
-        let (even, odd) = (turned.clone().narrow(3, 0, 1), turned.narrow(3, 1, 1));
-        let turned = Tensor::cat(
-            vec![
-                even.clone() * cos.clone() - odd.clone() * sin.clone(),
-                odd * cos.clone() + even * sin.clone(),
-            ],
-            3,
-        );
-        let turned = turned.reshape([n_tokens, self.n_head, 2 * pairs]);
-        let heads = match 2 * pairs < head_dim {
-            true => Tensor::cat(vec![turned, heads.narrow(2, 2 * pairs, head_dim - 2 * pairs)], 2),
-            false => turned,
-        };
-        heads.reshape([n_tokens, width])
+    /// - positions: `[n_tokens]`
+    pub(super) fn rotate<'m>(&self, input: Chain<'m>, positions: &Tensor<1, Int>) -> Chain<'m> {
+        let [cos, sin] = [&self.cos, &self.sin].map(|table| {
+            let rows = table.clone().select(0, positions.clone());
+            let [n_tokens, pairs] = rows.dims();
+            rows.reshape([n_tokens, 1, pairs, 1])
+        });
+        let n_head = self.n_head;
+        let output = turn(input.value().clone(), &cos, &sin, n_head);
+        // A rotation's transpose turns the other way.
+        input.then(output, move |grad| turn(grad, &cos, &sin.neg(), n_head))
     }
+}
+
+/// Turns the first pairs of each head by angles, `[n_tokens, 1, rotary_dim / 2, 1]`.
+fn turn(input: Tensor<2>, cos: &Tensor<4>, sin: &Tensor<4>, n_head: usize) -> Tensor<2> {
+    let [n_tokens, width] = input.dims();
+    let [_, _, pairs, _] = cos.dims();
+    let head_dim = width / n_head;
+    let heads = input.reshape([n_tokens, n_head, head_dim]);
+    let turned = heads.clone().narrow(2, 0, 2 * pairs).reshape([n_tokens, n_head, pairs, 2]);
+    let (even, odd) = (turned.clone().narrow(3, 0, 1), turned.narrow(3, 1, 1));
+    let turned = Tensor::cat(
+        vec![
+            even.clone() * cos.clone() - odd.clone() * sin.clone(),
+            odd * cos.clone() + even * sin.clone(),
+        ],
+        3,
+    );
+    let turned = turned.reshape([n_tokens, n_head, 2 * pairs]);
+    let heads = match 2 * pairs < head_dim {
+        true => Tensor::cat(vec![turned, heads.narrow(2, 2 * pairs, head_dim - 2 * pairs)], 2),
+        false => turned,
+    };
+    heads.reshape([n_tokens, width])
 }

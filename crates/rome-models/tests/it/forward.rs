@@ -37,7 +37,7 @@ fn cut_logits(model: &dyn CausalLm, tokens: &[u32], position: usize, layer: usiz
         let mut upper = cache.clone();
         let hidden =
             forward::blocks(model, hidden, layer..n_layers, &batch, Memory::Extend(&mut upper), &mut ());
-        logits.extend(host(model.head(hidden)));
+        logits.extend(host(forward::head(model, hidden)));
         // The whole cache, for the next part.
         let hidden = forward::embed(model, part, &batch);
         forward::blocks(model, hidden, 0..n_layers, &batch, Memory::Extend(&mut cache), &mut ());
@@ -68,7 +68,7 @@ fn packed_rows_of_all_lengths_do_not_see_each_other() {
         let batch = Batch::new(&lens, &device());
         let hidden = forward::embed(model, &rows.concat(), &batch);
         let hidden = forward::blocks(model, hidden, 0..6, &batch, Memory::None, &mut ());
-        let packed = host(model.head(hidden));
+        let packed = host(forward::head(model, hidden));
         let mut start = 0;
         for row in rows {
             let alone = host(forward::logits(model, row));
@@ -111,7 +111,7 @@ fn a_forked_row_goes_on_as_its_own_past() {
     let batch = Batch::continuing(&forked, &[new.len(), 1], &device());
     let hidden = forward::embed(model, &[new, &new[..1]].concat(), &batch);
     let hidden = forward::blocks(model, hidden, 0..6, &batch, Memory::Extend(&mut forked), &mut ());
-    let logits = host(model.head(hidden));
+    let logits = host(forward::head(model, hidden));
 
     let vocab = model.shape().vocab_size;
     let whole = host(forward::logits(model, tokens));
