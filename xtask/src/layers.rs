@@ -1,7 +1,8 @@
 //! The edges that are allowed between crates, checked against the manifests.
 
 use anyhow::{Result, bail};
-use cargo_metadata::{DependencyKind, MetadataCommand};
+
+use crate::metadata;
 
 /// What each crate of a user's program may depend on, and which of those of others it must not:
 /// libraries name no backend, and core knows no files, no model and no terminal.
@@ -21,18 +22,17 @@ const NOT_IN_CORE: [&str; 6] = ["clap", "indicatif", "anyhow", "tokenizers", "hf
 
 /// Checks every crate in the table; a crate of `crates/` that is not in it is an error.
 pub(crate) fn check() -> Result<()> {
-    let metadata = MetadataCommand::new().no_deps().exec()?;
     let mut faults = Vec::new();
-    for package in metadata.workspace_packages() {
+    for package in metadata::read()?.packages {
         let name = package.name.as_str();
         let row = ALLOWED.iter().find(|(crate_name, _)| *crate_name == name);
         let Some((_, allowed)) = row else {
-            if package.manifest_path.as_str().contains("/crates/") {
+            if package.manifest_path.components().any(|part| part.as_os_str() == "crates") {
                 faults.push(format!("{name} is not in the table of xtask/src/layers.rs"));
             }
             continue;
         };
-        for dependency in package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development) {
+        for dependency in package.dependencies.iter().filter(|d| d.kind.as_deref() != Some("dev")) {
             let on = dependency.name.as_str();
             if dependency.path.is_some() && !allowed.contains(&on) {
                 faults.push(format!("{name} may not depend on {on}"));

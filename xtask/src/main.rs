@@ -1,6 +1,8 @@
 //! Tasks of this repository: `cargo xtask <task>`.
 
+mod compare;
 mod layers;
+mod metadata;
 
 use std::process::ExitCode;
 
@@ -17,11 +19,14 @@ struct Args {
 enum Task {
     /// Check that crates depend on each other only as ARCHITECTURE.md allows
     Layers,
+    /// Compare edits with those of the original, kmeng01/rome
+    Compare(compare::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().task {
         Task::Layers => layers::check(),
+        Task::Compare(args) => compare::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,8 +17,7 @@ type Pullback<'m> = Box<dyn FnOnce(Tensor<2>) -> Tensor<2> + Send + 'm>;
 /// use rome_core::Chain;
 ///
 /// fn square(x: Chain<'_>) -> Chain<'_> {
-///     let input = x.value().clone();
-///     x.then(input.clone().powi_scalar(2), move |grad| grad * input * 2.0)
+///     x.then(|x| (x.clone().square(), |grad| grad * x * 2.0))
 /// }
 /// ```
 pub struct Chain<'m> {
@@ -50,29 +49,39 @@ impl<'m> Chain<'m> {
         self.back.is_some()
     }
 
-    /// Adds a layer: its output, and the map from the output's gradient to the input's.
+    /// Adds a layer: a function from its input to its output and to the map from the output's
+    /// gradient to the input's.
     #[must_use]
-    pub fn then(self, value: Tensor<2>, pullback: impl FnOnce(Tensor<2>) -> Tensor<2> + Send + 'm) -> Self {
-        let Self { mut back, .. } = self;
+    pub fn then<P>(self, layer: impl FnOnce(Tensor<2>) -> (Tensor<2>, P)) -> Self
+    where
+        P: FnOnce(Tensor<2>) -> Tensor<2> + Send + 'm,
+    {
+        let Self { value, mut back } = self;
+        let (value, pullback) = layer(value);
         if let Some(back) = &mut back {
             back.push(Box::new(pullback));
         }
         Self { value, back }
     }
 
-    /// Applies `x W + b`.
+    /// Applies `x W + b`, with `W` held by rows of inputs, as Hugging Face's `Conv1D` is.
     ///
     /// # Shapes
     /// - weight: `[d_input, d_output]`
     /// - bias: `[d_output]`
     #[must_use]
     pub fn linear(self, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
-        let product = self.value.clone().matmul(weight.clone());
-        let value = match bias {
-            Some(bias) => product + bias.unsqueeze(),
-            None => product,
-        };
-        self.then(value, move |grad| grad.matmul(weight.transpose()))
+        self.then(|x| (add(x.matmul(weight.clone()), bias), |grad| across(weight, grad)))
+    }
+
+    /// Applies `x Wᵀ + b`, with `W` held by rows of outputs, as torch's `Linear` is.
+    ///
+    /// # Shapes
+    /// - weight: `[d_output, d_input]`
+    /// - bias: `[d_output]`
+    #[must_use]
+    pub fn linear_transposed(self, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
+        self.then(|x| (add(across(weight.clone(), x), bias), |grad: Tensor<2>| grad.matmul(weight)))
     }
 
     /// Ends the chain and returns its state with the way back.
@@ -92,5 +101,22 @@ impl Back<'_> {
     /// Returns the gradient of the chain's start, given that of its end.
     pub fn pull(self, grad: Tensor<2>) -> Tensor<2> {
         self.0.into_iter().rev().fold(grad, |grad, pullback| pullback(grad))
+    }
+}
+
+/// Returns `x Wᵀ`, `[n, rows]`, for a weight of `[rows, columns]` and x of `[n, columns]`.
+///
+/// The weight stands on the left, because there the product reads it along its rows, as it lies
+/// in memory. On the right it would be rearranged in each product, which takes a quarter of the
+/// time when x has few rows.
+pub(crate) fn across(weight: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
+    let ([rows, _], [n, _]) = (weight.dims(), x.dims());
+    weight.matmul(x.transpose()).transpose().reshape([n, rows])
+}
+
+fn add(product: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    match bias {
+        Some(bias) => product + bias.unsqueeze(),
+        None => product,
     }
 }

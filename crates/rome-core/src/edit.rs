@@ -10,7 +10,7 @@ use crate::generate::{argmax, host};
 use crate::request::RequestError;
 use crate::update::UpdateError;
 use crate::value::{self, Losses};
-use crate::{Capture, CausalLm, EditConfig, EditRows, Factor, RankOneUpdate, Variant, forward};
+use crate::{Capture, CausalLm, EditConfig, EditRows, Factor, Flops, RankOneUpdate, Variant, forward};
 
 /// The smallest share of `‖k‖·‖ū‖` that `k·ū` may have. Below it the division has lost all digits
 /// that f32 keys had, and the update would be noise.
@@ -38,6 +38,8 @@ pub struct Edit {
     pub relative_norm: f64,
     /// How long the parts took.
     pub timings: Timings,
+    /// What the parts needed.
+    pub flops: Flops,
 }
 
 /// How long the parts of an edit took.
@@ -138,6 +140,7 @@ impl Edit {
             division_factor,
             alignment,
             timings,
+            flops: Flops::of(model, rows, layer),
         })
     }
 }

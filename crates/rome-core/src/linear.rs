@@ -4,6 +4,8 @@ use burn::module::Param;
 use burn::nn::{Linear, conv::Conv1d};
 use burn::prelude::*;
 
+use crate::chain::across;
+
 /// A module that maps `[n, d_input]` to `[n, d_output]`, linear up to a constant.
 pub trait LinearLike: Send + Sync {
     /// The size of an input, which is the size of an edit's left vector.
@@ -38,7 +40,7 @@ pub trait EditableLinear: LinearLike {
     /// - grad: `[n, d_output]`
     /// - output: `[n, d_input]`
     fn pullback(&self, grad: Tensor<2>) -> Tensor<2> {
-        grad.matmul(self.weight().transpose())
+        across(self.weight(), grad)
     }
 }
 

@@ -4,6 +4,8 @@ use burn::prelude::*;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::host::is_host;
+
 /// Fewer tokens than this make a product too flat to be worth a thread of their own.
 const TOKENS_PER_WORKER: usize = 40;
 
@@ -20,10 +22,8 @@ pub(crate) struct Workers {
 impl Workers {
     /// Makes as many workers as `n_tokens` keep busy, and no more than `most`.
     pub(crate) fn new(device: &Device, n_tokens: usize, most: usize) -> Self {
-        // Only devices with memory of their own report on it.
-        let on_host = device.memory_pool_usage().is_none();
         let n_threads = rayon::current_num_threads();
-        let n_workers = match on_host {
+        let n_workers = match is_host(device) {
             true => (n_tokens / TOKENS_PER_WORKER).min(most).clamp(1, n_threads),
             false => 1,
         };

@@ -3,6 +3,7 @@
 use burn::prelude::*;
 use burn::tensor::activation::{gelu, relu, sigmoid};
 use rome_core::Chain;
+use rome_core::host::{HostMatrix, exp, vectorised};
 use serde::Deserialize;
 
 /// The activation functions that checkpoints of these families name.
@@ -21,36 +22,78 @@ pub enum Activation {
 impl Activation {
     /// Applies the function to each element.
     pub fn forward(self, input: Chain<'_>) -> Chain<'_> {
-        let x = input.value().clone();
-        let recorded = input.is_recorded();
-        let (output, slope) = match self {
-            Activation::GeluNew => gelu_new(x, recorded),
-            Activation::Gelu => (gelu(x.clone()), recorded.then(|| gelu_slope(x))),
-            Activation::Relu => (relu(x.clone()), recorded.then(|| x.greater_elem(0.0).float())),
-        };
-        match slope {
-            Some(slope) => input.then(output, move |grad| grad * slope),
-            None => output.into(),
+        if !input.is_recorded() {
+            let x = input.into_value();
+            return match self {
+                Activation::GeluNew => gelu_new(x),
+                Activation::Gelu => gelu(x),
+                Activation::Relu => relu(x),
+            }
+            .into();
         }
+        input.then(|x| {
+            let (output, slope) = match self {
+                Activation::GeluNew => gelu_new_with_slope(x),
+                Activation::Gelu => (gelu(x.clone()), gelu_slope(x)),
+                Activation::Relu => (relu(x.clone()), x.greater_elem(0.0).float()),
+            };
+            (output, |grad| grad * slope)
+        })
     }
 }
 
-/// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`, written as `x sigmoid(2√(2/π) (x + 0.044715 x³))`,
-/// and its slope if wanted.
+/// The terms of `2√(2/π) (x + 0.044715 x³)`.
+const LINEAR: f64 = 2.0 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
+const CUBIC: f64 = LINEAR * 0.044715;
+
+/// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`, written as `x sigmoid(2√(2/π) (x + 0.044715 x³))`.
 ///
 /// The two are equal. This one takes one exponential for each element where burn's
 /// `gelu_approximate` takes a power and a hyperbolic tangent, which on the CPU cost more than the
 /// matrix product before them.
-fn gelu_new(x: Tensor<2>, with_slope: bool) -> (Tensor<2>, Option<Tensor<2>>) {
-    const LINEAR: f64 = 2.0 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
-    const CUBIC: f64 = LINEAR * 0.044715;
-    let square = x.clone().square();
-    let gate = sigmoid(x.clone() * (square.clone() * CUBIC + LINEAR));
-    let slope = with_slope.then(|| {
+fn gelu_new(x: Tensor<2>) -> Tensor<2> {
+    if !HostMatrix::holds(&x) {
+        let gate = sigmoid(x.clone() * (x.clone().square() * CUBIC + LINEAR));
+        return x * gate;
+    }
+    let mut x = HostMatrix::new(x);
+    vectorised(
+        #[inline(always)]
+        || x.values_mut().iter_mut().for_each(|x| *x *= gate(*x)),
+    );
+    x.into_tensor()
+}
+
+/// The function and its slope.
+fn gelu_new_with_slope(x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    if !HostMatrix::holds(&x) {
+        let square = x.clone().square();
+        let gate = sigmoid(x.clone() * (square.clone() * CUBIC + LINEAR));
         let inner = x.clone() * (square * (3.0 * CUBIC) + LINEAR);
-        gate.clone() + gate.clone() * (gate.clone().neg() + 1.0) * inner
-    });
-    (x * gate, slope)
+        let slope = gate.clone() + gate.clone() * (gate.clone().neg() + 1.0) * inner;
+        return (x * gate, slope);
+    }
+    let [_, width] = x.dims();
+    let mut x = HostMatrix::new(x);
+    let mut slopes = x.zeros(width);
+    vectorised(
+        #[inline(always)]
+        || {
+            for (x, slope) in x.values_mut().iter_mut().zip(slopes.values_mut()) {
+                let gate = gate(*x);
+                let inner = *x * (*x * *x * (3.0 * CUBIC as f32) + LINEAR as f32);
+                *slope = gate + gate * (1.0 - gate) * inner;
+                *x *= gate;
+            }
+        },
+    );
+    (x.into_tensor(), slopes.into_tensor())
+}
+
+/// What GELU multiplies its argument by.
+#[inline(always)]
+fn gate(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x * (x * x * CUBIC as f32 + LINEAR as f32)))
 }
 
 /// `Φ(x) + x φ(x)`
@@ -73,6 +116,6 @@ mod tests {
         let x: Tensor<2> = Tensor::from_data(TensorData::new(values, [1, 241]), &Device::flex());
         // Both round an exponential to f32.
         let tolerance = Tolerance::<f32>::rel_abs(1e-5, 1e-6);
-        gelu_new(x.clone(), false).0.into_data().assert_approx_eq(&gelu_approximate(x).into_data(), tolerance);
+        gelu_new(x.clone()).into_data().assert_approx_eq(&gelu_approximate(x).into_data(), tolerance);
     }
 }

@@ -38,6 +38,14 @@ struct Report {
     p_target_after: f64,
     took: bool,
     seconds: Seconds,
+    flops: Flops,
+}
+
+/// The floating-point operations that the parts could not do without.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Flops {
+    capture: u64,
+    optimise: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy, Serialize)]
@@ -174,6 +182,7 @@ fn report(
             solve: edit.timings.solve.as_secs_f64(),
             total: 0.0,
         },
+        flops: Flops { capture: edit.flops.capture, optimise: edit.flops.optimise(edit.losses.len()) },
     }
 }
 

@@ -79,6 +79,6 @@ impl CausalLm for Gpt2 {
 
     fn head<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {
         let embeddings = self.lm_head.as_ref().unwrap_or(&self.wte).val();
-        self.ln_f.forward(hidden).linear(embeddings.transpose(), None)
+        self.ln_f.forward(hidden).linear_transposed(embeddings, None)
     }
 }

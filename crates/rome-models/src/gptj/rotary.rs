@@ -46,9 +46,11 @@ impl Rotary {
             rows.reshape([n_tokens, 1, pairs, 1])
         });
         let n_head = self.n_head;
-        let output = turn(input.value().clone(), &cos, &sin, n_head);
-        // A rotation's transpose turns the other way.
-        input.then(output, move |grad| turn(grad, &cos, &sin.neg(), n_head))
+        input.then(|x| {
+            let output = turn(x, &cos, &sin, n_head);
+            // A rotation's transpose turns the other way.
+            (output, move |grad| turn(grad, &cos, &sin.neg(), n_head))
+        })
     }
 }
 

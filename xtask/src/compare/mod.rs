@@ -1,0 +1,66 @@
+//! How close our edits are to those of kmeng01/rome, and how fast.
+
+mod goldens;
+mod process;
+mod report;
+mod shape;
+mod side_by_side;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::compare::report::Form;
+
+/// Without arguments: the edits of both bundled models against values that the original computed
+/// and that are kept in `fixtures/goldens`. With a checkout of the original: both programs, one
+/// after the other, on the same model, request, contexts and C.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub(crate) struct Args {
+    /// A checkout of kmeng01/rome; it is not changed
+    #[arg(long, value_name = "DIR", requires = "python")]
+    reference: Option<PathBuf>,
+
+    /// A Python with torch, transformers 4.38, numpy and safetensors
+    #[arg(long, value_name = "EXE", requires = "reference")]
+    python: Option<PathBuf>,
+
+    #[command(flatten)]
+    case: side_by_side::Case,
+
+    /// Run each program so often, in turn, and take the medians
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+
+    /// Print tables in Markdown
+    #[arg(long)]
+    markdown: bool,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  cargo xtask compare
+  cargo xtask compare --reference ../rome --python .venv/bin/python --shape gpt2-xl
+  cargo xtask compare --reference ../rome --python .venv/bin/python -m gpt2-medium \\
+    --prompt '{} is in the city of' --subject 'Space Needle' --target Rome --layer 8 --stats stats/";
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let form = match (args.json, args.markdown) {
+        (true, _) => Form::Json,
+        (_, true) => Form::Markdown,
+        _ => Form::Terminal,
+    };
+    match (&args.reference, &args.python) {
+        (Some(checkout), Some(python)) => {
+            let original = Some(side_by_side::Original { checkout, python });
+            report::print(&side_by_side::run(original, &args.case, args.runs)?, form)
+        }
+        _ if args.case.is_given() => report::print(&side_by_side::run(None, &args.case, args.runs)?, form),
+        _ => report::print(&goldens::run()?, form),
+    }
+}
