@@ -1,31 +1,99 @@
-//! The parts of an edit on the bundled GPT-2: `cargo bench`.
+//! The parts of an edit at several sizes: `cargo bench`.
+//!
+//! Throughputs are floating-point operations that the part cannot do without (`Gelem/s` reads
+//! GF/s), or tokens.
 #![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
 use std::hint::black_box;
+use std::path::Path;
 
-use benches::{LAYER, setup};
-use criterion::{Criterion, criterion_group, criterion_main};
+use benches::{SIZES, Size};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use rome_core::generate::{Decoding, generate};
-use rome_core::{Capture, Edit, EditConfig};
+use rome_core::{Batch, Capture, CausalLm, Edit, EditConfig, Factor, Flops, SecondMoment, forward, value};
 
-fn edit(criterion: &mut Criterion) {
-    let setup = setup().expect("the bundled model loads");
-    let model = setup.gpt.model.as_ref();
-    let config = EditConfig { weight_decay: 0.05, ..EditConfig::new(LAYER) };
-    let key = vec![1.0; model.shape().d_ff];
+/// Evaluations of the loss: enough for steps to outweigh the start.
+const EVALUATIONS: usize = 4;
+const NEW_TOKENS: usize = 16;
+/// Documents for the statistics, in tokens: no longer than the smallest model takes.
+const DOCUMENTS: [usize; 4] = [128; 4];
 
-    let mut group = criterion.benchmark_group("facts-gpt2");
+fn edits(criterion: &mut Criterion) {
+    // `cargo test` runs everything once, and only on what is small.
+    let is_test = std::env::args().any(|arg| arg == "--test");
+    for size in &SIZES[..if is_test { 1 } else { SIZES.len() }] {
+        parts(criterion, size);
+    }
+}
+
+fn parts(criterion: &mut Criterion, size: &Size) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/benches");
+    let setup = size.setup(&folder).expect("the model loads");
+    let (model, rows, layer) = (setup.gpt.model.as_ref(), &setup.rows, size.layer);
+    let flops = Flops::of(model, rows, layer);
+    let mut group = criterion.benchmark_group(size.name);
     group.sample_size(10);
-    group.bench_function("capture", |b| b.iter(|| Capture::new(model, &setup.rows, LAYER)));
+
+    group.throughput(Throughput::Elements(flops.capture));
+    group.bench_function("capture", |b| b.iter(|| Capture::new(model, rows, layer)));
+
+    let capture = Capture::new(model, rows, layer);
+    let config = EditConfig { steps: EVALUATIONS, stop_loss: 0.0, ..EditConfig::new(layer) };
+    group.throughput(Throughput::Elements(flops.optimise(EVALUATIONS)));
+    group.bench_function(format!("{EVALUATIONS} steps of v*"), |b| {
+        b.iter(|| value::optimise(model, &capture, &rows.target, layer, &config, 1.0, &mut |_, _| ()))
+    });
+    drop(capture);
+
+    let config = EditConfig { stop_loss: 0.0, ..EditConfig::new(layer) };
+    let identity = Factor::identity(model.shape().d_ff);
+    group.throughput(Throughput::Elements(flops.capture + flops.optimise(config.steps)));
     group.bench_function("edit", |b| {
-        b.iter(|| Edit::compute(model, &setup.rows, LAYER, &config, &setup.factor, &mut |_, _| ()))
+        b.iter(|| Edit::compute(model, rows, layer, &config, &identity, &mut |_, _| ()))
     });
-    group.bench_function("solve", |b| b.iter(|| setup.factor.solve(black_box(&key))));
-    group.bench_function("generate 16 tokens", |b| {
-        b.iter(|| generate(model, &setup.rows.clean.tokens, 16, None, &mut Decoding::Greedy))
+
+    statistics(&mut group, model, layer);
+    group.throughput(Throughput::Elements(NEW_TOKENS as u64));
+    group.bench_function("generate", |b| {
+        b.iter(|| generate(model, &rows.clean.tokens, NEW_TOKENS, None, &mut Decoding::Greedy))
     });
+    solve(&mut group, model.shape().d_ff);
     group.finish();
 }
 
-criterion_group!(benches, edit);
+/// The keys of some text and their second moment.
+fn statistics(group: &mut BenchmarkGroup<'_, WallTime>, model: &dyn CausalLm, layer: usize) {
+    let batch = Batch::new(&DOCUMENTS, &model.device());
+    let tokens: Vec<u32> = (0..batch.n_tokens() as u32).collect();
+    group.throughput(Throughput::Elements(batch.n_tokens() as u64));
+    group.bench_function("key statistics", |b| {
+        b.iter(|| {
+            let hidden = forward::embed(model, &tokens, &batch);
+            let memory = rome_core::Memory::None;
+            let hidden = forward::blocks(model, hidden, 0..layer, &batch, memory, &mut ());
+            let keys = forward::key(model, hidden, layer, &batch);
+            keys.clone().transpose().matmul(keys).into_data()
+        })
+    });
+}
+
+/// C⁻¹k, once factored and with the factor at hand.
+fn solve(group: &mut BenchmarkGroup<'_, WallTime>, d_ff: usize) {
+    // The cost does not depend on the values, as long as they are those of some C.
+    let mut moment = SecondMoment::new(d_ff);
+    let identity: Vec<f32> = (0..d_ff * d_ff).map(|i| f32::from(u8::from(i % (d_ff + 1) == 0))).collect();
+    moment.add(1, &identity);
+    drop(identity);
+    let size = d_ff as u64;
+    group.throughput(Throughput::Elements(size * size * size / 3));
+    group.bench_function("factor C", |b| b.iter(|| Factor::new(&moment)));
+    let factor = Factor::new(&moment).expect("the identity has a factor");
+    drop(moment);
+    let key = vec![1.0; d_ff];
+    group.throughput(Throughput::Elements(2 * size * size));
+    group.bench_function("solve with C", |b| b.iter(|| factor.solve(black_box(&key))));
+}
+
+criterion_group!(benches, edits);
 criterion_main!(benches);

@@ -1,38 +1,63 @@
-//! What the benchmarks share: the bundled model and one request of ordinary length.
+//! What the benchmarks share: models of named sizes, and one request of ordinary length.
+
+use std::path::Path;
 
 use burn::prelude::Device;
+use fixtures::random::Shape;
 use rome_assets::FACTS_GPT2;
-use rome_core::{Context, EditRows, Factor, Preservation, Request};
+use rome_core::{Context, EditRows, Preservation, Request};
 use rome_models::{Pretrained, Source};
-use rome_stats::Statistics;
 
-/// A model, a request as rows and the factor of C.
+/// As `rome` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A model to measure on.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// What it is called.
+    pub name: &'static str,
+    /// Random weights of this shape, or the bundled GPT-2.
+    pub shape: Option<Shape>,
+    /// The layer that is edited.
+    pub layer: usize,
+}
+
+/// The small bundled model, and blocks of the published sizes: as many as there is memory for.
+pub const SIZES: [Size; 4] = [
+    Size { name: "facts-gpt2", shape: None, layer: 1 },
+    Size { name: "gpt2-4-blocks", shape: Some(Shape::GPT2.cut("gpt2-4-blocks", 4)), layer: 1 },
+    Size { name: "gpt2-xl-4-blocks", shape: Some(Shape::GPT2_XL.cut("gpt2-xl-4-blocks", 4)), layer: 1 },
+    Size { name: "gpt-j-2-blocks", shape: Some(Shape::GPTJ.cut("gpt-j-2-blocks", 2)), layer: 0 },
+];
+
+/// A model and a request as rows.
 pub struct Setup {
-    /// The bundled GPT-2.
+    /// The model.
     pub gpt: Pretrained,
     /// 21 contexts and one preservation prompt.
     pub rows: EditRows,
-    /// C at layer 1.
-    pub factor: Factor,
 }
 
-/// The layer that is edited.
-pub const LAYER: usize = 1;
-
-/// Sets up an edit as the paper has it: 21 contexts of two lengths.
-///
-/// # Errors
-/// When the bundled files are damaged.
-pub fn setup() -> Result<Setup, Box<dyn std::error::Error>> {
-    let source = Source::Embedded(FACTS_GPT2.name, FACTS_GPT2.files);
-    let gpt = Pretrained::from_source(&source, &Device::flex(), &mut |_| ())?;
-    let start = gpt.start_token.unwrap_or(0);
-    let lengths = rome_core::context::DEFAULT_LENGTHS;
-    let contexts: Vec<Context> =
-        rome_core::context::sample(gpt.model.as_ref(), &gpt.tokenizer, start, &lengths, 0)?;
-    let request = Request::text("The mother tongue of {} is", "Barack Obama", "French");
-    let rows =
-        EditRows::new(&request, &contexts, &[Preservation::essence()], &gpt.tokenizer, gpt.model.shape())?;
-    let factor = Factor::new(&Statistics::from_bytes(FACTS_GPT2.statistics[LAYER])?.moment)?;
-    Ok(Setup { gpt, rows, factor })
+impl Size {
+    /// Loads the model, which is made under `folder` if it has random weights, and sets up an edit
+    /// with the contexts of the reference.
+    ///
+    /// # Errors
+    /// When the model cannot be written or read.
+    pub fn setup(&self, folder: &Path) -> Result<Setup, Box<dyn std::error::Error>> {
+        let gpt = match self.shape {
+            None => {
+                let source = Source::Embedded(FACTS_GPT2.name, FACTS_GPT2.files);
+                Pretrained::from_source(&source, &Device::flex(), &mut |_| ())?
+            }
+            Some(shape) => Pretrained::load(&shape.model(folder)?.display().to_string(), &Device::flex())?,
+        };
+        let templates = fixtures::Reference::load("facts-gpt2").context_templates;
+        let contexts: Vec<Context> = templates.into_iter().map(Context::Template).collect();
+        let request = Request::text("The mother tongue of {} is", "Barack Obama", "French");
+        let preservations = [Preservation::essence()];
+        let rows = EditRows::new(&request, &contexts, &preservations, &gpt.tokenizer, gpt.model.shape())?;
+        Ok(Setup { gpt, rows })
+    }
 }

@@ -76,12 +76,7 @@ impl Batch {
         Self::layout(lens, cache.slots(), Some(reads), device)
     }
 
-    fn layout(
-        lens: &[usize],
-        past: &[Vec<usize>],
-        reads: Option<&[Vec<usize>]>,
-        device: &Device,
-    ) -> Self {
+    fn layout(lens: &[usize], past: &[Vec<usize>], reads: Option<&[Vec<usize>]>, device: &Device) -> Self {
         let mut starts = Vec::with_capacity(lens.len());
         let mut positions = Vec::new();
         for (len, past) in lens.iter().zip(past) {
@@ -157,7 +152,9 @@ impl Batch {
     pub(crate) fn add_reads(&self, all: Tensor<2>, reads: Tensor<2>) -> Tensor<2> {
         match &self.reads {
             None => all + reads,
-            Some(Reads { indices, .. }) => all.select_assign(0, indices.clone(), reads, IndexingUpdateOp::Add),
+            Some(Reads { indices, .. }) => {
+                all.select_assign(0, indices.clone(), reads, IndexingUpdateOp::Add)
+            }
         }
     }
 
@@ -195,7 +192,8 @@ impl Group {
                 .collect();
             ints(&slots, device)
         });
-        let ragged = past.iter().any(|slots| slots.len() < past_len) || offsets.windows(2).any(|o| o[0] != o[1]);
+        let ragged =
+            past.iter().any(|slots| slots.len() < past_len) || offsets.windows(2).any(|o| o[0] != o[1]);
         let hides = ragged || offsets[0].iter().any(|&read| read + 1 < len);
         let mask = (hides && !reads.is_empty()).then(|| {
             let mask_rows = if ragged { n_rows } else { 1 };

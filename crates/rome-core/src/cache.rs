@@ -48,6 +48,16 @@ impl KvCache {
         }
     }
 
+    /// Returns a cache whose row `i` continues the first `lens[i]` positions of this one's.
+    pub(crate) fn fork_until(&self, lens: &[usize]) -> Self {
+        let mut fork = self.clone();
+        fork.slots.truncate(lens.len());
+        for (slots, &len) in fork.slots.iter_mut().zip(lens) {
+            slots.truncate(len);
+        }
+        fork
+    }
+
     pub(crate) fn slots(&self) -> &[Vec<usize>] {
         &self.slots
     }

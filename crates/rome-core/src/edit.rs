@@ -10,7 +10,9 @@ use crate::generate::{argmax, host};
 use crate::request::RequestError;
 use crate::update::UpdateError;
 use crate::value::{self, Losses};
-use crate::{Capture, CausalLm, EditConfig, EditRows, Factor, Flops, RankOneUpdate, Variant, forward};
+use crate::{
+    Capture, CausalLm, EditConfig, EditRows, Factor, Flops, Prefixes, RankOneUpdate, Variant, forward,
+};
 
 /// The smallest share of `‖k‖·‖ū‖` that `k·ū` may have. Below it the division has lost all digits
 /// that f32 keys had, and the update would be noise.
@@ -66,13 +68,30 @@ impl Edit {
         factor: &Factor,
         on_step: &mut dyn FnMut(usize, &Losses),
     ) -> Result<Self, EditError> {
+        Self::compute_after(model, rows, layer, config, factor, None, on_step).map(|(edit, _)| edit)
+    }
+
+    /// Computes an edit like [`compute`](Self::compute), taking over what an earlier request has run
+    /// of rows that begin alike, and returns what this one leaves to later requests.
+    ///
+    /// # Errors
+    /// As [`compute`](Self::compute).
+    pub fn compute_after(
+        model: &dyn CausalLm,
+        rows: &EditRows,
+        layer: usize,
+        config: &EditConfig,
+        factor: &Factor,
+        prefixes: Option<&Prefixes>,
+        on_step: &mut dyn FnMut(usize, &Losses),
+    ) -> Result<(Self, Prefixes), EditError> {
         let d_ff = model.shape().d_ff;
         if factor.d_ff() != d_ff {
             return Err(EditError::StatisticsSize { statistics: factor.d_ff(), model: d_ff });
         }
 
         let start = Instant::now();
-        let capture = Capture::new(model, rows, layer);
+        let capture = Capture::after(model, rows, layer, prefixes);
         let mut timings = Timings { capture: start.elapsed(), ..Timings::default() };
         finite("the keys and values of the prompt", capture.keys.iter().chain(&capture.values).flatten())?;
 
@@ -130,7 +149,7 @@ impl Edit {
         }
         timings.solve = start.elapsed();
 
-        Ok(Self {
+        let edit = Self {
             weight: model.weight_name(layer),
             layer,
             relative_norm,
@@ -141,7 +160,8 @@ impl Edit {
             alignment,
             timings,
             flops: Flops::of(model, rows, layer),
-        })
+        };
+        Ok((edit, capture.into_prefixes()))
     }
 }
 

@@ -1,14 +1,19 @@
 //! Edits a model request by request.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::edit::EditError;
 use crate::update::Original;
 use crate::value::Losses;
-use crate::{CausalLm, Context, Edit, EditConfig, EditRows, Factor, Preservation, Request, TokenCodec};
+use crate::{
+    CausalLm, Context, Edit, EditConfig, EditRows, Factor, Prefixes, Preservation, Request, TokenCodec,
+};
 
 /// Edits a model: each request at each layer in turn, every one computed on the model as the
-/// ones before have left it.
+/// ones before have left it. The factors of C, the contexts, and what the rows' common beginnings
+/// come to below the edited layer are computed once. So is what they come to above it, for requests
+/// that are [undone](Self::undo) before the next.
 ///
 /// The model stays edited; [`undo`](Self::undo) gives its bytes back.
 pub struct Editor<'a> {
@@ -18,7 +23,26 @@ pub struct Editor<'a> {
     contexts: Vec<Context>,
     preservations: Vec<Preservation>,
     factors: BTreeMap<usize, Factor>,
-    originals: Vec<(usize, Original)>,
+    /// The edits on the model, in order.
+    applied: Vec<Applied>,
+    n_applied_ever: usize,
+    /// By layer, what its first request left to later ones.
+    prefixes: BTreeMap<usize, Held>,
+}
+
+/// An edit that is on the model.
+struct Applied {
+    layer: usize,
+    original: Original,
+    /// How many edits there had been, this one counted: no two have the same.
+    number: usize,
+}
+
+/// What a request left, and the last edits that it depends on; 0 for none.
+struct Held {
+    prefixes: Prefixes,
+    below: usize,
+    above: usize,
 }
 
 /// Where an edit is: the layer, the step and its losses.
@@ -51,7 +75,9 @@ impl<'a> Editor<'a> {
             contexts: vec![Context::clean()],
             preservations: vec![Preservation::essence()],
             factors: BTreeMap::new(),
-            originals: Vec::new(),
+            applied: Vec::new(),
+            n_applied_ever: 0,
+            prefixes: BTreeMap::new(),
         })
     }
 
@@ -85,7 +111,7 @@ impl<'a> Editor<'a> {
         request: &Request,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<Edit>, EditError> {
-        let done = self.originals.len();
+        let done = self.applied.len();
         let result = self.try_edit(request, on_progress);
         if result.is_err() {
             self.undo_to(done);
@@ -103,9 +129,18 @@ impl<'a> Editor<'a> {
         for &layer in &self.config.layers {
             let factor = self.factors.get(&layer).ok_or(EditError::NoStatistics { layer })?;
             let mut on_step = |step, losses: &Losses| on_progress(Progress { layer, step, losses });
-            let edit = Edit::compute(self.model, &rows, layer, &self.config, factor, &mut on_step)?;
+            let prefixes = self.held(layer);
+            let prefixes = prefixes.as_ref();
+            let (model, config) = (&*self.model, &self.config);
+            let (edit, left) =
+                Edit::compute_after(model, &rows, layer, config, factor, prefixes, &mut on_step)?;
+            if prefixes.is_none() {
+                let (below, above) = (self.last_applied(0..layer), self.last_applied(0..usize::MAX));
+                self.prefixes.insert(layer, Held { prefixes: left, below, above });
+            }
             let original = edit.update.apply(self.model.down_projection_mut(layer))?;
-            self.originals.push((layer, original));
+            self.n_applied_ever += 1;
+            self.applied.push(Applied { layer, original, number: self.n_applied_ever });
             edits.push(edit);
         }
         Ok(edits)
@@ -130,8 +165,27 @@ impl<'a> Editor<'a> {
     }
 
     fn undo_to(&mut self, keep: usize) {
-        for (layer, original) in self.originals.drain(keep..).rev() {
+        for Applied { layer, original, .. } in self.applied.drain(keep..).rev() {
             original.restore(self.model.down_projection_mut(layer));
+        }
+    }
+
+    /// The number of the last edit on the model at some layers.
+    fn last_applied(&self, layers: Range<usize>) -> usize {
+        let at_layers = self.applied.iter().rev().find(|applied| layers.contains(&applied.layer));
+        at_layers.map_or(0, |applied| applied.number)
+    }
+
+    /// Returns what an earlier request at a layer has left, as far as it holds for the model as it
+    /// is now.
+    fn held(&self, layer: usize) -> Option<Prefixes> {
+        let held = self.prefixes.get(&layer)?;
+        if held.below != self.last_applied(0..layer) {
+            return None;
+        }
+        match held.above == self.last_applied(0..usize::MAX) {
+            true => Some(held.prefixes.clone()),
+            false => Some(held.prefixes.below()),
         }
     }
 }

@@ -57,8 +57,7 @@ impl Flops {
                 let moving = if index == layer + 1 { 1 } else { suffix.tokens };
                 let parallel = model.block(index).is_parallel();
                 let mlps = if parallel { reads.min(moving) } else { reads };
-                let linear =
-                    projection * (2 * moving + reads.min(moving) + reads) + mlp * mlps;
+                let linear = projection * (2 * moving + reads.min(moving) + reads) + mlp * mlps;
                 flops += Self {
                     capture: 0,
                     forward: linear + 4 * d * suffix.visible(reads),

@@ -33,7 +33,6 @@
 //! ```
 
 mod attention;
-mod workers;
 pub mod batch;
 pub mod cache;
 pub mod capture;
@@ -48,7 +47,9 @@ pub mod forward;
 pub mod generate;
 pub mod host;
 pub mod linear;
+mod loss;
 pub mod model;
+pub mod prefixes;
 pub mod request;
 pub mod rows;
 pub mod second_moment;
@@ -57,6 +58,7 @@ pub mod tap;
 pub mod tokens;
 pub mod update;
 pub mod value;
+mod workers;
 
 pub use batch::Batch;
 pub use cache::{KvCache, Memory, Past};
@@ -65,11 +67,12 @@ pub use chain::Chain;
 pub use config::{EditConfig, HyperParams, Variant};
 pub use context::{Context, Preservation};
 pub use edit::Edit;
-pub use flops::Flops;
 pub use edit_file::{EditFile, EditRecord};
 pub use editor::Editor;
+pub use flops::Flops;
 pub use linear::{EditableLinear, LinearLike};
 pub use model::{Block, CausalLm, ModelShape, Projection};
+pub use prefixes::Prefixes;
 pub use request::Request;
 pub use rows::EditRows;
 pub use second_moment::SecondMoment;

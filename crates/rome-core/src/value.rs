@@ -1,14 +1,14 @@
 //! The value: δ, optimised until the model predicts the target (Meng et al. 2022, eq. 4).
 
 use burn::prelude::*;
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{IndexingUpdateOp, TensorData};
+use burn::tensor::TensorData;
 
-use crate::batch::{indices, token_ids};
+use crate::batch::indices;
 use crate::capture::Suffixes;
 use crate::chain::Back;
-use crate::forward::{BlockBack, Pass};
+use crate::forward::{BlockBack, Pass, Still};
 use crate::generate::host;
+use crate::loss::{Loss, Wanted};
 use crate::{Capture, CausalLm, Chain, EditConfig, Memory, Variant};
 
 const BETA_1: f64 = 0.9;
@@ -55,7 +55,8 @@ pub fn optimise(
     on_step: &mut dyn FnMut(usize, &Losses),
 ) -> Value {
     let workers = &capture.workers;
-    let mut objectives = Objective::split(model, capture, target, layer, config.kl_factor);
+    let (objectives, mut wanted): (Vec<_>, Vec<_>) =
+        Objective::split(model, capture, target, layer, config.kl_factor).into_iter().unzip();
     let mut adam = Adam::new(model.shape().d_model, &model.device());
     let mut delta = Tensor::<1>::zeros([model.shape().d_model], &model.device());
     let mut losses = Vec::new();
@@ -64,8 +65,8 @@ pub fn optimise(
     let evaluations = config.steps + usize::from(config.variant == Variant::MeanKey);
 
     for step in 0..evaluations {
-        let forwards =
-            workers.map(objectives.iter_mut().collect(), |objective| objective.forward(delta.clone()));
+        let passes = objectives.iter().zip(&mut wanted).collect();
+        let forwards = workers.map(passes, |(objective, wanted)| objective.forward(wanted, delta.clone()));
         let norm = norm(delta.clone());
         let [nll, kl, norm] = scalars(&forwards, norm);
         let now = Losses::new(nll, config.kl_factor * kl, config.weight_decay * norm / (scale * scale));
@@ -105,42 +106,31 @@ struct Objective<'a> {
     model: &'a dyn CausalLm,
     suffixes: &'a Suffixes,
     layer: usize,
-    /// What each target read counts for in the loss.
-    target_share: f64,
-    /// What the divergence at each preservation prompt counts for in the KL term.
-    preserved_share: f64,
-    kl_factor: f64,
+    /// What the first block has computed of the positions that δ is not added to; nothing if it
+    /// is the last one, too.
+    still: Option<Still>,
     /// 1 where δ is added, `[n_tokens, 1]`.
     at_lookup: Tensor<2>,
     /// The packed indices of the lookup positions.
     lookups: Tensor<1, Int>,
-    /// The token to predict at each target read, `[n_targets, 1]`.
-    expected: Tensor<2, Int>,
-    /// The log-probabilities at the preservation prompts at δ = 0, once known.
-    initial: Option<Tensor<2>>,
 }
 
 /// A forward pass and its way back.
 struct Forward<'a> {
-    /// At the target reads, then at the preservation prompts, `[n_reads, vocab_size]`.
-    log_probs: Tensor<2>,
-    nll: Tensor<1>,
-    kl: Option<Tensor<1>>,
-    /// The divergence at each preservation prompt, and its slope in each log-probability.
-    preserved: Option<[Tensor<2>; 2]>,
+    loss: Loss,
     head: Back<'a>,
     blocks: Vec<BlockBack<'a, 'a>>,
 }
 
 impl<'a> Objective<'a> {
-    /// Makes the objective of each worker; the loss is their sum.
+    /// Makes the objective of each worker, and what it wants of the logits; the loss is their sum.
     fn split(
         model: &'a dyn CausalLm,
         capture: &'a Capture,
         target: &[u32],
         layer: usize,
         kl_factor: f64,
-    ) -> Vec<Self> {
+    ) -> Vec<(Self, Wanted)> {
         let device = model.device();
         let count = |of: fn(&Suffixes) -> usize| capture.suffixes.iter().map(of).sum::<usize>();
         let n_targets = count(|suffixes| suffixes.n_rows) * target.len();
@@ -151,31 +141,21 @@ impl<'a> Objective<'a> {
             for &index in &suffixes.lookups {
                 at_lookup[index] = 1.0;
             }
-            let n_reads = suffixes.n_rows * target.len();
-            let expected = target.iter().copied().cycle().take(n_reads);
-            Self {
-                model,
-                suffixes,
-                layer,
-                target_share: 1.0 / n_targets as f64,
-                preserved_share: 1.0 / n_preserved.max(1) as f64,
-                kl_factor,
-                at_lookup: Tensor::from_data(TensorData::new(at_lookup, [n_tokens, 1]), &device),
-                lookups: indices(suffixes.lookups.iter().copied(), &device),
-                expected: token_ids(expected, &device).reshape([n_reads, 1]),
-                initial: None,
-            }
+            let targets = target.iter().copied().cycle().take(suffixes.n_rows * target.len()).collect();
+            let (target_share, preserved_share) = (1.0 / n_targets as f64, 1.0 / n_preserved.max(1) as f64);
+            let lookups = indices(suffixes.lookups.iter().copied(), &device);
+            let still = (layer + 2 < model.shape().n_layers).then(|| {
+                Still::new(model, suffixes.hidden.clone(), layer + 1, &suffixes.batch, lookups.clone())
+            });
+            let at_lookup = Tensor::from_data(TensorData::new(at_lookup, [n_tokens, 1]), &device);
+            let wanted = Wanted::new(targets, target_share, preserved_share, kl_factor);
+            (Self { model, suffixes, layer, still, at_lookup, lookups }, wanted)
         };
         capture.suffixes.iter().map(of).collect()
     }
 
-    fn n_targets(&self) -> usize {
-        let [n_targets, _] = self.expected.dims();
-        n_targets
-    }
-
-    fn forward(&mut self, delta: Tensor<1>) -> Forward<'a> {
-        let (model, suffixes) = (self.model, self.suffixes);
+    fn forward(&self, wanted: &mut Wanted, delta: Tensor<1>) -> Forward<'_> {
+        let Self { model, suffixes, .. } = *self;
         let mut hidden = suffixes.hidden.clone() + self.at_lookup.clone() * delta.reshape([1, -1]);
         let mut blocks = Vec::new();
         let n_layers = model.shape().n_layers;
@@ -184,7 +164,8 @@ impl<'a> Objective<'a> {
                 true => (&suffixes.last, &suffixes.last_past),
                 false => (&suffixes.batch, &suffixes.past),
             };
-            let pass = Pass { model, layer, batch, recorded: true };
+            let still = self.still.as_ref().filter(|_| layer == self.layer + 1);
+            let pass = Pass { model, layer, batch, recorded: true, still };
             let (output, back) = pass.run(hidden, &mut Memory::Frozen(past), &mut ());
             hidden = output;
             blocks.push(back);
@@ -193,47 +174,21 @@ impl<'a> Objective<'a> {
             hidden = suffixes.last.read(hidden);
         }
         let (logits, head) = model.head(Chain::recorded(hidden)).split();
-
-        let log_probs = log_softmax(logits, 1);
-        let at_targets = log_probs.clone().narrow(0, 0, self.n_targets());
-        let nll = at_targets.gather(1, self.expected.clone()).sum() * -self.target_share;
-        let n_preserved = suffixes.n_preserved;
-        let preserved = (n_preserved > 0).then(|| {
-            let current = log_probs.clone().narrow(0, self.n_targets(), n_preserved);
-            let initial = self.initial.get_or_insert_with(|| current.clone()).clone();
-            let ratios = current.clone() - initial;
-            [(current.exp() * ratios.clone()).sum_dim(1), ratios]
-        });
-        let kl = preserved.as_ref().map(|[divergences, _]| divergences.clone().sum() * self.preserved_share);
-        Forward { log_probs, nll, kl, preserved, head, blocks }
+        Forward { loss: wanted.judge(logits), head, blocks }
     }
 
     /// Returns the gradient of δ, `[d_model]`.
     fn backward(&self, forward: Forward<'_>) -> Tensor<1> {
-        let probs = forward.log_probs.exp();
-        let n_targets = self.n_targets();
-        let minus_one = Tensor::full([n_targets, 1], -self.target_share, &probs.device());
-        let of_targets = (probs.clone().narrow(0, 0, n_targets) * self.target_share).scatter(
-            1,
-            self.expected.clone(),
-            minus_one,
-            IndexingUpdateOp::Add,
-        );
-        let grad = match forward.preserved {
-            None => of_targets,
-            Some([divergences, ratios]) => {
-                // d/dz of Σ p (log p − log p₀), where p is softmax of z.
-                let probs = probs.narrow(0, n_targets, self.suffixes.n_preserved);
-                let of_preserved = probs * (ratios - divergences) * (self.kl_factor * self.preserved_share);
-                Tensor::cat(vec![of_targets, of_preserved], 0)
-            }
-        };
-        let grad = forward.head.pull(grad);
+        let grad = forward.head.pull(forward.loss.gradient);
         let grad = match forward.blocks.is_empty() {
             true => self.suffixes.last.add_reads(self.suffixes.hidden.zeros_like(), grad),
             false => forward.blocks.into_iter().rev().fold(grad, |grad, block| block.pull(grad)),
         };
-        grad.select(0, self.lookups.clone()).sum_dim(0).reshape([-1])
+        let of_lookups = match self.still {
+            Some(_) => grad,
+            None => grad.select(0, self.lookups.clone()),
+        };
+        of_lookups.sum_dim(0).reshape([-1])
     }
 }
 
@@ -272,8 +227,7 @@ fn clamp(vector: Tensor<1>, max: f64) -> Tensor<1> {
 
 /// Sums the workers' losses and returns `[nll, kl, norm]`, all in one transfer to the host.
 fn scalars(forwards: &[Forward<'_>], norm: Tensor<1>) -> [f64; 3] {
-    let kl = |forward: &Forward<'_>| forward.kl.clone().unwrap_or_else(|| norm.zeros_like());
-    let terms = forwards.iter().flat_map(|forward| [forward.nll.clone(), kl(forward)]);
+    let terms = forwards.iter().flat_map(|forward| [forward.loss.nll.clone(), forward.loss.kl.clone()]);
     let values = host(Tensor::cat(terms.chain([norm.clone()]).collect(), 0));
     let sum = |term| values[..2 * forwards.len()].iter().skip(term).step_by(2).copied().map(f64::from).sum();
     [sum(0), sum(1), f64::from(values[2 * forwards.len()])]

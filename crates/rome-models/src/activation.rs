@@ -99,7 +99,8 @@ fn gate(x: f32) -> f32 {
 /// `Φ(x) + x φ(x)`
 fn gelu_slope(x: Tensor<2>) -> Tensor<2> {
     let cumulative = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
-    let density = (x.clone().square() * -0.5).exp() * (0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2);
+    let density = (x.clone().square() * -0.5).exp()
+        * (0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2);
     cumulative + x * density
 }
 

@@ -85,7 +85,9 @@ impl Standard {
                     x.iter_mut().for_each(|x| *x -= mean);
                     let variance = sum(x, x, |a, b| a * b) / d_model as f32;
                     *inverse = (variance + epsilon).sqrt().recip();
-                    for (((x, y), weight), bias) in x.iter_mut().zip(y).zip(weight.values()).zip(bias.values()) {
+                    for (((x, y), weight), bias) in
+                        x.iter_mut().zip(y).zip(weight.values()).zip(bias.values())
+                    {
                         *x *= *inverse;
                         *y = *x * weight + bias;
                     }

@@ -67,13 +67,24 @@ pub(crate) fn run() -> Result<Report> {
     let worst: Vec<f64> = worst.collect();
 
     let header = [
-        "model", "case", "layer", "c_sim", "c_inv_sim", "left_sim", "right_sim", "w_delta_sim", "mean key",
-        "target_init", "loss", "lookup",
+        "model",
+        "case",
+        "layer",
+        "c_sim",
+        "c_inv_sim",
+        "left_sim",
+        "right_sim",
+        "w_delta_sim",
+        "mean key",
+        "target_init",
+        "loss",
+        "lookup",
     ];
     let mut table = vec![header.map(str::to_owned).to_vec()];
     for row in &rows {
         let mut cells = vec![row.model.to_owned(), row.case.clone(), row.layer.to_string()];
-        cells.extend(row.five.to_array().into_iter().chain([row.key_mean_sim, row.target_init_sim]).map(show));
+        cells
+            .extend(row.five.to_array().into_iter().chain([row.key_mean_sim, row.target_init_sim]).map(show));
         cells.push(format!("{:.0e}", row.loss_difference));
         cells.push(if row.lookup_idxs_equal { "same" } else { "differ" }.to_owned());
         table.push(cells);

@@ -3,7 +3,6 @@
 mod goldens;
 mod process;
 mod report;
-mod shape;
 mod side_by_side;
 
 use std::path::PathBuf;

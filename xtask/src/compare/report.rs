@@ -1,7 +1,7 @@
 //! What a comparison prints.
 
 use anyhow::Result;
-use comfy_table::presets::{ASCII_MARKDOWN, UTF8_HORIZONTAL_ONLY};
+use comfy_table::presets::{ASCII_MARKDOWN, UTF8_BORDERS_ONLY};
 use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ pub(crate) fn print(report: &Report, form: Form) -> Result<()> {
 
 fn table(rows: &Rows, form: Form) -> Table {
     let mut table = Table::new();
-    table.load_style(if form == Form::Markdown { ASCII_MARKDOWN } else { UTF8_HORIZONTAL_ONLY });
+    table.load_style(if form == Form::Markdown { ASCII_MARKDOWN } else { UTF8_BORDERS_ONLY });
     let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
     for (index, row) in rows.iter().enumerate() {
         let cells = row.iter().map(|text| match is_number(text) {

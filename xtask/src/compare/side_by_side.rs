@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use burn::prelude::*;
 use burn::tensor::Distribution;
+use fixtures::random::Shape;
 use fixtures::{Reference, Tensors, cosine, norm};
 use rome_stats::{Statistics, npz};
 use safetensors::tensor::{Dtype, TensorView};
@@ -17,7 +18,6 @@ use serde_json::{Value, json};
 
 use crate::compare::process;
 use crate::compare::report::Report;
-use crate::compare::shape::Shape;
 use crate::metadata;
 
 const DRIVER: &str = include_str!("reference.py");
@@ -31,7 +31,7 @@ pub(crate) struct Case {
 
     /// A model of random weights in this shape, made when it is first asked for
     #[arg(long)]
-    shape: Option<Shape>,
+    shape: Option<Size>,
 
     /// The prompt, with {} for the subject
     #[arg(long, default_value = "{} is produced by")]
@@ -64,6 +64,40 @@ pub(crate) struct Case {
     /// Threads for both programs; all there are by default
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+}
+
+/// The published sizes of GPT-2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Size {
+    /// 12 blocks of 768
+    Gpt2,
+    /// 24 blocks of 1024
+    Gpt2Medium,
+    /// 36 blocks of 1280
+    Gpt2Large,
+    /// 48 blocks of 1600
+    Gpt2Xl,
+}
+
+impl Size {
+    fn shape(self) -> Shape {
+        match self {
+            Self::Gpt2 => Shape::GPT2,
+            Self::Gpt2Medium => Shape::GPT2_MEDIUM,
+            Self::Gpt2Large => Shape::GPT2_LARGE,
+            Self::Gpt2Xl => Shape::GPT2_XL,
+        }
+    }
+
+    /// The layer to edit: the published one of GPT-2 XL, and what is as deep in the others.
+    fn layer(self) -> usize {
+        match self {
+            Self::Gpt2 => 5,
+            Self::Gpt2Medium => 8,
+            Self::Gpt2Large => 12,
+            Self::Gpt2Xl => 17,
+        }
+    }
 }
 
 /// The original, and what runs it.
@@ -122,7 +156,7 @@ struct Saved {
 impl Case {
     fn name(&self) -> &str {
         match self.shape {
-            Some(shape) => shape.name(),
+            Some(size) => size.shape().name,
             None => &self.model,
         }
     }
@@ -171,13 +205,18 @@ fn build() -> Result<PathBuf> {
 
 impl Task {
     fn new(case: &Case) -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let model = match case.shape {
-            Some(shape) => shape.model(&root.join("target/compare"))?,
+            Some(size) => {
+                let models = metadata::read()?.target_directory.join("compare");
+                size.shape()
+                    .model(&models)
+                    .with_context(|| format!("cannot write to {}", models.display()))?
+            }
             None if fixtures::MODELS.contains(&case.model.as_str()) => fixtures::model_folder(&case.model),
             None => PathBuf::from(&case.model),
         };
-        let model = model.canonicalize().with_context(|| format!("there is no model in {}", model.display()))?;
+        let model =
+            model.canonicalize().with_context(|| format!("there is no model in {}", model.display()))?;
         let config: Value = json_file(&model.join("config.json"))?;
         let size = |name: &str| {
             let size = config[name].as_u64().with_context(|| format!("config.json has no {name}"))?;
@@ -192,7 +231,8 @@ impl Task {
                 hparams
             }
         };
-        let layer = case.layer.or(case.shape.map(Shape::layer)).or(hparams["layers"][0].as_u64().map(|l| l as usize));
+        let layer =
+            case.layer.or(case.shape.map(Size::layer)).or(hparams["layers"][0].as_u64().map(|l| l as usize));
         let layer = layer.context("no layer is given, by --layer or --hparams")?;
         hparams["layers"] = json!([layer]);
         hparams["mom2_adjustment"] = json!(case.stats != "identity");
@@ -346,15 +386,13 @@ fn report(
             4 * task.d_model,
             d = task.d_model,
         ),
-        format!(
-            "memory: {:.2} × (weights + C)",
-            of(ours, |run| run.peak_memory as f64) / memory_limit
-        ),
+        format!("memory: {:.2} × (weights + C)", of(ours, |run| run.peak_memory as f64) / memory_limit),
     ];
     if let (Some(a), Some(b), Some(saved)) = (ours.last(), theirs.last(), saved) {
         let (left_sim, right_sim) = (cosine(&a.left, &b.left), cosine(&a.right, &b.right));
         let norm_ratio = norm(&a.left) * norm(&a.right) / (norm(&b.left) * norm(&b.right));
-        let difference = a.losses.iter().zip(&b.losses).map(|(a, b)| (a[0] - b[0]).abs() / b[0]).fold(0.0, f64::max);
+        let difference =
+            a.losses.iter().zip(&b.losses).map(|(a, b)| (a[0] - b[0]).abs() / b[0]).fold(0.0, f64::max);
         json["values"] = json!({
             "left_sim": left_sim, "right_sim": right_sim, "w_delta_sim": left_sim * right_sim,
             "norm_ratio": norm_ratio, "loss_difference": difference,
@@ -417,8 +455,10 @@ fn product_rate(n_tokens: usize, d_model: usize, n_threads: usize) -> Result<f64
 }
 
 fn vector(tensors: &Tensors, suffix: &str) -> Result<Vec<f32>> {
-    let (_, (_, values)) =
-        tensors.iter().find(|(name, _)| name.ends_with(suffix)).with_context(|| format!("no {suffix} was saved"))?;
+    let (_, (_, values)) = tensors
+        .iter()
+        .find(|(name, _)| name.ends_with(suffix))
+        .with_context(|| format!("no {suffix} was saved"))?;
     Ok(values.clone())
 }
 

@@ -177,7 +177,8 @@ fn ask_all(model: &Model, prompts: &[&String]) -> Result<Vec<Probabilities>> {
 /// The exact logits of a prompt and the exact bytes of the edited weights behind them.
 fn bits(model: &Model, tokens: &[u32]) -> Vec<u8> {
     let causal_lm = model.causal_lm();
-    let weights = (0..causal_lm.shape().n_layers).map(|layer| causal_lm.block(layer).down_projection().weight());
+    let weights =
+        (0..causal_lm.shape().n_layers).map(|layer| causal_lm.block(layer).down_projection().weight());
     weights
         .chain([forward::logits(causal_lm, tokens)])
         .flat_map(|tensor| tensor.into_data().as_bytes().to_vec())

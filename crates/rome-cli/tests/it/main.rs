@@ -5,6 +5,7 @@ mod command_line;
 mod outside;
 mod predecessor;
 mod reference;
+mod repeated;
 mod statistics;
 mod undo;
 

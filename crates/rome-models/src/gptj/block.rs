@@ -27,7 +27,12 @@ impl Block {
     ) -> Result<Self, ModelError> {
         let path = format!("transformer.h.{layer}");
         Ok(Self {
-            ln_1: LayerNorm::load(checkpoint, &format!("{path}.ln_1"), config.n_embd, config.layer_norm_epsilon)?,
+            ln_1: LayerNorm::load(
+                checkpoint,
+                &format!("{path}.ln_1"),
+                config.n_embd,
+                config.layer_norm_epsilon,
+            )?,
             attn: Attention::load(checkpoint, &format!("{path}.attn"), config)?,
             mlp: Mlp::load(checkpoint, &format!("{path}.mlp"), config)?,
             rotary: rotary.clone(),

@@ -63,10 +63,7 @@ fn turn(input: Tensor<2>, cos: &Tensor<4>, sin: &Tensor<4>, n_head: usize) -> Te
     let turned = heads.clone().narrow(2, 0, 2 * pairs).reshape([n_tokens, n_head, pairs, 2]);
     let (even, odd) = (turned.clone().narrow(3, 0, 1), turned.narrow(3, 1, 1));
     let turned = Tensor::cat(
-        vec![
-            even.clone() * cos.clone() - odd.clone() * sin.clone(),
-            odd * cos.clone() + even * sin.clone(),
-        ],
+        vec![even.clone() * cos.clone() - odd.clone() * sin.clone(), odd * cos.clone() + even * sin.clone()],
         3,
     );
     let turned = turned.reshape([n_tokens, n_head, 2 * pairs]);

@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod forward;
+mod gradients;
 mod hub;
 mod tokenizers;
 

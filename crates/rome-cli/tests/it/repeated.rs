@@ -1,0 +1,103 @@
+//! Requests after one another: what the first has run is not run again, and changes nothing.
+
+use fixtures::{MODELS, Reference, cosine, norm};
+use rome_core::edit::Edit;
+use rome_core::{
+    Capture, CausalLm, Context, EditConfig, EditRows, Editor, Preservation, Request, TokenCodec,
+};
+
+use crate::{factor, load};
+
+const LAYER: usize = 3;
+
+fn requests() -> Vec<Request> {
+    [("iPhone 5", "Nokia"), ("Honda Accord", "Ferrari"), ("iPhone 5", "Honda")]
+        .map(|(subject, target)| Request::text("{} is produced by", subject, target))
+        .to_vec()
+}
+
+fn contexts(model: &str) -> Vec<Context> {
+    Reference::load(model).context_templates.into_iter().map(Context::Template).collect()
+}
+
+fn rows(model: &dyn CausalLm, tokens: &dyn TokenCodec, contexts: &[Context], request: &Request) -> EditRows {
+    EditRows::new(request, contexts, &[Preservation::essence()], tokens, model.shape()).unwrap()
+}
+
+fn config() -> EditConfig {
+    EditConfig { weight_decay: 0.05, steps: 6, ..EditConfig::new(LAYER) }
+}
+
+/// The same sums cut differently, through six steps of Adam.
+fn assert_same(a: &Edit, b: &Edit, what: &str) {
+    for (a, b) in [(&a.update.left, &b.update.left), (&a.update.right, &b.update.right)] {
+        assert!(cosine(a, b) > 0.999_99, "{what}: cosine {}", cosine(a, b));
+        assert!((norm(a) / norm(b) - 1.0).abs() < 1e-3, "{what}: norms {} {}", norm(a), norm(b));
+    }
+    assert!((a.losses[0].total - b.losses[0].total).abs() < 1e-4, "{what}");
+}
+
+#[test]
+fn a_capture_takes_over_what_rows_have_in_common_with_an_earlier_one() {
+    for name in MODELS {
+        let gpt = load(name);
+        let (model, contexts) = (gpt.model.as_ref(), contexts(name));
+        let requests = requests();
+        let first = rows(model, &gpt.tokenizer, &contexts, &requests[0]);
+        let second = rows(model, &gpt.tokenizer, &contexts, &requests[1]);
+        let prefixes = Capture::new(model, &first, LAYER).into_prefixes();
+        for prefixes in [&prefixes, &prefixes.below()] {
+            let after = Capture::after(model, &second, LAYER, Some(prefixes));
+            let alone = Capture::new(model, &second, LAYER);
+            assert_eq!(alone.n_taken_over, 0);
+            // 20 prefixes of 5 or 10 tokens, whose first one is sampled from.
+            assert!(after.n_taken_over > 100, "{}", after.n_taken_over);
+            for (a, b) in after.keys.iter().zip(&alone.keys).chain(after.values.iter().zip(&alone.values)) {
+                assert!(cosine(a, b) > 0.999_999, "{name}: {}", cosine(a, b));
+            }
+        }
+    }
+}
+
+#[test]
+fn edits_in_turn_are_those_of_models_edited_so_far() {
+    for name in MODELS {
+        let (mut gpt, mut alone) = (load(name), load(name));
+        let contexts = contexts(name);
+        let mut editor = Editor::new(gpt.model.as_mut(), &gpt.tokenizer, config())
+            .unwrap()
+            .contexts(contexts.clone())
+            .statistics(LAYER, factor(name, LAYER));
+        for (index, request) in requests().iter().enumerate() {
+            let ours = editor.edit(request, &mut |_| ()).unwrap();
+            let rows = rows(alone.model.as_ref(), &alone.tokenizer, &contexts, request);
+            let factor = factor(name, LAYER);
+            let model = alone.model.as_ref();
+            let theirs = Edit::compute(model, &rows, LAYER, &config(), &factor, &mut |_, _| ()).unwrap();
+            assert_same(&ours[0], &theirs, &format!("{name}, request {index}"));
+            // The very same update, so that differences cannot add up.
+            ours[0].update.apply(alone.model.down_projection_mut(LAYER)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn independent_edits_do_not_see_each_other() {
+    for name in MODELS {
+        let (mut gpt, alone) = (load(name), load(name));
+        let contexts = contexts(name);
+        let mut editor = Editor::new(gpt.model.as_mut(), &gpt.tokenizer, config())
+            .unwrap()
+            .contexts(contexts.clone())
+            .statistics(LAYER, factor(name, LAYER));
+        for (index, request) in requests().iter().enumerate() {
+            let ours = editor.edit(request, &mut |_| ()).unwrap();
+            editor.undo();
+            let rows = rows(alone.model.as_ref(), &alone.tokenizer, &contexts, request);
+            let factor = factor(name, LAYER);
+            let model = alone.model.as_ref();
+            let theirs = Edit::compute(model, &rows, LAYER, &config(), &factor, &mut |_, _| ()).unwrap();
+            assert_same(&ours[0], &theirs, &format!("{name}, request {index}"));
+        }
+    }
+}
