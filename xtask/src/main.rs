@@ -20,7 +20,7 @@ enum Task {
     /// Check that crates depend on each other only as ARCHITECTURE.md allows
     Layers,
     /// Compare edits with those of the original, kmeng01/rome
-    Compare(compare::Args),
+    Compare(Box<compare::Args>),
 }
 
 fn main() -> ExitCode {

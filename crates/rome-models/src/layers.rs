@@ -12,15 +12,6 @@ pub fn frozen<const D: usize>(tensor: Tensor<D>) -> Param<Tensor<D>> {
     Param::initialized(ParamId::new(), tensor)
 }
 
-/// Applies a linear map as a link of a chain.
-///
-/// # Shapes
-/// - input: `[n_tokens, d_input]`
-/// - output: `[n_tokens, d_output]`
-pub fn apply<'m>(linear: &Linear, input: Chain<'m>) -> Chain<'m> {
-    input.linear(linear.weight.val(), linear.bias.as_ref().map(Param::val))
-}
-
 /// Loads a linear map stored as `[d_input, d_output]`, as Hugging Face's `Conv1D` is. This is
 /// also how burn holds a weight.
 ///
@@ -35,6 +26,15 @@ pub fn conv1d(
         weight: frozen(checkpoint.take(&format!("{path}.weight"), [d_input, d_output])?),
         bias: Some(frozen(checkpoint.take(&format!("{path}.bias"), [d_output])?)),
     })
+}
+
+/// Applies a linear map that was loaded by [`conv1d`].
+///
+/// # Shapes
+/// - input: `[n_tokens, d_input]`
+/// - output: `[n_tokens, d_output]`
+pub fn apply_conv1d<'m>(linear: &Linear, input: Chain<'m>) -> Chain<'m> {
+    input.linear(linear.weight.val(), linear.bias.as_ref().map(Param::val))
 }
 
 /// Loads a linear map stored as `[d_output, d_input]`, as torch's `Linear` is, and holds it as
@@ -54,4 +54,13 @@ pub fn linear(
         false => None,
     };
     Ok(Linear { weight: frozen(weight.transpose()), bias })
+}
+
+/// Applies a linear map that was loaded by [`linear`].
+///
+/// # Shapes
+/// - input: `[n_tokens, d_input]`
+/// - output: `[n_tokens, d_output]`
+pub fn apply_linear<'m>(linear: &Linear, input: Chain<'m>) -> Chain<'m> {
+    input.linear_transposed(linear.weight.val().transpose(), linear.bias.as_ref().map(Param::val))
 }

@@ -2,7 +2,7 @@ use burn::prelude::*;
 use rome_core::{Chain, EditableLinear, Projection};
 
 use super::{Attention, Gpt2Config, Mlp};
-use crate::layers::apply;
+use crate::layers::apply_conv1d;
 use crate::{Checkpoint, LayerNorm, ModelError};
 
 /// `h.<layer>`: the MLP reads what attention has added.
@@ -56,7 +56,7 @@ impl rome_core::Block for Block {
     }
 
     fn attention_output<'m>(&'m self, attended: Chain<'m>) -> Chain<'m> {
-        apply(&self.attn.c_proj, attended)
+        apply_conv1d(&self.attn.c_proj, attended)
     }
 
     fn is_parallel(&self) -> bool {

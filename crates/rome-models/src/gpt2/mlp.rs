@@ -4,7 +4,7 @@ use rome_core::Chain;
 
 use super::Gpt2Config;
 use crate::activation::Activation;
-use crate::layers::{apply, conv1d};
+use crate::layers::{apply_conv1d, conv1d};
 use crate::{Checkpoint, ModelError};
 
 /// `h.<layer>.mlp`: up, activation, down. `c_proj` is the linear map that ROME edits.
@@ -38,6 +38,6 @@ impl Mlp {
     /// - input: `[n_tokens, n_embd]`
     /// - output: `[n_tokens, n_inner]`
     pub fn key<'m>(&self, input: Chain<'m>) -> Chain<'m> {
-        self.activation.forward(apply(&self.c_fc, input))
+        self.activation.forward(apply_conv1d(&self.c_fc, input))
     }
 }

@@ -4,7 +4,7 @@ use rome_core::{Chain, Projection};
 
 use super::GptJConfig;
 use super::rotary::Rotary;
-use crate::layers::{apply, linear};
+use crate::layers::{apply_linear, linear};
 use crate::{Checkpoint, ModelError};
 
 /// `h.<layer>.attn`: causal self-attention with rotary positions and no biases.
@@ -49,9 +49,9 @@ impl Attention {
         positions: &Tensor<1, Int>,
     ) -> Chain<'m> {
         match projection {
-            Projection::Query => rotary.rotate(apply(&self.q_proj, input), positions),
-            Projection::Key => rotary.rotate(apply(&self.k_proj, input), positions),
-            Projection::Value => apply(&self.v_proj, input),
+            Projection::Query => rotary.rotate(apply_linear(&self.q_proj, input), positions),
+            Projection::Key => rotary.rotate(apply_linear(&self.k_proj, input), positions),
+            Projection::Value => apply_linear(&self.v_proj, input),
         }
     }
 }

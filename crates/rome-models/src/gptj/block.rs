@@ -3,7 +3,7 @@ use rome_core::{Chain, EditableLinear, Projection};
 
 use super::rotary::Rotary;
 use super::{Attention, GptJConfig, Mlp};
-use crate::layers::apply;
+use crate::layers::apply_linear;
 use crate::{Checkpoint, LayerNorm, ModelError};
 
 /// `h.<layer>`: attention and MLP read the same norm, side by side.
@@ -59,7 +59,7 @@ impl rome_core::Block for Block {
     }
 
     fn attention_output<'m>(&'m self, attended: Chain<'m>) -> Chain<'m> {
-        apply(&self.attn.out_proj, attended)
+        apply_linear(&self.attn.out_proj, attended)
     }
 
     fn is_parallel(&self) -> bool {

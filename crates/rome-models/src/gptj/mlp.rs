@@ -4,7 +4,7 @@ use rome_core::Chain;
 
 use super::GptJConfig;
 use crate::activation::Activation;
-use crate::layers::{apply, linear};
+use crate::layers::{apply_linear, linear};
 use crate::{Checkpoint, ModelError};
 
 /// `h.<layer>.mlp`: up, activation, down. `fc_out` is the linear map that ROME edits.
@@ -38,6 +38,6 @@ impl Mlp {
     /// - input: `[n_tokens, n_embd]`
     /// - output: `[n_tokens, n_inner]`
     pub fn key<'m>(&self, input: Chain<'m>) -> Chain<'m> {
-        self.activation.forward(apply(&self.fc_in, input))
+        self.activation.forward(apply_linear(&self.fc_in, input))
     }
 }

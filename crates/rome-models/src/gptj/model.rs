@@ -5,7 +5,7 @@ use rome_core::{CausalLm, Chain, EditableLinear, ModelShape};
 
 use super::rotary::Rotary;
 use super::{Block, GptJConfig};
-use crate::layers::{apply, frozen};
+use crate::layers::{apply_linear, frozen};
 use crate::{Checkpoint, LayerNorm, ModelError};
 
 /// GPT-J with its language-model head.
@@ -83,6 +83,6 @@ impl CausalLm for GptJ {
     }
 
     fn head<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {
-        apply(&self.lm_head, self.ln_f.forward(hidden))
+        apply_linear(&self.lm_head, self.ln_f.forward(hidden))
     }
 }
