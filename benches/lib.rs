@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use burn::prelude::Device;
 use fixtures::random::Shape;
 use rome_assets::FACTS_GPT2;
-use rome_core::{Context, EditRows, Preservation, Request};
+use rome_core::{Context, EditRows, Precision, Preservation, Request};
 use rome_models::{Pretrained, Source};
 
 /// As `rome` has it.
@@ -49,9 +48,9 @@ impl Size {
         let gpt = match self.shape {
             None => {
                 let source = Source::Embedded(FACTS_GPT2.name, FACTS_GPT2.files);
-                Pretrained::from_source(&source, &Device::flex(), &mut |_| ())?
+                Pretrained::from_source(&source, &fixtures::device(), Precision::F32, &mut |_| ())?
             }
-            Some(shape) => Pretrained::load(&shape.model(folder)?.display().to_string(), &Device::flex())?,
+            Some(shape) => Pretrained::load(&shape.model(folder)?.display().to_string(), &fixtures::device())?,
         };
         let templates = fixtures::Reference::load("facts-gpt2").context_templates;
         let contexts: Vec<Context> = templates.into_iter().map(Context::Template).collect();

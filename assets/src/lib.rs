@@ -10,6 +10,8 @@ pub struct Bundled {
     pub name: &'static str,
     /// The files of a folder in Hugging Face form.
     pub files: &'static [(&'static str, &'static [u8])],
+    /// The hash of its tensors, by which it is known under any name.
+    pub hash: &'static str,
     /// The settings of an edit, in the reference's format.
     pub hparams: &'static [u8],
     /// The second moment of keys by layer, over the first 1,500 documents of Wikipedia that
@@ -18,7 +20,7 @@ pub struct Bundled {
 }
 
 macro_rules! bundled {
-    ($name:literal) => {
+    ($name:literal, $hash:literal) => {
         Bundled {
             name: $name,
             files: &[
@@ -26,6 +28,7 @@ macro_rules! bundled {
                 ("model.safetensors", include_bytes!(concat!("../", $name, "/model.safetensors"))),
                 ("tokenizer.json", include_bytes!(concat!("../", $name, "/tokenizer.json"))),
             ],
+            hash: $hash,
             hparams: include_bytes!(concat!("../", $name, "/hparams.json")),
             statistics: &[
                 include_bytes!(concat!("../", $name, "/statistics/layer-0.safetensors")),
@@ -40,14 +43,19 @@ macro_rules! bundled {
 }
 
 /// The GPT-2 of 3.5 million parameters.
-pub static FACTS_GPT2: Bundled = bundled!("facts-gpt2");
+pub static FACTS_GPT2: Bundled = 
+    bundled!("facts-gpt2", "934852df3962cc15d25ef4ed27a300dc73e10268d90ac31e113227a3f764fc5d");
 
 /// The GPT-J of 4.3 million parameters.
-pub static FACTS_GPTJ: Bundled = bundled!("facts-gptj");
+pub static FACTS_GPTJ: Bundled = 
+    bundled!("facts-gptj", "69c0a781448e5d9bbcf186335486e1de3aff61aa00b07df64b3676a965691620");
+
+/// The bundled models.
+pub static ALL: [&Bundled; 2] = [&FACTS_GPT2, &FACTS_GPTJ];
 
 /// Finds a bundled model by its name.
 pub fn bundled(name: &str) -> Option<&'static Bundled> {
-    [&FACTS_GPT2, &FACTS_GPTJ].into_iter().find(|bundled| bundled.name == name)
+    ALL.into_iter().find(|bundled| bundled.name == name)
 }
 
 /// The facts that the models were trained on: templates by relation, and subjects with their

@@ -6,12 +6,13 @@ use crate::metadata;
 
 /// What each crate of a user's program may depend on, and which of those of others it must not:
 /// libraries name no backend, and core knows no files, no model and no terminal.
-const ALLOWED: [(&str, &[&str]); 5] = [
+const ALLOWED: [(&str, &[&str]); 6] = [
     ("rome-core", &[]),
     ("rome-models", &["rome-core"]),
     ("rome-stats", &["rome-core"]),
     ("rome-assets", &[]),
-    ("rome-cli", &["rome-core", "rome-models", "rome-stats", "rome-assets"]),
+    ("rome-device", &[]),
+    ("rome-cli", &["rome-core", "rome-models", "rome-stats", "rome-assets", "rome-device"]),
 ];
 
 /// Features of burn that name a backend, which libraries leave to the program.

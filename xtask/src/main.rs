@@ -1,8 +1,12 @@
 //! Tasks of this repository: `cargo xtask <task>`.
 
 mod compare;
+mod devices;
 mod layers;
 mod metadata;
+mod process;
+mod program;
+mod report;
 
 use std::process::ExitCode;
 
@@ -21,12 +25,15 @@ enum Task {
     Layers,
     /// Compare edits with those of the original, kmeng01/rome
     Compare(Box<compare::Args>),
+    /// Run rome on every device there is and hold the outcome against that of the processor
+    Devices(devices::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().task {
         Task::Layers => layers::check(),
         Task::Compare(args) => compare::run(&args),
+        Task::Devices(args) => devices::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

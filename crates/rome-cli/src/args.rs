@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use rome_core::Variant;
+use rome_core::{Precision, Variant};
 
 /// Edit facts in language models: ROME (Rank-One Model Editing) for GPT-2 and GPT-J.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Logits(LogitsArgs),
     /// Collect and inspect the statistics that edits need
     Stats(StatsArgs),
+    /// List the devices that rome can compute on
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -42,9 +44,33 @@ pub(crate) struct ModelArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DeviceArgs {
-    /// Where to compute: cpu
+    /// Where to compute: cpu, auto, or what rome doctor lists, such as wgpu:1
     #[arg(long, default_value = "cpu", env = "ROME_DEVICE")]
     pub(crate) device: String,
+
+    /// What the model's matrices are held in; all else is f32
+    #[arg(long, default_value = "f32", env = "ROME_DTYPE", value_enum)]
+    pub(crate) dtype: DtypeArg,
+}
+
+/// What the model's matrices are held in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum DtypeArg {
+    F32,
+    /// Half the memory, 11 bits of fraction
+    F16,
+    /// Half the memory, 8 bits of fraction
+    Bf16,
+}
+
+impl From<DtypeArg> for Precision {
+    fn from(arg: DtypeArg) -> Self {
+        match arg {
+            DtypeArg::F32 => Precision::F32,
+            DtypeArg::F16 => Precision::F16,
+            DtypeArg::Bf16 => Precision::Bf16,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -56,6 +82,13 @@ pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
 
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

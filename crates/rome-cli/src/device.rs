@@ -1,21 +1,20 @@
-//! Devices by name. The only place that names a backend.
+//! The device that a user names.
 
 use anyhow::Result;
 use burn::prelude::Device;
+use rome_device::DeviceName;
 
 use crate::args::DeviceArgs;
-use crate::error::CliError;
+use crate::output::note;
 
 impl DeviceArgs {
     /// Returns the device that the user named.
     pub(crate) fn device(&self) -> Result<Device> {
-        match self.device.as_str() {
-            #[cfg(feature = "flex")]
-            "cpu" | "flex" => Ok(Device::flex()),
-            other => Err(CliError::with_hint(
-                format!("there is no device {other:?} in this build"),
-                "use --device cpu",
-            )),
+        let name: DeviceName = self.device.parse()?;
+        let found = name.find()?;
+        if name == DeviceName::Auto {
+            note(format!("computing on {} ({})", found.name, found.model()));
         }
+        Ok(found.device)
     }
 }

@@ -11,6 +11,7 @@ use rome_core::request::RequestError;
 use rome_core::solve::SolveError;
 use rome_core::tokens::TokenError;
 use rome_core::update::UpdateError;
+use rome_device::DeviceError;
 use rome_models::ModelError;
 use rome_stats::StatsError;
 
@@ -101,6 +102,7 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     hints!(
         ConfigError,
+        DeviceError,
         EditError,
         EditFileError,
         RequestError,

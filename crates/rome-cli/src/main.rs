@@ -39,6 +39,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<error::Outcome> {
     match command {
         Command::Demo(args) => commands::demo::run(args),
+        Command::Doctor(args) => commands::doctor::run(args),
         Command::Edit(args) => commands::edit::run(*args),
         Command::Generate(args) => commands::generate::run(args),
         Command::Logits(args) => commands::logits::run(args),

@@ -5,14 +5,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use burn::prelude::Device;
 use rome_assets::Bundled;
 use rome_core::{CausalLm, EditFile};
 use rome_models::progress::Progress as Loading;
 use rome_models::{Pretrained, Source};
-use rome_stats::Statistics;
 
-use crate::args::ModelArgs;
+use crate::args::{DeviceArgs, ModelArgs};
 use crate::error::CliError;
 use crate::output::{Progress, warning};
 
@@ -30,10 +28,11 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn load(args: &ModelArgs) -> Result<Self> {
-        Self::load_named(&args.model, &args.device.device()?)
+        Self::load_named(&args.model, &args.device)
     }
 
-    pub(crate) fn load_named(name: &str, device: &Device) -> Result<Self> {
+    pub(crate) fn load_named(name: &str, args: &DeviceArgs) -> Result<Self> {
+        let (device, precision) = (args.device()?, args.dtype.into());
         let source = match rome_assets::bundled(name) {
             Some(bundled) => Source::Embedded(bundled.name, bundled.files),
             None => {
@@ -42,12 +41,10 @@ impl Model {
             }
         };
         let mut bar = ByteProgress::default();
-        let pretrained = Pretrained::from_source(&source, device, &mut |progress| bar.set(progress))
+        let pretrained = Pretrained::from_source(&source, &device, precision, &mut |progress| bar.set(progress))
             .with_context(|| format!("failed to load the model {name:?}"))?;
         drop(bar);
-        let bundled = [&rome_assets::FACTS_GPT2, &rome_assets::FACTS_GPTJ]
-            .into_iter()
-            .find(|bundled| made_for(bundled).is_some_and(|hash| hash == pretrained.hash));
+        let bundled = rome_assets::ALL.into_iter().find(|bundled| bundled.hash == pretrained.hash);
         Ok(Self { name: name.to_owned(), pretrained, bundled })
     }
 
@@ -112,9 +109,4 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
         return Err(CliError::with_hint(message, "check that this is the right file"));
     }
     Ok(bytes)
-}
-
-/// The hash of a bundled model, as its statistics name it.
-fn made_for(bundled: &Bundled) -> Option<String> {
-    Statistics::from_bytes(bundled.statistics.first()?).ok()?.provenance.model_hash
 }

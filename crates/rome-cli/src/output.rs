@@ -127,8 +127,8 @@ fn target_of(path: &Path) -> Result<PathBuf> {
 }
 
 /// The size of a file as a person reads it.
-pub(crate) fn size(n_bytes: usize) -> String {
-    indicatif::HumanBytes(n_bytes as u64).to_string()
+pub(crate) fn size(n_bytes: u64) -> String {
+    indicatif::HumanBytes(n_bytes).to_string()
 }
 
 fn temporary_in(folder: &Path) -> Result<tempfile::NamedTempFile> {

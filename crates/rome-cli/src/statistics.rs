@@ -167,6 +167,9 @@ fn name_of(path: &Path) -> &str {
 fn source(statistics: &Statistics) -> String {
     let tokens = statistics.moment.count();
     let corpus = statistics.provenance.corpus_hash.as_deref().unwrap_or("not named");
-    let sums = statistics.moment.sum().iter().flat_map(|sum| sum.to_le_bytes()).collect::<Vec<u8>>();
-    format!("{tokens} tokens, corpus {corpus}, sums {}", blake3::hash(&sums).to_hex())
+    let mut sums = blake3::Hasher::new();
+    for row in statistics.moment.sum().chunks(statistics.moment.d_ff()) {
+        sums.update(&row.iter().flat_map(|sum| sum.to_le_bytes()).collect::<Vec<u8>>());
+    }
+    format!("{tokens} tokens, corpus {corpus}, sums {}", sums.finalize().to_hex())
 }

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use burn::prelude::*;
-use burn::tensor::{IndexingUpdateOp, TensorData};
+use burn::tensor::IndexingUpdateOp;
 
 use crate::KvCache;
+use crate::transfer::upload;
 
 /// An attention score that softmax turns into exactly zero, and that is finite in f32.
 const MASKED: f32 = -1e9;
@@ -204,7 +205,7 @@ impl Group {
                     mask.extend((0..len).map(|key| hidden_if(key > read)));
                 }
             }
-            Tensor::from_data(TensorData::new(mask, [mask_rows, 1, offsets[0].len(), past_len + len]), device)
+            upload(mask, [mask_rows, 1, offsets[0].len(), past_len + len], device)
         });
         Self { tokens, reads, n_rows, past_len, past_slots, mask }
     }
@@ -216,7 +217,7 @@ fn hidden_if(hidden: bool) -> f32 {
 
 /// Moves indices to a device, `[n]`.
 pub(crate) fn ints(values: &[i64], device: &Device) -> Tensor<1, Int> {
-    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
+    upload(values.to_vec(), [values.len()], device)
 }
 
 /// Moves packed indices to a device, `[n]`.

@@ -6,9 +6,9 @@ use std::ops::Range;
 use burn::prelude::*;
 
 use crate::batch::indices;
-use crate::generate::host;
 use crate::prefixes::{Earlier, Known, Prefixes};
 use crate::rows::Row;
+use crate::transfer::download;
 use crate::workers::Workers;
 use crate::{Batch, CausalLm, EditRows, KvCache, Memory, Part, Past, Site, forward};
 
@@ -271,7 +271,7 @@ fn until_lookup(row: &Row) -> Row {
 
 fn split(rows: Tensor<2>) -> Vec<Vec<f32>> {
     let [_, width] = rows.dims();
-    host(rows).chunks(width).map(<[f32]>::to_vec).collect()
+    download(rows).chunks(width).map(<[f32]>::to_vec).collect()
 }
 
 /// The mean of vectors of equal length, in f64.

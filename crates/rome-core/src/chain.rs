@@ -2,6 +2,8 @@
 
 use burn::prelude::*;
 
+use crate::widen;
+
 /// Takes the gradient of an output and returns that of the input.
 type Pullback<'m> = Box<dyn FnOnce(Tensor<2>) -> Tensor<2> + Send + 'm>;
 
@@ -71,7 +73,7 @@ impl<'m> Chain<'m> {
     /// - bias: `[d_output]`
     #[must_use]
     pub fn linear(self, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
-        self.then(|x| (add(x.matmul(weight.clone()), bias), |grad| across(weight, grad)))
+        self.then(|x| (add(x.matmul(widen(weight.clone())), bias), |grad| across(weight, grad)))
     }
 
     /// Applies `x Wᵀ + b`, with `W` held by rows of outputs, as torch's `Linear` is.
@@ -81,7 +83,7 @@ impl<'m> Chain<'m> {
     /// - bias: `[d_output]`
     #[must_use]
     pub fn linear_transposed(self, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
-        self.then(|x| (add(across(weight.clone(), x), bias), |grad: Tensor<2>| grad.matmul(weight)))
+        self.then(|x| (add(across(weight.clone(), x), bias), |grad: Tensor<2>| grad.matmul(widen(weight))))
     }
 
     /// Ends the chain and returns its state with the way back.
@@ -111,7 +113,7 @@ impl Back<'_> {
 /// time when x has few rows.
 pub(crate) fn across(weight: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
     let ([rows, _], [n, _]) = (weight.dims(), x.dims());
-    weight.matmul(x.transpose()).transpose().reshape([n, rows])
+    widen(weight).matmul(x.transpose()).transpose().reshape([n, rows])
 }
 
 fn add(product: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {

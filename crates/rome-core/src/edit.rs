@@ -6,12 +6,13 @@ use thiserror::Error;
 
 use crate::capture::mean;
 use crate::config::ConfigError;
-use crate::generate::{argmax, host};
+use crate::generate::argmax;
 use crate::request::RequestError;
+use crate::transfer::download;
 use crate::update::UpdateError;
 use crate::value::{self, Losses};
 use crate::{
-    Capture, CausalLm, EditConfig, EditRows, Factor, Flops, Prefixes, RankOneUpdate, Variant, forward,
+    Capture, CausalLm, EditConfig, EditRows, Factor, Flops, Prefixes, RankOneUpdate, Variant, forward, widen,
 };
 
 /// The smallest share of `‖k‖·‖ū‖` that `k·ū` may have. Below it the division has lost all digits
@@ -97,7 +98,7 @@ impl Edit {
 
         let start = Instant::now();
         let mean_value = mean(&capture.values);
-        let clean_value: Vec<f64> = widen(&capture.clean_value);
+        let clean_value: Vec<f64> = to_f64(&capture.clean_value);
         let scale = match config.variant {
             Variant::MeanKey => norm(&mean_value),
             _ => norm(&clean_value),
@@ -110,9 +111,9 @@ impl Edit {
         finite("the optimised value", &value.delta)?;
 
         let start = Instant::now();
-        let clean_key: Vec<f64> = widen(&capture.clean_key);
+        let clean_key: Vec<f64> = to_f64(&capture.clean_key);
         let mean_key = mean(&capture.keys);
-        let delta = widen(&value.delta);
+        let delta = to_f64(&value.delta);
         // The key that C⁻¹ is applied to, the key that is divided by, and what it is mapped to.
         let (key, division_key, change) = match config.variant {
             // v* − out_c = target_init + δ − out_c, and both outputs are the clean prompt's.
@@ -135,12 +136,12 @@ impl Edit {
             Variant::MeanKey => (scaled(&unit, 1.0 / division_factor), change),
             _ => (unit, scaled(&change, 1.0 / division_factor)),
         };
-        let update = RankOneUpdate { left: narrow(&left), right: narrow(&right) };
+        let update = RankOneUpdate { left: to_f32(&left), right: to_f32(&right) };
         if !update.is_finite() {
             return Err(EditError::NotFinite { what: "the update".to_owned() });
         }
-        let weight = model.block(layer).down_projection().weight();
-        let weight_norm = f64::from(host((weight.clone() * weight).sum())[0]).sqrt();
+        let weight = widen(model.block(layer).down_projection().weight());
+        let weight_norm = f64::from(download((weight.clone() * weight).sum())[0]).sqrt();
         let relative_norm = update.norm() / weight_norm;
         if !relative_norm.is_finite() {
             return Err(EditError::NotFinite {
@@ -183,7 +184,7 @@ impl Answer {
         assert!(!prompt.is_empty() && !target.is_empty(), "a prompt and a target have tokens");
         let tokens = [prompt, &target[..target.len() - 1]].concat();
         let logits = forward::logits(model, &tokens).narrow(0, prompt.len() - 1, target.len());
-        let rows = host(logits);
+        let rows = download(logits);
         let rows: Vec<&[f32]> = rows.chunks(model.shape().vocab_size).collect();
         let probability = rows.iter().zip(target).map(|(row, &token)| probability(row, token)).product();
         Self { probability, is_first: argmax(rows[0]) == target[0] }
@@ -204,11 +205,11 @@ fn finite<'a>(what: &str, values: impl IntoIterator<Item = &'a f32>) -> Result<(
     }
 }
 
-fn widen(values: &[f32]) -> Vec<f64> {
+fn to_f64(values: &[f32]) -> Vec<f64> {
     values.iter().copied().map(f64::from).collect()
 }
 
-fn narrow(values: &[f64]) -> Vec<f32> {
+fn to_f32(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&value| value as f32).collect()
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::update::{Original, UpdateError};
-use crate::{CausalLm, Context, Edit, EditConfig, Preservation, RankOneUpdate, Request};
+use crate::{CausalLm, Context, Edit, EditConfig, Precision, Preservation, RankOneUpdate, Request};
 
 /// The version of the format that this crate writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -47,6 +47,9 @@ pub struct EditRecord {
     pub preservations: Vec<Preservation>,
     /// The seed of the contexts, if they were sampled.
     pub seed: Option<u64>,
+    /// What the model's matrices were held in.
+    #[serde(default)]
+    pub precision: Precision,
     /// The second moment of each layer.
     pub statistics: BTreeMap<usize, StatisticsRecord>,
     /// The edits in the order they were made.

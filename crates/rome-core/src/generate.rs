@@ -4,6 +4,7 @@ use burn::prelude::*;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use crate::transfer::download;
 use crate::{Batch, CausalLm, KvCache, Memory, forward};
 
 /// How the next token is chosen.
@@ -110,7 +111,7 @@ impl<'a> Generation<'a> {
     /// Adds one token to each row and returns them.
     pub fn step(&mut self, decoding: &mut Decoding<'_>) -> Vec<u32> {
         let vocab_size = self.model.shape().vocab_size;
-        let logits = host(self.logits());
+        let logits = download(self.logits());
         let next: Vec<u32> = logits.chunks(vocab_size).map(|logits| decoding.choose(logits)).collect();
         for (row, &token) in self.rows.iter_mut().zip(&next) {
             row.push(token);
@@ -137,14 +138,6 @@ pub fn generate(
         }
     }
     generation.rows.swap_remove(0)
-}
-
-/// Copies a tensor to the host as f32, whatever its type on the device.
-///
-/// # Panics
-/// If the device cannot be read from.
-pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().try_to_vec::<f32>().expect("converted to f32")
 }
 
 #[cfg(test)]

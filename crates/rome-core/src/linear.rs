@@ -4,6 +4,7 @@ use burn::module::Param;
 use burn::nn::{Linear, conv::Conv1d};
 use burn::prelude::*;
 
+use crate::Chain;
 use crate::chain::across;
 
 /// A module that maps `[n, d_input]` to `[n, d_output]`, linear up to a constant.
@@ -28,10 +29,10 @@ pub trait LinearLike: Send + Sync {
 /// affair and is known from the type, never guessed from the shape: a square weight has a
 /// layout too.
 pub trait EditableLinear: LinearLike {
-    /// Returns the weight as `[d_input, d_output]`.
+    /// Returns the weight as `[d_input, d_output]`, in the type that it is held in.
     fn weight(&self) -> Tensor<2>;
 
-    /// Replaces the weight by one given as `[d_input, d_output]`.
+    /// Replaces the weight by one given as `[d_input, d_output]`, of any type.
     fn set_weight(&mut self, weight: Tensor<2>);
 
     /// Maps the gradient of an output to that of the input.
@@ -56,7 +57,8 @@ impl LinearLike for Linear {
     }
 
     fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        Linear::forward(self, input)
+        let bias = self.bias.as_ref().map(Param::val);
+        Chain::from(input).linear(self.weight.val(), bias).into_value()
     }
 }
 

@@ -12,6 +12,8 @@ use crate::host::{HostMatrix, exp, sum, vectorised};
 pub(crate) struct Wanted {
     /// The token to predict at each of the first rows.
     targets: Vec<u32>,
+    /// The same, `[n_targets, 1]`, once they are on a device.
+    targets_on_device: Option<Tensor<2, Int>>,
     /// What each of them counts for in the negative log-likelihood.
     target_share: f64,
     /// What the divergence at each preservation prompt counts for in the KL term.
@@ -33,7 +35,7 @@ pub(crate) struct Loss {
 
 impl Wanted {
     pub(crate) fn new(targets: Vec<u32>, target_share: f64, preserved_share: f64, kl_factor: f64) -> Self {
-        Self { targets, target_share, preserved_share, kl_factor, initial: None }
+        Self { targets, targets_on_device: None, target_share, preserved_share, kl_factor, initial: None }
     }
 
     /// Judges logits, `[n_reads, vocab_size]`. The first ones set what the KL term is relative to.
@@ -47,7 +49,10 @@ impl Wanted {
     fn judge_on_device(&mut self, logits: Tensor<2>) -> Loss {
         let (n_targets, device) = (self.targets.len(), logits.device());
         let [n_reads, _] = logits.dims();
-        let targets = token_ids(self.targets.iter().copied(), &device).reshape([n_targets, 1]);
+        let targets = self.targets_on_device.get_or_insert_with(|| {
+            token_ids(self.targets.iter().copied(), &device).reshape([n_targets, 1])
+        });
+        let targets = targets.clone();
 
         let log_probs = log_softmax(logits, 1);
         let probs = log_probs.clone().exp();

@@ -1,7 +1,7 @@
 //! `C x = k`, solved once for all edits at a layer.
 
 use faer::linalg::solvers::{Llt, Solve};
-use faer::{Mat, Side};
+use faer::{Mat, MatRef, Side};
 use thiserror::Error;
 
 use crate::SecondMoment;
@@ -26,7 +26,11 @@ pub struct Factor {
 
 #[derive(Debug)]
 enum Kind {
-    Cholesky(Llt<f64>),
+    /// Of the sum over `count` keys.
+    Cholesky {
+        factor: Llt<f64>,
+        count: f64,
+    },
     Identity,
 }
 
@@ -47,19 +51,26 @@ impl Factor {
         if !moment.sum().iter().all(|sum| sum.is_finite()) {
             return Err(SolveError::NotFinite);
         }
+        // The sum itself is factored, so that no second square beside the factor is needed. Only its
+        // lower half is looked at: rounding in a file cannot make C lopsided.
+        let sum = MatRef::from_row_major_slice(moment.sum(), d_ff, d_ff);
+        let count = moment.count() as f64;
         let scale = moment.trace() / d_ff as f64;
         for ridge in std::iter::once(0.0).chain(RIDGES.map(|share| share * scale)) {
-            let matrix = Mat::from_fn(d_ff, d_ff, |i, j| {
-                // Both halves are averaged, so that rounding in a file cannot make C lopsided.
-                let mean = 0.5 * (moment.mean(i, j) + moment.mean(j, i));
-                if i == j { mean + ridge } else { mean }
-            });
-            if let Ok(factor) = matrix.llt(Side::Lower) {
-                let condition = condition(&matrix, &factor);
-                if condition.is_finite() && condition < 1e15 {
-                    let ridge = (ridge > 0.0).then_some(ridge);
-                    return Ok(Self { kind: Kind::Cholesky(factor), d_ff, ridge, condition });
+            let added = ridge * count;
+            let factor = match added > 0.0 {
+                false => sum.llt(Side::Lower),
+                true => {
+                    let mut matrix = sum.to_owned();
+                    matrix.diagonal_mut().column_vector_mut().iter_mut().for_each(|value| *value += added);
+                    matrix.llt(Side::Lower)
                 }
+            };
+            let Ok(factor) = factor else { continue };
+            let condition = condition(sum, added, &factor);
+            if condition.is_finite() && condition < 1e15 {
+                let ridge = (ridge > 0.0).then_some(ridge);
+                return Ok(Self { kind: Kind::Cholesky { factor, count }, d_ff, ridge, condition });
             }
         }
         Err(SolveError::NotPositiveDefinite { tokens: moment.count(), d_ff })
@@ -96,17 +107,18 @@ impl Factor {
         assert_eq!(key.len(), self.d_ff, "a key has the length of C");
         match &self.kind {
             Kind::Identity => key.to_vec(),
-            Kind::Cholesky(factor) => {
-                let solution = factor.solve(Mat::from_fn(self.d_ff, 1, |i, _| key[i]));
+            Kind::Cholesky { factor, count } => {
+                let solution = factor.solve(Mat::from_fn(self.d_ff, 1, |i, _| count * key[i]));
                 (0..self.d_ff).map(|i| solution[(i, 0)]).collect()
             }
         }
     }
 }
 
-fn condition(matrix: &Mat<f64>, factor: &Llt<f64>) -> f64 {
-    let greatest = growth(matrix.nrows(), |x| matrix * x);
-    let smallest = 1.0 / growth(matrix.nrows(), |x| factor.solve(x));
+/// The condition number of `sum + added · 1`, whose factor is given.
+fn condition(sum: MatRef<'_, f64>, added: f64, factor: &Llt<f64>) -> f64 {
+    let greatest = growth(sum.nrows(), |x| sum * x + faer::Scale(added) * x);
+    let smallest = 1.0 / growth(sum.nrows(), |x| factor.solve(x));
     greatest / smallest
 }
 

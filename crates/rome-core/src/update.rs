@@ -1,10 +1,10 @@
 //! The rank-one update and the modules it applies to.
 
 use burn::prelude::*;
-use burn::tensor::TensorData;
 use thiserror::Error;
 
-use crate::{EditableLinear, LinearLike};
+use crate::transfer::upload;
+use crate::{EditableLinear, LinearLike, widen};
 
 /// `ΔW = left ⊗ right` in `[d_input, d_output]` orientation.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +16,7 @@ pub struct RankOneUpdate {
 }
 
 impl RankOneUpdate {
-    /// Adds the update to a module's weight.
+    /// Adds the update to a module's weight, which is then in f32, as the update is.
     ///
     /// Returns the weight as it was: give it to [`Original::restore`] and the module has its own
     /// bytes back.
@@ -27,7 +27,7 @@ impl RankOneUpdate {
         self.check(module)?;
         let original = module.weight();
         let (left, right) = self.vectors(&original.device());
-        module.set_weight(original.clone() + left.reshape([-1, 1]) * right.reshape([1, -1]));
+        module.set_weight(widen(original.clone()) + left.reshape([-1, 1]) * right.reshape([1, -1]));
         Ok(Original(original))
     }
 
@@ -58,8 +58,7 @@ impl RankOneUpdate {
     }
 
     fn vectors(&self, device: &Device) -> (Tensor<1>, Tensor<1>) {
-        let vector =
-            |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device);
+        let vector = |values: &[f32]| upload(values.to_vec(), [values.len()], device);
         (vector(&self.left), vector(&self.right))
     }
 }

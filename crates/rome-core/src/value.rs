@@ -1,14 +1,13 @@
 //! The value: δ, optimised until the model predicts the target (Meng et al. 2022, eq. 4).
 
 use burn::prelude::*;
-use burn::tensor::TensorData;
 
 use crate::batch::indices;
 use crate::capture::Suffixes;
 use crate::chain::Back;
 use crate::forward::{BlockBack, Pass, Still};
-use crate::generate::host;
 use crate::loss::{Loss, Wanted};
+use crate::transfer::{download, upload};
 use crate::{Capture, CausalLm, Chain, EditConfig, Memory, Variant};
 
 const BETA_1: f64 = 0.9;
@@ -87,7 +86,7 @@ pub fn optimise(
         delta = delta - adam.step(grad, config.learning_rate);
         delta = clamp(delta, config.clamp_norm_factor * scale);
     }
-    Value { delta: host(delta), losses }
+    Value { delta: download(delta), losses }
 }
 
 impl Losses {
@@ -147,7 +146,7 @@ impl<'a> Objective<'a> {
             let still = (layer + 2 < model.shape().n_layers).then(|| {
                 Still::new(model, suffixes.hidden.clone(), layer + 1, &suffixes.batch, lookups.clone())
             });
-            let at_lookup = Tensor::from_data(TensorData::new(at_lookup, [n_tokens, 1]), &device);
+            let at_lookup = upload(at_lookup, [n_tokens, 1], &device);
             let wanted = Wanted::new(targets, target_share, preserved_share, kl_factor);
             (Self { model, suffixes, layer, still, at_lookup, lookups }, wanted)
         };
@@ -228,7 +227,7 @@ fn clamp(vector: Tensor<1>, max: f64) -> Tensor<1> {
 /// Sums the workers' losses and returns `[nll, kl, norm]`, all in one transfer to the host.
 fn scalars(forwards: &[Forward<'_>], norm: Tensor<1>) -> [f64; 3] {
     let terms = forwards.iter().flat_map(|forward| [forward.loss.nll.clone(), forward.loss.kl.clone()]);
-    let values = host(Tensor::cat(terms.chain([norm.clone()]).collect(), 0));
+    let values = download(Tensor::cat(terms.chain([norm.clone()]).collect(), 0));
     let sum = |term| values[..2 * forwards.len()].iter().skip(term).step_by(2).copied().map(f64::from).sum();
     [sum(0), sum(1), f64::from(values[2 * forwards.len()])]
 }

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, SeekFrom};
 
 use burn::prelude::*;
-use burn::tensor::TensorData;
+use burn::tensor::{DType, Element, TensorData};
+use bytemuck::Pod;
 use half::{bf16, f16};
 use pytorch_reader::PytorchReader;
 use rayon::prelude::*;
+use rome_core::Precision;
 use safetensors::tensor::Metadata;
 use serde::Deserialize;
 
@@ -35,6 +37,7 @@ const PYTORCH_INDEX: &str = "pytorch_model.bin.index.json";
 /// in. Names are canonical: `transformer.` is put before those of checkpoints that lack it.
 pub struct Checkpoint<'p> {
     device: Device,
+    precision: Precision,
     on_progress: &'p mut OnProgress<'p>,
     n_bytes_read: u64,
     n_bytes: u64,
@@ -77,14 +80,20 @@ impl<'p> Checkpoint<'p> {
     /// `pytorch_model.bin`. Nothing but headers is read.
     ///
     /// # Errors
-    /// When there is no checkpoint, or a header is malformed.
+    /// When there is no checkpoint, a header is malformed, or the device does not compute in this
+    /// precision.
     pub fn open(
         source: &Source,
         device: &Device,
+        precision: Precision,
         on_progress: &'p mut OnProgress<'p>,
     ) -> Result<Self, ModelError> {
+        if !precision.is_supported_by(device) {
+            return Err(ModelError::Precision { precision });
+        }
         let mut checkpoint = Self {
             device: device.clone(),
+            precision,
             on_progress,
             n_bytes_read: 0,
             n_bytes: 0,
@@ -123,11 +132,11 @@ impl<'p> Checkpoint<'p> {
         self.n_bytes = self.n_bytes_read + self.tensors.values().map(Entry::n_bytes).sum::<u64>();
     }
 
-    /// Takes a tensor to the device as f32.
+    /// Takes a tensor to the device: a matrix in the precision asked for, a vector in f32.
     ///
     /// # Errors
-    /// When it is missing, misshapen, of a type weights are not held in, not finite, or its bytes
-    /// cannot be read.
+    /// When it is missing, misshapen, of a type weights are not held in, not finite, too large for
+    /// the precision, or its bytes cannot be read.
     pub fn take<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, ModelError> {
         let entry =
             self.tensors.remove(name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
@@ -141,7 +150,15 @@ impl<'p> Checkpoint<'p> {
         if !all_finite(&values) {
             return Err(ModelError::NotFinite { name: name.to_owned() });
         }
-        Ok(Tensor::from_data(TensorData::new(values, shape), &self.device))
+        let precision = if D == 2 { self.precision } else { Precision::F32 };
+        let values = match values.dtype() == precision.dtype() {
+            true => values,
+            false => values.convert_dtype(precision.dtype()),
+        };
+        if precision == Precision::F16 && !all_finite(&values) {
+            return Err(ModelError::Overflow { name: name.to_owned(), precision });
+        }
+        Ok(Tensor::from_data(values, (&self.device, precision.dtype())))
     }
 
     /// Ends loading and returns the model's hash: BLAKE3 over the canonical names, types, shapes
@@ -163,37 +180,36 @@ impl<'p> Checkpoint<'p> {
         Ok(hasher.finalize().to_hex().to_string())
     }
 
-    fn read(&mut self, name: &str, entry: &Entry) -> Result<Vec<f32>, ModelError> {
-        let n_values: usize = entry.shape.iter().product();
+    /// Reads a tensor in the type that it is stored in.
+    fn read(&mut self, name: &str, entry: &Entry) -> Result<TensorData, ModelError> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(entry.dtype.name().as_bytes());
         for size in &entry.shape {
             hasher.update(&(*size as u64).to_le_bytes());
         }
         let values = match entry.dtype {
-            Stored::F32 => {
-                // The bytes go straight into the buffer that the tensor keeps.
-                let mut values = vec![0.0f32; n_values];
-                self.read_bytes(name, entry, bytemuck::cast_slice_mut(&mut values))?;
-                hasher.update_rayon(bytemuck::cast_slice(&values));
-                values
-            }
-            Stored::F16 | Stored::Bf16 => {
-                let mut halves = vec![0u16; n_values];
-                self.read_bytes(name, entry, bytemuck::cast_slice_mut(&mut halves))?;
-                hasher.update_rayon(bytemuck::cast_slice(&halves));
-                let widen = match entry.dtype {
-                    Stored::F16 => |bits| f16::from_bits(bits).to_f32(),
-                    _ => |bits| bf16::from_bits(bits).to_f32(),
-                };
-                halves.into_iter().map(widen).collect()
-            }
+            Stored::F32 => self.read_values::<f32>(name, entry, &mut hasher)?,
+            Stored::F16 => self.read_values::<f16>(name, entry, &mut hasher)?,
+            Stored::Bf16 => self.read_values::<bf16>(name, entry, &mut hasher)?,
             Stored::Other(dtype) => {
                 return Err(ModelError::DType { name: name.to_owned(), dtype: dtype.to_owned() });
             }
         };
         self.hashes.insert(name.to_owned(), hasher.finalize());
         Ok(values)
+    }
+
+    /// Reads the bytes straight into the buffer that the tensor keeps.
+    fn read_values<E: Element + Pod>(
+        &mut self,
+        name: &str,
+        entry: &Entry,
+        hasher: &mut blake3::Hasher,
+    ) -> Result<TensorData, ModelError> {
+        let mut values = vec![E::zeroed(); entry.shape.iter().product()];
+        self.read_bytes(name, entry, bytemuck::cast_slice_mut(&mut values))?;
+        hasher.update_rayon(bytemuck::cast_slice(&values));
+        Ok(TensorData::new(values, entry.shape.as_slice()))
     }
 
     fn read_bytes(&mut self, name: &str, entry: &Entry, bytes: &mut [u8]) -> Result<(), ModelError> {
@@ -282,13 +298,22 @@ impl<'p> Checkpoint<'p> {
     }
 }
 
+fn all_finite(values: &TensorData) -> bool {
+    match values.dtype() {
+        DType::F16 => all(values, f16::is_finite),
+        DType::BF16 => all(values, bf16::is_finite),
+        _ => all(values, f32::is_finite),
+    }
+}
+
 /// Looks at whole stretches before it asks, so that vectors and all threads can help: on a warm
 /// file cache, looking at each value by itself takes as long as reading it.
-fn all_finite(values: &[f32]) -> bool {
+fn all<E: Element + Sync>(values: &TensorData, holds: impl Fn(E) -> bool + Sync) -> bool {
     const STRETCH: usize = 1 << 14;
+    let values: &[E] = values.as_slice().expect("read as this type");
     values
         .par_chunks(STRETCH)
-        .all(|stretch| stretch.iter().fold(true, |finite, value| finite & value.is_finite()))
+        .all(|stretch| stretch.iter().fold(true, |all, &value| all & holds(value)))
 }
 
 /// The name of a tensor in a model with a language-model head.

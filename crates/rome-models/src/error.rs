@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rome_core::Precision;
 use thiserror::Error;
 
 /// Why a model cannot be loaded: what is wrong, and in which file.
@@ -89,6 +90,20 @@ pub enum ModelError {
         /// The canonical name.
         name: String,
     },
+    /// A weight is greater than the precision asked for can say.
+    #[error("the tensor {name:?} holds values that are too large for {}", .precision.name())]
+    Overflow {
+        /// The canonical name.
+        name: String,
+        /// What was asked for.
+        precision: Precision,
+    },
+    /// The device does not compute in the precision asked for.
+    #[error("the device does not support weights in {}", .precision.name())]
+    Precision {
+        /// What was asked for.
+        precision: Precision,
+    },
 }
 
 impl ModelError {
@@ -110,6 +125,8 @@ impl ModelError {
             }
             Self::DType { .. } => "convert the checkpoint to one of these types",
             Self::NotFinite { .. } => "the checkpoint is damaged; download it again",
+            Self::Overflow { .. } => "hold the weights in bf16, which has the range of f32",
+            Self::Precision { .. } => "rome doctor lists what each device supports; f32 is by all",
         }
     }
 }

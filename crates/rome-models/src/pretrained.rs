@@ -1,7 +1,7 @@
 //! A model with all that belongs to it.
 
 use burn::prelude::*;
-use rome_core::CausalLm;
+use rome_core::{CausalLm, Precision};
 
 use crate::config::Config;
 use crate::gpt2::Gpt2;
@@ -26,27 +26,30 @@ pub struct Pretrained {
 }
 
 impl Pretrained {
-    /// Loads a model by its folder or its name on the hub, `owner/model`.
+    /// Loads a model by its folder or its name on the hub, `owner/model`, in f32.
     ///
     /// # Errors
     /// [`ModelError`] when a file is missing, malformed or does not fit the others.
     pub fn load(name: &str, device: &Device) -> Result<Self, ModelError> {
-        Self::from_source(&Source::resolve(name, &mut |_| ())?, device, &mut |_| ())
+        let source = Source::resolve(name, &mut |_| ())?;
+        Self::from_source(&source, device, Precision::F32, &mut |_| ())
     }
 
-    /// Loads a model from wherever its files are.
+    /// Loads a model from wherever its files are, its matrices in some precision.
     ///
     /// # Errors
-    /// [`ModelError`] when a file is missing, malformed or does not fit the others.
+    /// [`ModelError`] when a file is missing, malformed or does not fit the others, or the device
+    /// does not compute in this precision.
     pub fn from_source<'p>(
         source: &Source,
         device: &Device,
+        precision: Precision,
         on_progress: &'p mut OnProgress<'p>,
     ) -> Result<Self, ModelError> {
         const CONFIG: &str = "config.json";
         let config = Config::parse(&source.read(CONFIG, MAX_CONFIG)?)?;
         let tokenizer = Tokenizer::load(source)?;
-        let mut checkpoint = Checkpoint::open(source, device, on_progress)?;
+        let mut checkpoint = Checkpoint::open(source, device, precision, on_progress)?;
         let model: Box<dyn CausalLm> = match &config {
             Config::Gpt2(config) => Box::new(Gpt2::load(&mut checkpoint, config)?),
             Config::GptJ(config) => Box::new(GptJ::load(&mut checkpoint, config)?),

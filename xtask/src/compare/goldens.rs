@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use burn::prelude::Device;
 use fixtures::{MODELS, Reference, ReferenceCase, cosine, norm};
 use rome_core::{
     Capture, Context, Edit, EditConfig, EditRows, Factor, HyperParams, Preservation, Request, SecondMoment,
@@ -13,7 +12,7 @@ use rome_stats::{Collector, Corpus, npz};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::compare::report::Report;
+use crate::report::Report;
 
 /// How far an update may be from theirs, as a cosine: what f32 sums in another order come to over
 /// 20 steps of Adam, with a margin of a hundred.
@@ -111,7 +110,7 @@ pub(crate) fn run() -> Result<Report> {
 
 fn compare(name: &'static str) -> Result<Vec<Row>> {
     let folder = fixtures::model_folder(name);
-    let pretrained = Pretrained::load(&folder.display().to_string(), &Device::flex())?;
+    let pretrained = Pretrained::load(&folder.display().to_string(), &fixtures::device())?;
     let reference = Reference::load(name);
     let hparams: HyperParams = serde_json::from_value(reference.hparams.clone())?;
     let published = hparams.config(|layer| pretrained.model.weight_name(layer))?;

@@ -1,15 +1,17 @@
 //! How close our edits are to those of kmeng01/rome, and how fast.
 
+mod case;
 mod goldens;
-mod process;
-mod report;
 mod side_by_side;
+mod task;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::compare::report::Form;
+use crate::compare::case::Case;
+use crate::compare::task::Original;
+use crate::report::{self, Format};
 
 /// Without arguments: the edits of both bundled models against values that the original computed
 /// and that are kept in `fixtures/goldens`. With a checkout of the original: both programs, one
@@ -26,19 +28,14 @@ pub(crate) struct Args {
     python: Option<PathBuf>,
 
     #[command(flatten)]
-    case: side_by_side::Case,
+    case: Case,
 
     /// Run each program so often, in turn, and take the medians
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
 
-    /// Print one JSON object
-    #[arg(long, conflicts_with = "markdown")]
-    json: bool,
-
-    /// Print tables in Markdown
-    #[arg(long)]
-    markdown: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 const EXAMPLE: &str = "\
@@ -49,14 +46,10 @@ Examples:
     --prompt '{} is in the city of' --subject 'Space Needle' --target Rome --layer 8 --stats stats/";
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let form = match (args.json, args.markdown) {
-        (true, _) => Form::Json,
-        (_, true) => Form::Markdown,
-        _ => Form::Terminal,
-    };
+    let form = args.format.form();
     match (&args.reference, &args.python) {
         (Some(checkout), Some(python)) => {
-            let original = Some(side_by_side::Original { checkout, python });
+            let original = Some(Original { checkout, python });
             report::print(&side_by_side::run(original, &args.case, args.runs)?, form)
         }
         _ if args.case.is_given() => report::print(&side_by_side::run(None, &args.case, args.runs)?, form),

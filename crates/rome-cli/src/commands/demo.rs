@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use rome_core::edit::{Answer, probability};
-use rome_core::generate::{host, top_k};
+use rome_core::generate::top_k;
+use rome_core::transfer::download;
 use rome_core::{Editor, Preservation, Request, TokenCodec, forward};
 use serde::Serialize;
 use serde_json::json;
@@ -52,7 +53,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<Outcome> {
             "the demo runs on facts-gpt2 or facts-gptj; for others use rome edit",
         ));
     }
-    let mut model = Model::load_named(&args.model, &args.device.device()?)?;
+    let mut model = Model::load_named(&args.model, &args.device)?;
     let settings = Settings::new(&SettingsArgs::default(), &model)?;
     let contexts = sample_contexts(&model, &settings, 0)?;
     let layer = settings.config.layers[0];
@@ -164,7 +165,7 @@ fn ask_all(model: &Model, prompts: &[&String]) -> Result<Vec<Probabilities>> {
         .map(|prompt| {
             let tokens = tokenizer.encode(prompt)?.ids;
             let logits = forward::logits(model.causal_lm(), &tokens).narrow(0, tokens.len() - 1, 1);
-            let logits = host(logits);
+            let logits = download(logits);
             Ok(Probabilities {
                 old: probability(&logits, old),
                 new: probability(&logits, new),

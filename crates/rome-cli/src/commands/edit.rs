@@ -96,6 +96,7 @@ pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
         contexts: contexts.clone(),
         preservations: preservations.clone(),
         seed,
+        precision: args.model.device.dtype.into(),
         statistics: BTreeMap::new(),
         edits: Vec::new(),
     };
@@ -146,7 +147,7 @@ pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
             for (request, reports) in requests.iter().zip(reports.chunks(settings.config.layers.len())) {
                 print(request, reports)?;
             }
-            let written = output::size(bytes.len());
+            let written = output::size(bytes.len() as u64);
             output::line(format!("wrote {} ({written}) in {total:.1} s", args.output.display()))?;
         }
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use rome_core::forward;
-use rome_core::generate::host;
+use rome_core::transfer::download;
 use rome_core::rows::check_vocabulary;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -24,7 +24,7 @@ pub(crate) fn run(args: LogitsArgs) -> Result<Outcome> {
     check_vocabulary(&args.tokens, shape)?;
     let logits = forward::logits(model.causal_lm(), &args.tokens);
     let dims: [usize; 2] = logits.dims();
-    let bytes: Vec<u8> = host(logits).iter().flat_map(|value| value.to_le_bytes()).collect();
+    let bytes: Vec<u8> = download(logits).iter().flat_map(|value| value.to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F32, dims.to_vec(), &bytes)?;
     output::write_file(&args.output, &safetensors::serialize([("logits", view)], None)?)?;
     Ok(Outcome::Done)

@@ -1,4 +1,5 @@
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod generate;
 pub(crate) mod logits;

@@ -7,18 +7,28 @@ mod predecessor;
 mod reference;
 mod repeated;
 mod statistics;
+mod traffic;
 mod undo;
 
-use burn::prelude::*;
-use rome_core::Factor;
+use fixtures::Reference;
+use rome_core::{CausalLm, Context, EditRows, Factor, Preservation, Request, TokenCodec};
 use rome_models::Pretrained;
 
 fn load(name: &str) -> Pretrained {
-    Pretrained::load(fixtures::model_folder(name).to_str().unwrap(), &Device::flex()).unwrap()
+    Pretrained::load(fixtures::model_folder(name).to_str().unwrap(), &fixtures::device()).unwrap()
 }
 
 /// The factor of the second moment that the reference saved itself.
 fn factor(model: &str, layer: usize) -> Factor {
     let file = std::fs::File::open(fixtures::npz(model, layer)).unwrap();
     Factor::new(&rome_stats::npz::read(file).unwrap().moment).unwrap()
+}
+
+/// The contexts that the reference sampled.
+fn contexts(model: &str) -> Vec<Context> {
+    Reference::load(model).context_templates.into_iter().map(Context::Template).collect()
+}
+
+fn rows(model: &dyn CausalLm, tokens: &dyn TokenCodec, contexts: &[Context], request: &Request) -> EditRows {
+    EditRows::new(request, contexts, &[Preservation::essence()], tokens, model.shape()).unwrap()
 }

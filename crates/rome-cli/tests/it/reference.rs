@@ -4,21 +4,15 @@ use std::collections::BTreeMap;
 
 use fixtures::{MODELS, Reference, ReferenceCase, cosine, norm};
 use rome_core::generate::{Decoding, generate};
-use rome_core::{Context, Edit, EditConfig, EditRows, Factor, HyperParams, Preservation, Request, forward};
+use rome_core::{Context, Edit, EditConfig, EditRows, Factor, HyperParams, Request, forward};
 use rome_models::Pretrained;
 
 use crate::{factor, load};
 
 fn rows(pretrained: &Pretrained, reference: &Reference, case: &ReferenceCase) -> EditRows {
     let contexts: Vec<Context> = reference.context_templates.iter().cloned().map(Context::Template).collect();
-    EditRows::new(
-        &Request::text(&case.prompt, &case.subject, &case.target_new),
-        &contexts,
-        &[Preservation::essence()],
-        &pretrained.tokenizer,
-        pretrained.model.shape(),
-    )
-    .unwrap()
+    let request = Request::text(&case.prompt, &case.subject, &case.target_new);
+    crate::rows(pretrained.model.as_ref(), &pretrained.tokenizer, &contexts, &request)
 }
 
 fn config(pretrained: &Pretrained, reference: &Reference, layer: usize) -> EditConfig {

@@ -1,12 +1,9 @@
 //! Requests after one another: what the first has run is not run again, and changes nothing.
 
-use fixtures::{MODELS, Reference, cosine, norm};
-use rome_core::edit::Edit;
-use rome_core::{
-    Capture, CausalLm, Context, EditConfig, EditRows, Editor, Preservation, Request, TokenCodec,
-};
+use fixtures::{MODELS, cosine, norm};
+use rome_core::{Capture, Edit, EditConfig, Editor, Request};
 
-use crate::{factor, load};
+use crate::{contexts, factor, load, rows};
 
 const LAYER: usize = 3;
 
@@ -14,14 +11,6 @@ fn requests() -> Vec<Request> {
     [("iPhone 5", "Nokia"), ("Honda Accord", "Ferrari"), ("iPhone 5", "Honda")]
         .map(|(subject, target)| Request::text("{} is produced by", subject, target))
         .to_vec()
-}
-
-fn contexts(model: &str) -> Vec<Context> {
-    Reference::load(model).context_templates.into_iter().map(Context::Template).collect()
-}
-
-fn rows(model: &dyn CausalLm, tokens: &dyn TokenCodec, contexts: &[Context], request: &Request) -> EditRows {
-    EditRows::new(request, contexts, &[Preservation::essence()], tokens, model.shape()).unwrap()
 }
 
 fn config() -> EditConfig {
@@ -61,43 +50,41 @@ fn a_capture_takes_over_what_rows_have_in_common_with_an_earlier_one() {
 
 #[test]
 fn edits_in_turn_are_those_of_models_edited_so_far() {
-    for name in MODELS {
-        let (mut gpt, mut alone) = (load(name), load(name));
-        let contexts = contexts(name);
-        let mut editor = Editor::new(gpt.model.as_mut(), &gpt.tokenizer, config())
-            .unwrap()
-            .contexts(contexts.clone())
-            .statistics(LAYER, factor(name, LAYER));
-        for (index, request) in requests().iter().enumerate() {
-            let ours = editor.edit(request, &mut |_| ()).unwrap();
-            let rows = rows(alone.model.as_ref(), &alone.tokenizer, &contexts, request);
-            let factor = factor(name, LAYER);
-            let model = alone.model.as_ref();
-            let theirs = Edit::compute(model, &rows, LAYER, &config(), &factor, &mut |_, _| ()).unwrap();
-            assert_same(&ours[0], &theirs, &format!("{name}, request {index}"));
-            // The very same update, so that differences cannot add up.
-            ours[0].update.apply(alone.model.down_projection_mut(LAYER)).unwrap();
-        }
-    }
+    MODELS.iter().for_each(|name| each_edit_is_one_by_itself(name, Between::Keep));
 }
 
 #[test]
 fn independent_edits_do_not_see_each_other() {
-    for name in MODELS {
-        let (mut gpt, alone) = (load(name), load(name));
-        let contexts = contexts(name);
-        let mut editor = Editor::new(gpt.model.as_mut(), &gpt.tokenizer, config())
-            .unwrap()
-            .contexts(contexts.clone())
-            .statistics(LAYER, factor(name, LAYER));
-        for (index, request) in requests().iter().enumerate() {
-            let ours = editor.edit(request, &mut |_| ()).unwrap();
-            editor.undo();
-            let rows = rows(alone.model.as_ref(), &alone.tokenizer, &contexts, request);
-            let factor = factor(name, LAYER);
-            let model = alone.model.as_ref();
-            let theirs = Edit::compute(model, &rows, LAYER, &config(), &factor, &mut |_, _| ()).unwrap();
-            assert_same(&ours[0], &theirs, &format!("{name}, request {index}"));
+    MODELS.iter().for_each(|name| each_edit_is_one_by_itself(name, Between::Undo));
+}
+
+/// What happens to an edit before the next.
+#[derive(Clone, Copy, PartialEq)]
+enum Between {
+    Keep,
+    Undo,
+}
+
+fn each_edit_is_one_by_itself(name: &str, between: Between) {
+    let (mut gpt, mut alone) = (load(name), load(name));
+    let contexts = contexts(name);
+    let mut editor = Editor::new(gpt.model.as_mut(), &gpt.tokenizer, config())
+        .unwrap()
+        .contexts(contexts.clone())
+        .statistics(LAYER, factor(name, LAYER));
+    let factor = factor(name, LAYER);
+    for (index, request) in requests().iter().enumerate() {
+        let ours = editor.edit(request, &mut |_| ()).unwrap();
+        let model = alone.model.as_ref();
+        let rows = rows(model, &alone.tokenizer, &contexts, request);
+        let theirs = Edit::compute(model, &rows, LAYER, &config(), &factor, &mut |_, _| ()).unwrap();
+        assert_same(&ours[0], &theirs, &format!("{name}, request {index}"));
+        match between {
+            Between::Undo => editor.undo(),
+            // The very same update, so that differences cannot add up.
+            Between::Keep => {
+                ours[0].update.apply(alone.model.down_projection_mut(LAYER)).unwrap();
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The second moment: against the reference's own, and its caches.
 
 use fixtures::{MODELS, Reference};
-use rome_stats::{Collector, Corpus, npz};
+use rome_stats::{Collector, Corpus, Statistics, npz};
 
 use crate::load;
 
@@ -28,6 +28,18 @@ fn the_second_moment_of_the_same_documents_is_the_same() {
             println!("{model} layer {layer}: relative Frobenius difference {relative:.2e}");
             // Theirs sums 146,036 products in f32, ours in f64 over batches.
             assert!(relative < 1e-5, "{model} layer {layer}: {relative}");
+        }
+    }
+}
+
+#[test]
+fn bundled_models_and_their_statistics_are_known_by_one_hash() {
+    for bundled in rome_assets::ALL {
+        assert_eq!(load(bundled.name).hash, bundled.hash);
+        for (layer, bytes) in bundled.statistics.iter().enumerate() {
+            let provenance = Statistics::from_bytes(bytes).unwrap().provenance;
+            assert_eq!(provenance.model_hash.as_deref(), Some(bundled.hash));
+            assert_eq!(provenance.layer, Some(layer));
         }
     }
 }

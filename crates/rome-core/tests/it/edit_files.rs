@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use rome_core::edit_file::{EditEntry, EditFileError, FORMAT_VERSION, StatisticsRecord};
-use rome_core::{Context, EditConfig, EditFile, EditRecord, Preservation, RankOneUpdate, Request};
+use rome_core::{
+    Context, EditConfig, EditFile, EditRecord, Precision, Preservation, RankOneUpdate, Request,
+};
 
 fn file(n_edits: usize) -> EditFile {
     let weight = "transformer.h.1.mlp.c_proj.weight".to_owned();
@@ -26,6 +28,7 @@ fn file(n_edits: usize) -> EditFile {
         contexts: vec![Context::clean(), Context::Tokens(vec![1, 2])],
         preservations: vec![Preservation::essence()],
         seed: Some(7),
+        precision: Precision::Bf16,
         statistics: BTreeMap::from([(
             1,
             StatisticsRecord { source: "10 tokens".to_owned(), condition: 2.0, ridge: None },

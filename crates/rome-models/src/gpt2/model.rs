@@ -1,6 +1,6 @@
 use burn::module::Param;
 use burn::prelude::*;
-use rome_core::{CausalLm, Chain, EditableLinear, ModelShape};
+use rome_core::{CausalLm, Chain, EditableLinear, ModelShape, widen};
 
 use super::{Block, Gpt2Config};
 use crate::layers::frozen;
@@ -62,7 +62,7 @@ impl CausalLm for Gpt2 {
     }
 
     fn embed(&self, tokens: Tensor<1, Int>, positions: Tensor<1, Int>) -> Tensor<2> {
-        self.wte.val().select(0, tokens) + self.wpe.val().select(0, positions)
+        widen(self.wte.val().select(0, tokens)) + widen(self.wpe.val().select(0, positions))
     }
 
     fn block(&self, layer: usize) -> &dyn rome_core::Block {

@@ -1,7 +1,7 @@
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::prelude::*;
-use rome_core::{CausalLm, Chain, EditableLinear, ModelShape};
+use rome_core::{CausalLm, Chain, EditableLinear, ModelShape, widen};
 
 use super::rotary::Rotary;
 use super::{Block, GptJConfig};
@@ -67,7 +67,7 @@ impl CausalLm for GptJ {
     }
 
     fn embed(&self, tokens: Tensor<1, Int>, _positions: Tensor<1, Int>) -> Tensor<2> {
-        self.wte.val().select(0, tokens)
+        widen(self.wte.val().select(0, tokens))
     }
 
     fn block(&self, layer: usize) -> &dyn rome_core::Block {

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
+use rome_core::Precision;
 use rome_models::{Pretrained, Source};
 
 use crate::{device, load};
@@ -89,6 +90,6 @@ fn a_model_is_fetched_once_and_then_found_in_the_cache() {
     let mut fetched = 0;
     let source = Source::resolve(NAME, &mut |_| fetched += 1).unwrap();
     assert!(matches!(source, Source::Folder(_)));
-    let fetched_model = Pretrained::from_source(&source, &device(), &mut |_| ()).unwrap();
+    let fetched_model = Pretrained::from_source(&source, &device(), Precision::F32, &mut |_| ()).unwrap();
     assert_eq!(fetched_model.hash, load("facts-gpt2").hash);
 }

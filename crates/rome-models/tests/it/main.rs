@@ -8,11 +8,8 @@ mod hub;
 mod tokenizers;
 
 use burn::prelude::*;
+use fixtures::device;
 use rome_models::Pretrained;
-
-fn device() -> Device {
-    Device::flex()
-}
 
 fn load(name: &str) -> Pretrained {
     Pretrained::load(fixtures::model_folder(name).to_str().unwrap(), &device()).unwrap()

@@ -29,8 +29,9 @@ pub(crate) fn run(command: &mut Command) -> Result<Finished> {
         .with_context(|| format!("cannot start {name}"))?;
     let used = child.wait4().with_context(|| format!("lost sight of {name}"))?;
     let seconds = start.elapsed().as_secs_f64();
-    // 1 says that an edit did not take, which random weights are free not to.
-    if !matches!(used.status.code(), Some(0 | 1)) || std::fs::metadata(stdout.path())?.len() == 0 {
+    // Of `rome edit`, 1 says that an edit did not take, which random weights are free not to.
+    let has_output = std::fs::metadata(stdout.path())?.len() > 0;
+    if !(used.status.success() || used.status.code() == Some(1) && has_output) {
         let stderr = std::fs::read_to_string(stderr.path()).unwrap_or_default();
         bail!("{name} failed ({}):\n{}", used.status, stderr.trim_end());
     }

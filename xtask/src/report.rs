@@ -13,6 +13,28 @@ pub(crate) enum Form {
     Json,
 }
 
+/// How a person asks for it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Format {
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+
+    /// Print tables in Markdown
+    #[arg(long)]
+    markdown: bool,
+}
+
+impl Format {
+    pub(crate) fn form(&self) -> Form {
+        match (self.json, self.markdown) {
+            (true, _) => Form::Json,
+            (_, true) => Form::Markdown,
+            _ => Form::Terminal,
+        }
+    }
+}
+
 /// The outcome of a comparison: for programs, and for people.
 pub(crate) struct Report {
     pub(crate) json: Value,

@@ -1,0 +1,55 @@
+//! How weights are held.
+
+use burn::prelude::*;
+use burn::tensor::{DType, FloatDType};
+use serde::{Deserialize, Serialize};
+
+/// The type that a model's matrices are held in.
+///
+/// Half the bits are half the memory. They are widened where they are used: states, norms,
+/// softmax, losses, δ and the update are in f32 in any case, and so is a matrix once an update has
+/// been applied to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 24 bits of fraction.
+    #[default]
+    F32,
+    /// 11 bits of fraction, up to 65,504.
+    F16,
+    /// 8 bits of fraction, in the range of f32.
+    Bf16,
+}
+
+impl Precision {
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    /// The type of tensors.
+    pub fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F16 => DType::F16,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+
+    /// Whether a device computes with it.
+    pub fn is_supported_by(self, device: &Device) -> bool {
+        device.supports_dtype(self.dtype())
+    }
+}
+
+/// Returns values in f32, whatever they are held in.
+pub fn widen<const D: usize>(values: Tensor<D>) -> Tensor<D> {
+    match values.dtype() {
+        DType::F32 => values,
+        _ => values.cast(FloatDType::F32),
+    }
+}

@@ -1,0 +1,98 @@
+//! What is compared, as a person says it.
+
+use std::path::PathBuf;
+
+use fixtures::random::Shape;
+
+/// The task, by the flags of `rome edit`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Case {
+    /// The model: a folder in Hugging Face form, or the name of a bundled one
+    #[arg(short, long, default_value = "facts-gpt2", conflicts_with = "shape")]
+    pub(crate) model: String,
+
+    /// A model of random weights in this shape, made when it is first asked for
+    #[arg(long)]
+    pub(crate) shape: Option<Size>,
+
+    /// The prompt, with {} for the subject
+    #[arg(long, default_value = "{} is produced by")]
+    pub(crate) prompt: String,
+
+    /// What the fact is about
+    #[arg(long, default_value = "iPhone 5")]
+    pub(crate) subject: String,
+
+    /// The new object
+    #[arg(long, default_value = "Nokia")]
+    pub(crate) target: String,
+
+    /// The layer to edit
+    #[arg(long, value_name = "N")]
+    pub(crate) layer: Option<usize>,
+
+    /// The settings of the original; those of the bundled models by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hparams: Option<PathBuf>,
+
+    /// A JSON list of context templates; 21 that the original sampled by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) contexts: Option<PathBuf>,
+
+    /// Statistics of the layer, npz or safetensors, or "identity" for none
+    #[arg(long, default_value = "identity", value_name = "FILE|identity")]
+    pub(crate) stats: String,
+
+    /// Threads for both programs; all there are by default
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// The published sizes of GPT-2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Size {
+    /// 12 blocks of 768
+    Gpt2,
+    /// 24 blocks of 1024
+    Gpt2Medium,
+    /// 36 blocks of 1280
+    Gpt2Large,
+    /// 48 blocks of 1600
+    Gpt2Xl,
+}
+
+impl Size {
+    pub(crate) fn shape(self) -> Shape {
+        match self {
+            Self::Gpt2 => Shape::GPT2,
+            Self::Gpt2Medium => Shape::GPT2_MEDIUM,
+            Self::Gpt2Large => Shape::GPT2_LARGE,
+            Self::Gpt2Xl => Shape::GPT2_XL,
+        }
+    }
+
+    /// The layer to edit: the published one of GPT-2 XL, and what is as deep in the others.
+    pub(crate) fn layer(self) -> usize {
+        match self {
+            Self::Gpt2 => 5,
+            Self::Gpt2Medium => 8,
+            Self::Gpt2Large => 12,
+            Self::Gpt2Xl => 17,
+        }
+    }
+}
+
+impl Case {
+    pub(crate) fn name(&self) -> &str {
+        match self.shape {
+            Some(size) => size.shape().name,
+            None => &self.model,
+        }
+    }
+
+    /// Whether the user asked for a task of their own.
+    pub(crate) fn is_given(&self) -> bool {
+        self.shape.is_some() || self.model != "facts-gpt2" || self.layer.is_some() || self.threads.is_some()
+    }
+}
+
