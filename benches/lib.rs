@@ -50,7 +50,9 @@ impl Size {
                 let source = Source::Embedded(FACTS_GPT2.name, FACTS_GPT2.files);
                 Pretrained::from_source(&source, &fixtures::device(), Precision::F32, &mut |_| ())?
             }
-            Some(shape) => Pretrained::load(&shape.model(folder)?.display().to_string(), &fixtures::device())?,
+            Some(shape) => {
+                Pretrained::load(&shape.model(folder)?.display().to_string(), &fixtures::device())?
+            }
         };
         let templates = fixtures::Reference::load("facts-gpt2").context_templates;
         let contexts: Vec<Context> = templates.into_iter().map(Context::Template).collect();

@@ -43,11 +43,11 @@ macro_rules! bundled {
 }
 
 /// The GPT-2 of 3.5 million parameters.
-pub static FACTS_GPT2: Bundled = 
+pub static FACTS_GPT2: Bundled =
     bundled!("facts-gpt2", "934852df3962cc15d25ef4ed27a300dc73e10268d90ac31e113227a3f764fc5d");
 
 /// The GPT-J of 4.3 million parameters.
-pub static FACTS_GPTJ: Bundled = 
+pub static FACTS_GPTJ: Bundled =
     bundled!("facts-gptj", "69c0a781448e5d9bbcf186335486e1de3aff61aa00b07df64b3676a965691620");
 
 /// The bundled models.

@@ -89,8 +89,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let outcome = Outcome::of(&rome, &device.name, model, Some(&reference))?;
             let logits = largest_difference(&outcome.logits, &reference.logits);
             let texts = outcome.texts == reference.texts;
-            let edit =
-                cosine(&outcome.left, &reference.left) * cosine(&outcome.right, &reference.right);
+            let edit = cosine(&outcome.left, &reference.left) * cosine(&outcome.right, &reference.right);
             let statistics = relative_difference(&outcome.sums, &reference.sums);
             let cells = [
                 format!("{logits:.0e}"),
@@ -144,7 +143,8 @@ impl Outcome {
 
         let mut texts = Vec::new();
         for prompt in PROMPTS {
-            let printed: Value = serde_json::from_slice(&on(&["generate"], &["--greedy", "--json", prompt])?.stdout)?;
+            let printed: Value =
+                serde_json::from_slice(&on(&["generate"], &["--greedy", "--json", prompt])?.stdout)?;
             texts.push(serde_json::from_value(printed["tokens"].clone())?);
         }
 

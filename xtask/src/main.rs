@@ -2,6 +2,7 @@
 
 mod compare;
 mod devices;
+mod full;
 mod layers;
 mod metadata;
 mod process;
@@ -27,6 +28,8 @@ enum Task {
     Compare(Box<compare::Args>),
     /// Run rome on every device there is and hold the outcome against that of the processor
     Devices(devices::Args),
+    /// Run what is too heavy for every change
+    Full(full::Args),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Task::Layers => layers::check(),
         Task::Compare(args) => compare::run(&args),
         Task::Devices(args) => devices::run(&args),
+        Task::Full(args) => full::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

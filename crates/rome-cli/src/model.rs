@@ -41,8 +41,9 @@ impl Model {
             }
         };
         let mut bar = ByteProgress::default();
-        let pretrained = Pretrained::from_source(&source, &device, precision, &mut |progress| bar.set(progress))
-            .with_context(|| format!("failed to load the model {name:?}"))?;
+        let pretrained =
+            Pretrained::from_source(&source, &device, precision, &mut |progress| bar.set(progress))
+                .with_context(|| format!("failed to load the model {name:?}"))?;
         drop(bar);
         let bundled = rome_assets::ALL.into_iter().find(|bundled| bundled.hash == pretrained.hash);
         Ok(Self { name: name.to_owned(), pretrained, bundled })

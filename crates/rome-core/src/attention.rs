@@ -5,6 +5,7 @@ use burn::tensor::activation::softmax;
 
 use crate::batch::Group;
 use crate::cache::GroupPast;
+use crate::chain::concatenated;
 use crate::{Batch, Memory};
 
 /// What attention keeps for the way back, group by group.
@@ -71,13 +72,6 @@ fn heads(packed: &Tensor<2>, tokens: &std::ops::Range<usize>, n_rows: usize, n_h
 fn packed(heads: Tensor<4>) -> Tensor<2> {
     let [n_rows, n_heads, len, head_dim] = heads.dims();
     heads.swap_dims(1, 2).reshape([n_rows * len, n_heads * head_dim])
-}
-
-fn concatenated(parts: Vec<Tensor<2>>) -> Tensor<2> {
-    match <[_; 1]>::try_from(parts) {
-        Ok([part]) => part,
-        Err(parts) => Tensor::cat(parts, 0),
-    }
 }
 
 /// The past is multiplied by itself: joined with the new keys and values, which change at every

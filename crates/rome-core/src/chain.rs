@@ -1,6 +1,9 @@
 //! Hidden states with the way their gradient goes back.
 
+use std::ops::Range;
+
 use burn::prelude::*;
+use burn::tensor::DType;
 
 use crate::widen;
 
@@ -73,7 +76,7 @@ impl<'m> Chain<'m> {
     /// - bias: `[d_output]`
     #[must_use]
     pub fn linear(self, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
-        self.then(|x| (add(x.matmul(widen(weight.clone())), bias), |grad| across(weight, grad)))
+        self.then(|x| (add(product(x, weight.clone()), bias), |grad| across(weight, grad)))
     }
 
     /// Applies `x Wᵀ + b`, with `W` held by rows of outputs, as torch's `Linear` is.
@@ -83,7 +86,7 @@ impl<'m> Chain<'m> {
     /// - bias: `[d_output]`
     #[must_use]
     pub fn linear_transposed(self, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
-        self.then(|x| (add(across(weight.clone(), x), bias), |grad: Tensor<2>| grad.matmul(widen(weight))))
+        self.then(|x| (add(across(weight.clone(), x), bias), |grad| product(grad, weight)))
     }
 
     /// Ends the chain and returns its state with the way back.
@@ -113,7 +116,47 @@ impl Back<'_> {
 /// time when x has few rows.
 pub(crate) fn across(weight: Tensor<2>, x: Tensor<2>) -> Tensor<2> {
     let ([rows, _], [n, _]) = (weight.dims(), x.dims());
-    widen(weight).matmul(x.transpose()).transpose().reshape([n, rows])
+    let x = x.transpose();
+    let parts = widened(weight).map(|(_, part)| part.matmul(x.clone())).collect();
+    concatenated(parts).transpose().reshape([n, rows])
+}
+
+/// Returns `x W`, `[n, columns]`, for a weight of `[rows, columns]` and x of `[n, rows]`.
+fn product(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    let parts = widened(weight).map(|(rows, part)| part_of(&x, 1, rows).matmul(part));
+    parts.reduce(|sum, part| sum + part).expect("a weight has rows")
+}
+
+/// A weight in f32: as it is, or some rows at a time if it has to be widened, so that it is never
+/// held twice.
+fn widened(weight: Tensor<2>) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> {
+    /// 32 MiB in f32.
+    const VALUES_AT_ONCE: usize = 1 << 23;
+    let [rows, columns] = weight.dims();
+    let at_once = match weight.dtype() {
+        DType::F32 => rows,
+        _ => VALUES_AT_ONCE.div_ceil(columns.max(1)),
+    };
+    (0..rows).step_by(at_once.max(1)).map(move |start| {
+        let part = start..rows.min(start + at_once);
+        (part.clone(), widen(part_of(&weight, 0, part)))
+    })
+}
+
+/// Cuts a range out of an axis, without a copy if it is all of it.
+fn part_of(tensor: &Tensor<2>, axis: usize, range: Range<usize>) -> Tensor<2> {
+    match range.len() == tensor.dims()[axis] {
+        true => tensor.clone(),
+        false => tensor.clone().narrow(axis, range.start, range.len()),
+    }
+}
+
+/// Joins tensors by rows, without a copy if there is but one.
+pub(crate) fn concatenated(parts: Vec<Tensor<2>>) -> Tensor<2> {
+    match <[_; 1]>::try_from(parts) {
+        Ok([part]) => part,
+        Err(parts) => Tensor::cat(parts, 0),
+    }
 }
 
 fn add(product: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {

@@ -49,9 +49,9 @@ impl Wanted {
     fn judge_on_device(&mut self, logits: Tensor<2>) -> Loss {
         let (n_targets, device) = (self.targets.len(), logits.device());
         let [n_reads, _] = logits.dims();
-        let targets = self.targets_on_device.get_or_insert_with(|| {
-            token_ids(self.targets.iter().copied(), &device).reshape([n_targets, 1])
-        });
+        let targets = self
+            .targets_on_device
+            .get_or_insert_with(|| token_ids(self.targets.iter().copied(), &device).reshape([n_targets, 1]));
         let targets = targets.clone();
 
         let log_probs = log_softmax(logits, 1);

@@ -21,8 +21,7 @@ pub enum Backend {
 
 impl Backend {
     /// All backends, best first.
-    pub const ALL: [Self; 6] =
-        [Self::Cuda, Self::Metal, Self::Vulkan, Self::Wgpu, Self::Flex, Self::NdArray];
+    pub const ALL: [Self; 6] = [Self::Cuda, Self::Metal, Self::Vulkan, Self::Wgpu, Self::Flex, Self::NdArray];
 
     /// Its name, which is also that of its feature.
     pub fn name(self) -> &'static str {

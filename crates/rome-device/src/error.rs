@@ -38,12 +38,20 @@ impl DeviceError {
         match self {
             Self::Unknown { .. } => {
                 let names: Vec<&str> = Backend::ALL.map(Backend::name).to_vec();
-                format!("give cpu, auto, or one of {}; a GPU's may end in a number, as in wgpu:1", names.join(", "))
+                format!(
+                    "give cpu, auto, or one of {}; a GPU's may end in a number, as in wgpu:1",
+                    names.join(", ")
+                )
             }
             Self::NotCompiledIn { backend } => {
-                format!("build it with the feature {0}: cargo install --path crates/rome-cli --features {0}", backend.name())
+                format!(
+                    "build it with the feature {0}: cargo install --path crates/rome-cli --features {0}",
+                    backend.name()
+                )
             }
-            Self::Absent { n_devices: 0, .. } => "check that its driver is installed; rome doctor lists what there is".to_owned(),
+            Self::Absent { n_devices: 0, .. } => {
+                "check that its driver is installed; rome doctor lists what there is".to_owned()
+            }
             Self::Absent { .. } => "rome doctor lists what there is".to_owned(),
             Self::NoBackend => "build it with the feature flex".to_owned(),
         }

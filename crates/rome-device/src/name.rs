@@ -89,7 +89,18 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for name in ["", "gpu", "cpu:0", "auto:1", "flex:1", "wgpu:", "wgpu:-1", "wgpu:1:2", "WGPU", "cuda:99999999999999999999"] {
+        for name in [
+            "",
+            "gpu",
+            "cpu:0",
+            "auto:1",
+            "flex:1",
+            "wgpu:",
+            "wgpu:-1",
+            "wgpu:1:2",
+            "WGPU",
+            "cuda:99999999999999999999",
+        ] {
             assert_eq!(name.parse::<DeviceName>(), Err(DeviceError::Unknown { name: name.to_owned() }));
         }
     }

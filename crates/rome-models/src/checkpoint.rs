@@ -311,9 +311,7 @@ fn all_finite(values: &TensorData) -> bool {
 fn all<E: Element + Sync>(values: &TensorData, holds: impl Fn(E) -> bool + Sync) -> bool {
     const STRETCH: usize = 1 << 14;
     let values: &[E] = values.as_slice().expect("read as this type");
-    values
-        .par_chunks(STRETCH)
-        .all(|stretch| stretch.iter().fold(true, |all, &value| all & holds(value)))
+    values.par_chunks(STRETCH).all(|stretch| stretch.iter().fold(true, |all, &value| all & holds(value)))
 }
 
 /// The name of a tensor in a model with a language-model head.

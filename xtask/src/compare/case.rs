@@ -43,12 +43,16 @@ pub(crate) struct Case {
     #[arg(long, default_value = "identity", value_name = "FILE|identity")]
     pub(crate) stats: String,
 
+    /// Where ours computes, as rome has it; the original takes a CUDA device if torch finds one
+    #[arg(long, default_value = "cpu", value_name = "NAME", env = "ROME_DEVICE")]
+    pub(crate) device: String,
+
     /// Threads for both programs; all there are by default
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
 }
 
-/// The published sizes of GPT-2.
+/// The published sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Size {
     /// 12 blocks of 768
@@ -59,6 +63,8 @@ pub(crate) enum Size {
     Gpt2Large,
     /// 48 blocks of 1600
     Gpt2Xl,
+    /// 28 blocks of 4096
+    GptJ,
 }
 
 impl Size {
@@ -68,16 +74,18 @@ impl Size {
             Self::Gpt2Medium => Shape::GPT2_MEDIUM,
             Self::Gpt2Large => Shape::GPT2_LARGE,
             Self::Gpt2Xl => Shape::GPT2_XL,
+            Self::GptJ => Shape::GPTJ,
         }
     }
 
-    /// The layer to edit: the published one of GPT-2 XL, and what is as deep in the others.
+    /// The layer to edit: the published one of GPT-2 XL and GPT-J, and what is as deep in the others.
     pub(crate) fn layer(self) -> usize {
         match self {
             Self::Gpt2 => 5,
             Self::Gpt2Medium => 8,
             Self::Gpt2Large => 12,
             Self::Gpt2Xl => 17,
+            Self::GptJ => 5,
         }
     }
 }
@@ -90,9 +98,18 @@ impl Case {
         }
     }
 
+    /// The backend to build rome with, beside the default one.
+    pub(crate) fn backend(&self) -> Option<String> {
+        let name = self.device.split(':').next().unwrap_or_default();
+        (!["cpu", "flex", "auto"].contains(&name)).then(|| name.to_owned())
+    }
+
     /// Whether the user asked for a task of their own.
     pub(crate) fn is_given(&self) -> bool {
-        self.shape.is_some() || self.model != "facts-gpt2" || self.layer.is_some() || self.threads.is_some()
+        self.shape.is_some()
+            || self.model != "facts-gpt2"
+            || self.layer.is_some()
+            || self.threads.is_some()
+            || self.device != "cpu"
     }
 }
-

@@ -14,7 +14,7 @@ use crate::program;
 use crate::report::Report;
 
 pub(crate) fn run(original: Option<Original<'_>>, case: &Case, runs: u32) -> Result<Report> {
-    let rome = program::build(&[])?;
+    let rome = program::build(&Vec::from_iter(case.backend()))?;
     let task = Task::new(case)?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for index in 1..=runs {
@@ -27,7 +27,11 @@ pub(crate) fn run(original: Option<Original<'_>>, case: &Case, runs: u32) -> Res
     }
     let last = ours.last().context("no run was made")?;
     let n_tokens = suffix_tokens(&last.said.lookup_idxs, &task, case)?;
-    let product_rate = product_rate(n_tokens, task.d_model, task.n_threads)?;
+    // What one product reaches is known of the processor alone.
+    let product_rate = match case.backend() {
+        None => Some(product_rate(n_tokens, task.d_model, task.n_threads)?),
+        Some(_) => None,
+    };
     Ok(report(&task, case, &ours, last, &theirs, (n_tokens, product_rate)))
 }
 
@@ -38,7 +42,7 @@ fn report(
     ours: &[Run],
     last: &Run,
     theirs: &[Run],
-    (n_tokens, product_rate): (usize, f64),
+    (n_tokens, product_rate): (usize, Option<f64>),
 ) -> Report {
     let of = |runs: &[Run], get: fn(&Run) -> f64| median(runs.iter().map(get).collect());
     let printed = &last.said;
@@ -78,20 +82,34 @@ fn report(
             if case.stats == "identity" { "= identity" } else { "given" },
             ours.len()
         ),
-        format!(
-            "v*: {rate:.1} GF/s on the operations it cannot do without, {:.0} % of what one product of \
-             [{n_tokens}, {d}] and [{d}, {}] reaches ({product_rate:.1} GF/s)",
-            100.0 * rate / product_rate,
-            4 * task.d_model,
-            d = task.d_model,
-        ),
-        format!("memory: {:.2} × (weights + C)", of(ours, |run| run.peak_memory as f64) / memory_limit),
+        match product_rate {
+            Some(product_rate) => format!(
+                "v*: {rate:.1} GF/s on the operations it cannot do without, {:.0} % of what one product of \
+                 [{n_tokens}, {d}] and [{d}, {}] reaches ({product_rate:.1} GF/s)",
+                100.0 * rate / product_rate,
+                4 * task.d_model,
+                d = task.d_model,
+            ),
+            None => format!("v*: {rate:.0} GF/s on the operations it cannot do without"),
+        },
+        match printed.device_memory {
+            None => format!(
+                "memory: {:.2} × (weights + C)",
+                of(ours, |run| run.peak_memory as f64) / memory_limit
+            ),
+            Some(bytes) => format!("memory of {}: {:.0} MiB", case.device, bytes as f64 / f64::from(1 << 20)),
+        },
     ];
     if let (a, Some(b)) = (last, theirs.last()) {
         let (left_sim, right_sim) = (cosine(&a.left, &b.left), cosine(&a.right, &b.right));
         let norm_ratio = norm(&a.left) * norm(&a.right) / (norm(&b.left) * norm(&b.right));
-        let difference =
-            a.said.losses.iter().zip(&b.said.losses).map(|(a, b)| (a[0] - b[0]).abs() / b[0]).fold(0.0, f64::max);
+        let difference = a
+            .said
+            .losses
+            .iter()
+            .zip(&b.said.losses)
+            .map(|(a, b)| (a[0] - b[0]).abs() / b[0])
+            .fold(0.0, f64::max);
         json["values"] = json!({
             "left_sim": left_sim, "right_sim": right_sim, "w_delta_sim": left_sim * right_sim,
             "norm_ratio": norm_ratio, "loss_difference": difference,

@@ -12,9 +12,9 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::compare::case::Case;
-use crate::process::{self, Finished};
+use crate::compare::case::{Case, Size};
 use crate::metadata;
+use crate::process::{self, Finished};
 
 const DRIVER: &str = include_str!("reference.py");
 
@@ -61,6 +61,8 @@ pub(crate) struct Said {
     /// Of ours.
     #[serde(default)]
     pub(crate) flops: BTreeMap<String, u64>,
+    /// Of ours, on a device with memory of its own.
+    pub(crate) device_memory: Option<u64>,
     /// Of the original.
     #[serde(default)]
     pub(crate) device: String,
@@ -163,7 +165,10 @@ impl Task {
         command.args(["--prompt", &case.prompt, "--subject", &case.subject, "--target", &case.target]);
         command.arg("--hparams").arg(self.file("hparams.json"));
         command.arg("--contexts").arg(self.file("contexts.json"));
-        command.args(["--stats", &case.stats, "--json"]).arg("--output").arg(&output);
+        command
+            .args(["--device", &case.device, "--stats", &case.stats, "--json"])
+            .arg("--output")
+            .arg(&output);
         command.env("RAYON_NUM_THREADS", self.n_threads.to_string());
         let finished = process::run(&mut command)?;
         let said = serde_json::from_slice(&finished.stdout)?;

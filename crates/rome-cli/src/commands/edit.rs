@@ -39,6 +39,8 @@ struct Report {
     took: bool,
     seconds: Seconds,
     flops: Flops,
+    /// The bytes that were taken of a device with memory of its own.
+    device_memory: Option<u64>,
 }
 
 /// The floating-point operations that the parts could not do without.
@@ -130,7 +132,9 @@ pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
         let after = Answer::of(editor.model(), &rows.clean.tokens, &rows.target);
         for edit in &edits {
             file.push(request, rows.lookups(), edit);
-            reports.push(report(edit, rows, &file.record, [before, after], load));
+            let memory = editor.model().device().memory_pool_usage();
+            let device_memory = memory.map(|usage| usage.bytes_reserved);
+            reports.push(Report { device_memory, ..report(edit, rows, &file.record, [before, after], load) });
         }
     }
     drop(progress);
@@ -184,6 +188,7 @@ fn report(
             total: 0.0,
         },
         flops: Flops { capture: edit.flops.capture, optimise: edit.flops.optimise(edit.losses.len()) },
+        device_memory: None,
     }
 }
 

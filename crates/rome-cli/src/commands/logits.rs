@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use rome_core::forward;
-use rome_core::transfer::download;
 use rome_core::rows::check_vocabulary;
+use rome_core::transfer::download;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::args::LogitsArgs;

@@ -3,6 +3,7 @@
 
 mod command_line;
 mod outside;
+mod precision;
 mod predecessor;
 mod reference;
 mod repeated;

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use rome_core::edit_file::{EditEntry, EditFileError, FORMAT_VERSION, StatisticsRecord};
-use rome_core::{
-    Context, EditConfig, EditFile, EditRecord, Precision, Preservation, RankOneUpdate, Request,
-};
+use rome_core::{Context, EditConfig, EditFile, EditRecord, Precision, Preservation, RankOneUpdate, Request};
 
 fn file(n_edits: usize) -> EditFile {
     let weight = "transformer.h.1.mlp.c_proj.weight".to_owned();

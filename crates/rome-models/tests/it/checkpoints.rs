@@ -13,14 +13,14 @@ use tempfile::TempDir;
 use crate::{assert_close, device, host, load};
 
 /// A checkpoint that can be changed before it is written to a folder.
-struct Draft {
+pub(crate) struct Draft {
     folder: TempDir,
     tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
     config: serde_json::Value,
 }
 
 impl Draft {
-    fn of(model: &str) -> Self {
+    pub(crate) fn of(model: &str) -> Self {
         let source = fixtures::model_folder(model);
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(source.join("tokenizer.json"), folder.path().join("tokenizer.json")).unwrap();
@@ -35,11 +35,11 @@ impl Draft {
         Self { folder, tensors, config }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    fn write(&self) -> Result<Pretrained, ModelError> {
+    pub(crate) fn write(&self) -> Result<Pretrained, ModelError> {
         self.write_shard("model.safetensors", |_| true);
         self.load()
     }
@@ -57,12 +57,18 @@ impl Draft {
         Pretrained::load(self.path().to_str().unwrap(), &device())
     }
 
+    /// Changes one value of a tensor.
+    pub(crate) fn set(&mut self, name: &str, index: usize, value: f32) {
+        let bytes = &mut self.tensors.get_mut(name).unwrap().2;
+        bytes[4 * index..4 * index + 4].copy_from_slice(&value.to_le_bytes());
+    }
+
     fn rename(&mut self, rename: impl Fn(&str) -> String) {
         self.tensors =
             std::mem::take(&mut self.tensors).into_iter().map(|(name, t)| (rename(&name), t)).collect();
     }
 
-    fn convert(&mut self, dtype: Dtype, narrow: impl Fn(f32) -> [u8; 2]) {
+    pub(crate) fn convert(&mut self, dtype: Dtype, narrow: impl Fn(f32) -> [u8; 2]) {
         for tensor in self.tensors.values_mut() {
             tensor.0 = dtype;
             tensor.2 = tensor
@@ -78,11 +84,11 @@ impl Draft {
 
 const PROMPT: [u32; 5] = [283, 1681, 284, 221, 36];
 
-fn logits(pretrained: &Pretrained) -> Vec<f32> {
+pub(crate) fn logits(pretrained: &Pretrained) -> Vec<f32> {
     host(forward::logits(pretrained.model.as_ref(), &PROMPT))
 }
 
-fn error(result: Result<Pretrained, ModelError>) -> String {
+pub(crate) fn error(result: Result<Pretrained, ModelError>) -> String {
     match result {
         Ok(_) => panic!("the checkpoint was accepted"),
         Err(error) => {

@@ -5,6 +5,7 @@ mod checkpoints;
 mod forward;
 mod gradients;
 mod hub;
+mod precision;
 mod tokenizers;
 
 use burn::prelude::*;

@@ -1,0 +1,96 @@
+//! Edits of models whose matrices are held in half the bits.
+
+use fixtures::{MODELS, cosine};
+use rome_core::edit::Answer;
+use rome_core::{CausalLm, Edit, EditConfig, Editor, Precision, Request};
+use rome_models::{Pretrained, Source};
+use serde_json::Value;
+
+use crate::{contexts, factor, load, rows};
+
+const LAYER: usize = 1;
+
+fn load_in(name: &str, precision: Precision) -> Pretrained {
+    let source = Source::resolve(fixtures::model_folder(name).to_str().unwrap(), &mut |_| ()).unwrap();
+    Pretrained::from_source(&source, &fixtures::device(), precision, &mut |_| ()).unwrap()
+}
+
+fn config() -> EditConfig {
+    EditConfig { weight_decay: 0.05, ..EditConfig::new(LAYER) }
+}
+
+/// What the device under test supports.
+fn halves() -> Vec<Precision> {
+    let device = fixtures::device();
+    [Precision::F16, Precision::Bf16].into_iter().filter(|half| half.is_supported_by(&device)).collect()
+}
+
+#[test]
+fn an_edit_in_half_precision_is_nearly_that_in_f32_and_is_undone_to_the_bit() {
+    for name in MODELS {
+        let edit = |gpt: &Pretrained| {
+            let request = Request::text("{} is produced by", "iPhone 5", "Nokia");
+            let rows = rows(gpt.model.as_ref(), &gpt.tokenizer, &contexts(name), &request);
+            let (model, factor) = (gpt.model.as_ref(), factor(name, LAYER));
+            Edit::compute(model, &rows, LAYER, &config(), &factor, &mut |_, _| ()).unwrap()
+        };
+        let wide = edit(&load(name));
+        for precision in halves() {
+            let mut gpt = load_in(name, precision);
+            let narrow = edit(&gpt);
+            let cosine = cosine(&narrow.update.left, &wide.update.left)
+                * cosine(&narrow.update.right, &wide.update.right);
+            println!("{name} {}: cosine {cosine:.5}", precision.name());
+            // bf16 rounds each weight by up to a 256th, over 20 steps of Adam.
+            assert!(cosine > 0.99, "{name} {precision:?}: {cosine}");
+
+            let bytes = |gpt: &Pretrained| {
+                gpt.model.block(LAYER).down_projection().weight().into_data().as_bytes().to_vec()
+            };
+            let before = bytes(&gpt);
+            let original = narrow.update.apply(gpt.model.down_projection_mut(LAYER)).unwrap();
+            assert_eq!(bytes(&gpt).len(), 2 * before.len(), "what is edited is held in f32");
+            original.restore(gpt.model.down_projection_mut(LAYER));
+            assert_eq!(bytes(&gpt), before);
+        }
+    }
+}
+
+#[test]
+#[ignore = "takes minutes; cargo xtask full runs it"]
+fn two_hundred_edits_in_turn_stay_finite_in_half_precision() {
+    let facts: Value = serde_json::from_slice(rome_assets::FACTS).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let requests: Vec<Request> = facts["facts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .step_by(10)
+        .take(200)
+        .map(|fact| {
+            let template = &facts["templates"][fact["relation_id"].as_str().unwrap()][0];
+            Request::text(&text(template), &text(&fact["subject"]), &text(&fact["target_new"]))
+        })
+        .collect();
+    assert_eq!(requests.len(), 200);
+    for name in MODELS {
+        for precision in halves() {
+            let mut gpt = load_in(name, precision);
+            let mut editor = Editor::new(gpt.model.as_mut(), &gpt.tokenizer, config())
+                .unwrap()
+                .contexts(contexts(name))
+                .statistics(LAYER, factor(name, LAYER));
+            let mut n_took = 0;
+            for request in &requests {
+                // A value that is not finite, anywhere, is an error of the edit.
+                let edits = editor.edit(request, &mut |_| ()).unwrap();
+                assert!(edits[0].update.is_finite());
+                let rows = editor.rows(request).unwrap();
+                let answer = Answer::of(editor.model(), &rows.clean.tokens, &rows.target);
+                assert!(answer.probability.is_finite());
+                n_took += usize::from(answer.is_first);
+            }
+            println!("{name} {}: {n_took} of 200 took at once", precision.name());
+        }
+    }
+}
