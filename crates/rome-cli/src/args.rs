@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Logits(LogitsArgs),
     /// Collect and inspect the statistics that edits need
     Stats(StatsArgs),
-    /// List the devices that rome can compute on
+    /// List the devices that rome can compute on, and test them
     Doctor(DoctorArgs),
 }
 
@@ -89,6 +89,14 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
+    /// Only these devices
+    #[arg(long = "device", value_name = "NAME")]
+    pub(crate) devices: Vec<String>,
+
+    /// Edit both bundled models on each device, and hold the outcome against the processor's
+    #[arg(long)]
+    pub(crate) test: bool,
+
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -8,6 +8,7 @@ mod device;
 mod error;
 mod model;
 mod output;
+mod selftest;
 mod settings;
 mod statistics;
 

@@ -5,8 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use burn::prelude::Device;
 use rome_assets::Bundled;
-use rome_core::{CausalLm, EditFile};
+use rome_core::{CausalLm, EditFile, Precision};
 use rome_models::progress::Progress as Loading;
 use rome_models::{Pretrained, Source};
 
@@ -32,7 +33,10 @@ impl Model {
     }
 
     pub(crate) fn load_named(name: &str, args: &DeviceArgs) -> Result<Self> {
-        let (device, precision) = (args.device()?, args.dtype.into());
+        Self::load_on(name, &args.device()?, args.dtype.into())
+    }
+
+    pub(crate) fn load_on(name: &str, device: &Device, precision: Precision) -> Result<Self> {
         let source = match rome_assets::bundled(name) {
             Some(bundled) => Source::Embedded(bundled.name, bundled.files),
             None => {
@@ -42,7 +46,7 @@ impl Model {
         };
         let mut bar = ByteProgress::default();
         let pretrained =
-            Pretrained::from_source(&source, &device, precision, &mut |progress| bar.set(progress))
+            Pretrained::from_source(&source, device, precision, &mut |progress| bar.set(progress))
                 .with_context(|| format!("failed to load the model {name:?}"))?;
         drop(bar);
         let bundled = rome_assets::ALL.into_iter().find(|bundled| bundled.hash == pretrained.hash);

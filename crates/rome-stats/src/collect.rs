@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::prelude::*;
 use rome_core::rows::check_vocabulary;
+use rome_core::transfer::download;
 use rome_core::{Batch, CausalLm, Memory, Part, SecondMoment, Site, TokenCodec, forward};
 
 use crate::{Provenance, Statistics, StatsError};
@@ -156,11 +157,10 @@ fn add_product(
     n_tokens: u64,
     keys: &Tensor<2>,
 ) -> Result<(), StatsError> {
-    let product = keys.clone().transpose().matmul(keys.clone()).into_data().convert::<f32>();
-    let values = product.as_slice::<f32>().map_err(|error| StatsError::Format(error.to_string()))?;
+    let values = download(keys.clone().transpose().matmul(keys.clone()));
     if !values.iter().all(|value| value.is_finite()) {
         return Err(StatsError::NotFinite { layer });
     }
-    moment.add(n_tokens, values);
+    moment.add(n_tokens, &values);
     Ok(())
 }

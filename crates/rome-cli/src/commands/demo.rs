@@ -16,10 +16,10 @@ use crate::output;
 use crate::settings::Settings;
 use crate::statistics;
 
-const SUBJECT: &str = "Barack Obama";
-const PROMPT: &str = "The mother tongue of {} is";
+pub(crate) const SUBJECT: &str = "Barack Obama";
+pub(crate) const PROMPT: &str = "The mother tongue of {} is";
 const OLD: &str = "English";
-const NEW: &str = "French";
+pub(crate) const NEW: &str = "French";
 
 /// Other ways to ask the same; the last one the models have not seen with this subject.
 const PARAPHRASES: [&str; 4] =
@@ -59,11 +59,8 @@ pub(crate) fn run(args: DemoArgs) -> Result<Outcome> {
     let layer = settings.config.layers[0];
     let found = statistics::find(None, settings.use_statistics, &model, layer)?;
 
-    let rewrite = PROMPT.replacen("{}", SUBJECT, 1);
-    let paraphrases = PARAPHRASES.map(|template| template.replacen("{}", SUBJECT, 1));
-    let neighbours = NEIGHBOURS.map(|subject| PROMPT.replacen("{}", subject, 1));
-    let prompts: Vec<&String> = std::iter::once(&rewrite).chain(&paraphrases).chain(&neighbours).collect();
-    let probe: Vec<u32> = model.pretrained.tokenizer.encode(&rewrite)?.ids;
+    let prompts = prompts();
+    let probe: Vec<u32> = model.pretrained.tokenizer.encode(&prompts[0])?.ids;
 
     let before = ask_all(&model, &prompts)?;
     let logits_before = bits(&model, &probe);
@@ -89,7 +86,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<Outcome> {
     let rows: Vec<Row> = prompts
         .iter()
         .zip(before.into_iter().zip(after))
-        .map(|(prompt, (before, after))| Row { prompt: prompt.to_string(), before, after })
+        .map(|(prompt, (before, after))| Row { prompt: prompt.clone(), before, after })
         .collect();
     if args.json {
         output::json(&json!({
@@ -107,6 +104,13 @@ pub(crate) fn run(args: DemoArgs) -> Result<Outcome> {
         ));
     }
     Ok(if took { Outcome::Done } else { Outcome::NotTaken })
+}
+
+/// The prompt of the edit, then its paraphrases, then its neighbours.
+pub(crate) fn prompts() -> Vec<String> {
+    let of_subject = std::iter::once(PROMPT).chain(PARAPHRASES);
+    let of_subject = of_subject.map(|template| template.replacen("{}", SUBJECT, 1));
+    of_subject.chain(NEIGHBOURS.map(|subject| PROMPT.replacen("{}", subject, 1))).collect()
 }
 
 fn print(model: &str, edit: &rome_core::Edit, rows: &[Row], undone: bool) -> Result<()> {
@@ -154,7 +158,7 @@ fn print(model: &str, edit: &rome_core::Edit, rows: &[Row], undone: bool) -> Res
     output::line("  rome edit -m openai-community/gpt2-xl …    your own model, by folder or hub name")
 }
 
-fn ask_all(model: &Model, prompts: &[&String]) -> Result<Vec<Probabilities>> {
+fn ask_all(model: &Model, prompts: &[String]) -> Result<Vec<Probabilities>> {
     let tokenizer = &model.pretrained.tokenizer;
     let first = |word: &str| -> Result<u32> {
         tokenizer.encode_continuation(&format!(" {word}"))?.first().copied().context("a word has tokens")

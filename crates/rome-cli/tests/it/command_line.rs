@@ -450,8 +450,36 @@ fn models_that_cannot_be_had_are_named_with_what_was_wanted() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr.contains("config.json of openai-community/gpt2-xl is not in the cache"), "{stderr}");
     assert!(stderr.contains("hint: connect to the network once, or download the model and give its folder"));
+}
+
+#[test]
+fn a_device_that_is_not_there_is_named_with_what_to_do() {
+    let rome = Rome::new();
+    let on = |device: String| rome.fails(&["generate", "-m", "facts-gpt2", "--device", &device, "x"]);
+    assert!(on("tpu".to_owned()).contains("\"tpu\" is not a device"));
+    for backend in rome_device::Backend::ALL {
+        let name = backend.name();
+        if !backend.is_compiled_in() {
+            let message = on(name.to_owned());
+            assert!(message.contains(&format!("built without {name}")), "{message}");
+            assert!(message.contains(&format!("--features {name}")), "{message}");
+        } else if !backend.is_cpu() {
+            assert!(on(format!("{name}:99")).contains(&format!("there is no device {name}:99")));
+        }
+    }
+}
+
+#[test]
+fn the_doctor_lists_the_processor_and_finds_nothing_wrong_with_it() {
+    let rome = Rome::new();
+    let listed: Value = serde_json::from_str(&rome.ok(&["doctor", "--json"])).unwrap();
+    let devices = listed["devices"].as_array().unwrap();
+    let flex = devices.iter().find(|device| device["name"] == "flex").unwrap();
+    assert!(flex["memory"].as_u64().unwrap() > 1 << 30);
+    assert_eq!(flex["types"], json!(["f32", "f16", "bf16"]));
+    assert!(rome.ok(&["doctor"]).contains("flex"));
     assert!(
-        rome.fails(&["generate", "-m", "facts-gpt2", "--device", "tpu", "x"]).contains("no device \"tpu\"")
+        rome.ok(&["doctor", "--test", "--device", "cpu"]).contains("nothing to hold the processor against")
     );
 }
 
@@ -544,9 +572,16 @@ fn edits_applied_without_those_they_were_made_on_are_warned_about() {
 #[test]
 fn the_help_of_every_command_is_as_it_was() {
     let rome = Rome::new();
-    for command in
-        [&[][..], &["demo"], &["edit"], &["generate"], &["logits"], &["stats", "collect"], &["stats", "show"]]
-    {
+    for command in [
+        &[][..],
+        &["demo"],
+        &["doctor"],
+        &["edit"],
+        &["generate"],
+        &["logits"],
+        &["stats", "collect"],
+        &["stats", "show"],
+    ] {
         let help = rome.ok(&[command, &["--help"]].concat());
         insta::assert_snapshot!(format!("help {}", command.join(" ")).trim(), help);
     }

@@ -2,7 +2,7 @@
 
 use fixtures::{MODELS, cosine};
 use rome_core::edit::Answer;
-use rome_core::{CausalLm, Edit, EditConfig, Editor, Precision, Request};
+use rome_core::{Edit, EditConfig, Editor, Precision, Request};
 use rome_models::{Pretrained, Source};
 use serde_json::Value;
 
@@ -69,7 +69,7 @@ fn two_hundred_edits_in_turn_stay_finite_in_half_precision() {
         .take(200)
         .map(|fact| {
             let template = &facts["templates"][fact["relation_id"].as_str().unwrap()][0];
-            Request::text(&text(template), &text(&fact["subject"]), &text(&fact["target_new"]))
+            Request::text(text(template), text(&fact["subject"]), text(&fact["target_new"]))
         })
         .collect();
     assert_eq!(requests.len(), 200);

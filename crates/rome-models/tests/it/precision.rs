@@ -1,6 +1,6 @@
 //! Matrices held in half the bits.
 
-use rome_core::{CausalLm, Precision};
+use rome_core::Precision;
 use rome_models::{Checkpoint, ModelError, Pretrained, Source};
 use safetensors::tensor::Dtype;
 

@@ -1,0 +1,134 @@
+//! A device held against the processor: text, logits, an edit and a second moment.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use burn::prelude::Device;
+use rome_assets::Bundled;
+use rome_core::generate::{Decoding, generate};
+use rome_core::transfer::download;
+use rome_core::{Context, Editor, Precision, RankOneUpdate, Request, TokenCodec, forward};
+use rome_stats::Collector;
+use serde::Serialize;
+
+use crate::args::SettingsArgs;
+use crate::commands::demo::{NEW, PROMPT, SUBJECT, prompts};
+use crate::commands::edit::sample_contexts;
+use crate::model::Model;
+use crate::settings::Settings;
+use crate::statistics;
+
+/// The largest difference of a logit. f32 in sums of hundreds leaves some 1e-5.
+const LOGITS: f64 = 1e-3;
+/// The smallest cosine of ΔW, after 20 steps of Adam.
+const EDIT: f64 = 0.999;
+/// The largest difference of C, relative, in Frobenius norm.
+const STATISTICS: f64 = 1e-4;
+
+/// How many tokens a text goes on for.
+const N_NEW_TOKENS: usize = 12;
+
+/// What a bundled model comes to on one device.
+pub(crate) struct Outcome {
+    contexts: Vec<Context>,
+    texts: Vec<Vec<u32>>,
+    logits: Vec<f32>,
+    update: RankOneUpdate,
+    sums: Vec<f64>,
+    /// Of the first edit, for which a GPU's programs are compiled and tuned, and of one after it.
+    seconds: [f64; 2],
+}
+
+/// How far a device is from the processor.
+#[derive(Debug, Serialize)]
+pub(crate) struct Comparison {
+    pub(crate) device: String,
+    pub(crate) model: &'static str,
+    /// The largest difference.
+    pub(crate) logits: f64,
+    /// Whether greedy texts are equal.
+    pub(crate) texts: bool,
+    /// The cosine of ΔW.
+    pub(crate) edit: f64,
+    /// The relative difference of C.
+    pub(crate) statistics: f64,
+    pub(crate) seconds: [f64; 2],
+    pub(crate) seconds_on_the_processor: [f64; 2],
+}
+
+impl Outcome {
+    /// Contexts and texts are those of `reference`, if there is one.
+    pub(crate) fn of(bundled: &'static Bundled, device: &Device, reference: Option<&Self>) -> Result<Self> {
+        let mut model = Model::load_on(bundled.name, device, Precision::F32)?;
+        let settings = Settings::new(&SettingsArgs::default(), &model)?;
+        let layer = settings.config.layers[0];
+        let contexts = match reference {
+            Some(reference) => reference.contexts.clone(),
+            None => sample_contexts(&model, &settings, 0)?,
+        };
+
+        let tokenizer = &model.pretrained.tokenizer;
+        let mut texts = Vec::new();
+        for prompt in prompts() {
+            let prompt = tokenizer.encode(&prompt)?.ids;
+            texts.push(generate(model.causal_lm(), &prompt, N_NEW_TOKENS, None, &mut Decoding::Greedy));
+        }
+        // Over the same texts, so that they can be compared even where a text differs.
+        let compared = reference.map_or(&texts, |reference| &reference.texts);
+        let logits = compared.iter().flat_map(|text| download(forward::logits(model.causal_lm(), text)));
+        let logits = logits.collect();
+
+        let mut collector = Collector::new(model.causal_lm(), tokenizer, &[layer])?;
+        prompts().iter().try_for_each(|prompt| collector.add(prompt))?;
+        let statistics = collector.finish(&model.pretrained.hash)?;
+        let sums = statistics[&layer].moment.sum().to_vec();
+
+        let factor = statistics::find(None, settings.use_statistics, &model, layer)?.factor;
+        let pretrained = &mut model.pretrained;
+        let mut editor = Editor::new(pretrained.model.as_mut(), &pretrained.tokenizer, settings.config)?
+            .contexts(contexts.clone())
+            .statistics(layer, factor);
+        let mut edit = || -> Result<_> {
+            let start = Instant::now();
+            let edits = editor.edit(&Request::text(PROMPT, SUBJECT, NEW), &mut |_| ())?;
+            editor.undo();
+            Ok((
+                edits.into_iter().next().context("an edit has a layer")?.update,
+                start.elapsed().as_secs_f64(),
+            ))
+        };
+        let ((update, first), (_, again)) = (edit()?, edit()?);
+        Ok(Self { contexts, texts, logits, update, sums, seconds: [first, again] })
+    }
+
+    pub(crate) fn compare(&self, reference: &Self, device: &str, model: &'static str) -> Comparison {
+        let logits = self.logits.iter().zip(&reference.logits).map(|(a, b)| f64::from((a - b).abs()));
+        let cosine = |a: &[f32], b: &[f32]| {
+            let dot =
+                |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            let (ab, aa, bb): (f64, f64, f64) = (dot(a, b), dot(a, a), dot(b, b));
+            ab / (aa * bb).sqrt()
+        };
+        let (ours, theirs) = (&self.update, &reference.update);
+        let difference = self.sums.iter().zip(&reference.sums).map(|(a, b)| (a - b).powi(2));
+        let size = reference.sums.iter().map(|sum| sum.powi(2));
+        Comparison {
+            device: device.to_owned(),
+            model,
+            logits: logits.fold(0.0, f64::max),
+            texts: self.texts == reference.texts,
+            edit: cosine(&ours.left, &theirs.left) * cosine(&ours.right, &theirs.right),
+            statistics: (difference.sum::<f64>() / size.sum::<f64>()).sqrt(),
+            seconds: self.seconds,
+            seconds_on_the_processor: reference.seconds,
+        }
+    }
+}
+
+impl Comparison {
+    /// Whether the device computes what the processor does.
+    pub(crate) fn holds(&self) -> bool {
+        // So written that a NaN does not hold.
+        self.logits <= LOGITS && self.texts && self.edit >= EDIT && self.statistics <= STATISTICS
+    }
+}
