@@ -289,6 +289,10 @@ pub(crate) struct StatsArgs {
 pub(crate) enum StatsCommand {
     /// Sum up the keys of layers over text, in one pass
     Collect(CollectArgs),
+    /// Add up the sums over shards of a text
+    Merge(MergeArgs),
+    /// Write a file of statistics as another kind
+    Convert(ConvertArgs),
     /// Show what a file of statistics holds
     Show(ShowArgs),
 }
@@ -302,13 +306,31 @@ pub(crate) struct CollectArgs {
     #[arg(long, value_name = "LAYERS")]
     pub(crate) layers: String,
 
-    /// Text: .txt with one document a line, or .jsonl
+    /// Text, by files or patterns: .txt with one document a line, .jsonl or .parquet, the first two
+    /// also as .gz or .zst; - for standard input
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     pub(crate) text: Vec<PathBuf>,
 
-    /// The field of .jsonl that holds the text
+    /// The field of .jsonl, or the column of .parquet, that holds the text
     #[arg(long, default_value = "text")]
     pub(crate) field: String,
+
+    /// Let documents follow one another in sequences as long as the model's context, rather than cut
+    /// each of them to it
+    #[arg(long)]
+    pub(crate) pack: bool,
+
+    /// Take every N-th document, from the I-th on, counted from 0
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<String>,
+
+    /// Go on from where an interrupted collection was last saved
+    #[arg(long)]
+    pub(crate) resume: bool,
+
+    /// Save what there is after so many tokens, or after so many seconds
+    #[arg(long, default_value = "300s", value_name = "TOKENS|SECONDSs")]
+    pub(crate) save_every: String,
 
     /// The folder for the files, one a layer; by default where rome edit finds them
     #[arg(short, long, value_name = "DIR")]
@@ -318,9 +340,41 @@ pub(crate) struct CollectArgs {
     #[arg(long)]
     pub(crate) compact: bool,
 
+    /// Print a JSON object, and before it one for each time that it is saved
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MergeArgs {
+    /// Files of shards of one collection
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Where to write the sum
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// Store the upper triangle in f32: a quarter of the size
+    #[arg(long)]
+    pub(crate) compact: bool,
+
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConvertArgs {
+    /// A file of statistics, safetensors or the reference's npz
+    pub(crate) input: PathBuf,
+
+    /// Where to write it, as .safetensors or .npz
+    pub(crate) output: PathBuf,
+
+    /// In safetensors, store the upper triangle in f32: a quarter of the size
+    #[arg(long)]
+    pub(crate) compact: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,6 +1,5 @@
 //! What goes to standard output, to standard error and to files.
 
-use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -107,14 +106,17 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
 
 /// Writes a file as a whole or not at all: to a temporary one beside it, then by renaming.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |temporary| Ok(std::fs::write(temporary, bytes)?))
+}
+
+/// Does the same with what writes a file by itself, given the temporary one.
+pub(crate) fn write_with(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let path = target_of(path)?;
-    let mut file = temporary_in(&folder_of(&path))?;
-    let write = |file: &mut File| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write(file.as_file_mut()).with_context(|| format!("cannot write {}", path.display()))?;
-    file.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let place = || format!("cannot write {}", path.display());
+    let file = temporary_in(&folder_of(&path))?;
+    write(file.path()).with_context(place)?;
+    file.as_file().sync_all().with_context(place)?;
+    file.persist(&path).with_context(place)?;
     Ok(())
 }
 

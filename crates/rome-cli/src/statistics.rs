@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rome_core::Factor;
 use rome_core::edit_file::StatisticsRecord;
-use rome_stats::{Statistics, npz};
+use rome_stats::{Shard, Statistics, npz};
 
 use crate::error::CliError;
 use crate::model::{Model, read_bounded};
@@ -92,7 +92,15 @@ pub(crate) fn cache_folder(model_hash: &str) -> Result<PathBuf> {
 }
 
 pub(crate) fn file_name(layer: usize) -> String {
-    format!("layer-{layer}.safetensors")
+    format!("layer-{layer}{}", file_ending(None))
+}
+
+/// How the files of a collection end, by the shard that it is over.
+pub(crate) fn file_ending(shard: Option<Shard>) -> String {
+    match shard {
+        None => ".safetensors".to_owned(),
+        Some(Shard { index, of }) => format!(".shard-{index}-of-{of}.safetensors"),
+    }
 }
 
 fn bundled(model: &Model, layer: usize) -> Result<Option<Statistics>> {

@@ -35,6 +35,18 @@ impl SecondMoment {
         self.count += count;
     }
 
+    /// Adds a sum over other keys.
+    ///
+    /// # Panics
+    /// If the keys are of another length.
+    pub fn merge(&mut self, other: &Self) {
+        assert_eq!(self.d_ff, other.d_ff, "keys of the same length");
+        for (sum, other) in self.sum.iter_mut().zip(&other.sum) {
+            *sum += other;
+        }
+        self.count += other.count;
+    }
+
     /// The length of a key.
     pub fn d_ff(&self) -> usize {
         self.d_ff

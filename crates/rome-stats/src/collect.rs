@@ -1,5 +1,6 @@
 //! Sums of `k kᵀ` over text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use burn::prelude::*;
@@ -7,7 +8,8 @@ use rome_core::rows::check_vocabulary;
 use rome_core::transfer::download;
 use rome_core::{Batch, CausalLm, Memory, Part, SecondMoment, Site, TokenCodec, forward};
 
-use crate::{Provenance, Statistics, StatsError};
+use crate::state::{Progress, State};
+use crate::{Provenance, Sequences, Shard, Shards, Statistics, StatsError};
 
 /// Tokens that run together. Above a few thousand the products are as fast as they get, and the
 /// activations of one batch stay small beside the model.
@@ -15,22 +17,40 @@ const BATCH_TOKENS: usize = 2048;
 
 /// Collects the second moment of any set of layers in one pass.
 ///
-/// Documents are cut to the model's context; nothing is padded, packed across documents or
-/// preceded by a start token, as `layer_stats.py` of the reference has it. The pass ends at the
-/// last wanted layer's key. Products are f32 over one batch and are summed in f64.
+/// Nothing is padded or preceded by a start token, as `layer_stats.py` of the reference has it. The
+/// pass ends at the last wanted layer's key. Products are f32 over one batch and are summed in f64.
+///
+/// What a collector has come to can be [saved](Self::state) after any document. One that
+/// [resumes](Self::resume) is given the corpus from the start again, passes over what it knows, and
+/// ends with the same bits as one that was never interrupted.
 pub struct Collector<'a> {
     model: &'a dyn CausalLm,
     tokens: &'a dyn TokenCodec,
-    max_tokens: usize,
+    settings: Settings,
     moments: BTreeMap<usize, SecondMoment>,
-    batch: Vec<Vec<u32>>,
-    n_tokens: u64,
-    n_documents: u64,
+    progress: Progress,
     corpus_hash: blake3::Hasher,
+    /// What a saved collection had seen, until it is seen again.
+    known: Option<Known>,
+}
+
+/// What must be the same for sums to be those of one collection.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) layers: Vec<usize>,
+    pub(crate) max_tokens: usize,
+    pub(crate) sequences: Sequences,
+    pub(crate) shard: Option<Shard>,
+}
+
+/// The beginning of a corpus that is read once more.
+struct Known {
+    n_seen: u64,
+    corpus_hash: String,
 }
 
 impl<'a> Collector<'a> {
-    /// Starts with no text.
+    /// Starts with no text, each document cut to the model's context.
     ///
     /// # Errors
     /// [`StatsError::Layer`] for a layer that the model lacks.
@@ -43,59 +63,135 @@ impl<'a> Collector<'a> {
         if let Some(&layer) = layers.iter().find(|&&layer| layer >= shape.n_layers) {
             return Err(StatsError::Layer { layer, n_layers: shape.n_layers });
         }
+        let moments: BTreeMap<_, _> =
+            layers.iter().map(|&layer| (layer, SecondMoment::new(shape.d_ff))).collect();
+        let settings = Settings {
+            layers: moments.keys().copied().collect(),
+            max_tokens: shape.n_positions,
+            sequences: Sequences::Cut,
+            shard: None,
+        };
         Ok(Self {
             model,
             tokens,
-            max_tokens: shape.n_positions,
-            moments: layers.iter().map(|&layer| (layer, SecondMoment::new(shape.d_ff))).collect(),
-            batch: Vec::new(),
-            n_tokens: 0,
-            n_documents: 0,
+            settings,
+            moments,
+            progress: Progress::default(),
             corpus_hash: blake3::Hasher::new(),
+            known: None,
         })
+    }
+
+    /// Makes sequences of documents in another way.
+    #[must_use]
+    pub fn sequences(mut self, sequences: Sequences) -> Self {
+        self.settings.sequences = sequences;
+        self
+    }
+
+    /// Takes the documents of one shard alone. It is given all of them, and so knows the corpus.
+    #[must_use]
+    pub fn shard(mut self, shard: Option<Shard>) -> Self {
+        self.settings.shard = shard;
+        self
+    }
+
+    /// Goes on from what another collector of the same model and settings had come to.
+    ///
+    /// # Errors
+    /// [`StatsError::OtherSettings`] when they are not the same.
+    pub fn resume(mut self, state: State<'_>, model_hash: &str) -> Result<Self, StatsError> {
+        let State { model_hash: made_with, settings, progress, corpus_hash, moments } = state;
+        let d_ff = self.model.shape().d_ff;
+        let fits = moments.values().all(|moment| moment.d_ff() == d_ff);
+        if made_with != model_hash || *settings != self.settings || !fits {
+            return Err(StatsError::OtherSettings);
+        }
+        self.known = Some(Known { n_seen: progress.n_seen, corpus_hash });
+        self.progress = Progress { n_seen: 0, ..progress.into_owned() };
+        self.moments = moments.into_owned();
+        Ok(self)
+    }
+
+    /// What it has come to so far.
+    pub fn state<'s>(&'s self, model_hash: &'s str) -> State<'s> {
+        State {
+            model_hash: Cow::Borrowed(model_hash),
+            settings: Cow::Borrowed(&self.settings),
+            progress: Cow::Borrowed(&self.progress),
+            corpus_hash: self.corpus_hash.finalize().to_hex().to_string(),
+            moments: Cow::Borrowed(&self.moments),
+        }
     }
 
     /// The number of tokens taken so far.
     pub fn n_tokens(&self) -> u64 {
-        self.n_tokens
+        self.progress.n_tokens
     }
 
     /// The number of documents taken so far.
     pub fn n_documents(&self) -> u64 {
-        self.n_documents
+        self.progress.n_documents
+    }
+
+    /// Whether it is still passing over what it knows.
+    pub fn is_resuming(&self) -> bool {
+        self.known.is_some()
     }
 
     /// Adds a document.
     ///
     /// # Errors
-    /// When the tokenizer refuses it, or a key is not finite.
+    /// When the tokenizer refuses it, a key is not finite, or a corpus that is read once more has
+    /// changed.
     pub fn add(&mut self, document: &str) -> Result<(), StatsError> {
+        let index = self.progress.n_seen;
         self.corpus_hash.update(&(document.len() as u64).to_le_bytes());
         self.corpus_hash.update(document.as_bytes());
-        self.n_documents += 1;
-        let encoding = self.tokens.encode(document).map_err(|error| StatsError::Tokenizer(error.0))?;
-        let mut tokens = encoding.ids;
-        tokens.truncate(self.max_tokens);
-        check_vocabulary(&tokens, self.model.shape())
-            .map_err(|error| StatsError::Tokenizer(error.to_string()))?;
-        if tokens.is_empty() {
+        self.progress.n_seen += 1;
+        if let Some(known) = &self.known {
+            if self.progress.n_seen == known.n_seen {
+                if self.corpus_hash.finalize().to_hex().as_str() != known.corpus_hash {
+                    return Err(StatsError::OtherCorpus);
+                }
+                self.known = None;
+            }
             return Ok(());
         }
-        self.n_tokens += tokens.len() as u64;
-        let waiting: usize = self.batch.iter().map(Vec::len).sum();
-        if waiting > 0 && waiting + tokens.len() > BATCH_TOKENS {
-            self.run()?;
+        if self.settings.shard.is_some_and(|shard| !shard.takes(index)) {
+            return Ok(());
         }
-        self.batch.push(tokens);
-        Ok(())
+        self.progress.n_documents += 1;
+        let tokens = self.tokens.encode(document).map_err(|error| StatsError::Tokenizer(error.0))?.ids;
+        check_vocabulary(&tokens, self.model.shape())
+            .map_err(|error| StatsError::Tokenizer(error.to_string()))?;
+        let max_tokens = self.settings.max_tokens;
+        match self.settings.sequences {
+            Sequences::Cut => self.push(tokens.into_iter().take(max_tokens).collect()),
+            Sequences::Packed { separator } => {
+                self.progress.rest.extend(tokens.into_iter().chain(separator));
+                while self.progress.rest.len() >= max_tokens {
+                    let left = self.progress.rest.split_off(max_tokens);
+                    let sequence = std::mem::replace(&mut self.progress.rest, left);
+                    self.push(sequence)?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Ends the collection and returns the statistics of each layer.
     ///
     /// # Errors
-    /// [`StatsError::Empty`] when there was no text; otherwise as [`add`](Self::add).
+    /// [`StatsError::Empty`] when there was no text, [`StatsError::OtherCorpus`] when there was
+    /// less of it than before; otherwise as [`add`](Self::add).
     pub fn finish(mut self, model_hash: &str) -> Result<BTreeMap<usize, Statistics>, StatsError> {
-        if self.n_tokens == 0 {
+        if self.known.is_some() {
+            return Err(StatsError::OtherCorpus);
+        }
+        let rest = std::mem::take(&mut self.progress.rest);
+        self.push(rest)?;
+        if self.progress.n_tokens == 0 {
             return Err(StatsError::Empty);
         }
         self.run()?;
@@ -103,25 +199,38 @@ impl<'a> Collector<'a> {
             model_hash: Some(model_hash.to_owned()),
             layer: None,
             corpus_hash: Some(self.corpus_hash.finalize().to_hex().to_string()),
-            documents: self.n_documents,
-            max_tokens: Some(self.max_tokens),
+            documents: self.progress.n_documents,
+            max_tokens: Some(self.settings.max_tokens),
+            sequences: self.settings.sequences,
+            shards: self.settings.shard.filter(|shard| shard.of > 1).map(Shards::from),
             dtype: "float32".to_owned(),
             made_by: concat!("rome ", env!("CARGO_PKG_VERSION")).to_owned(),
         };
-        Ok(self
-            .moments
-            .into_iter()
-            .map(|(layer, moment)| {
-                let provenance = Provenance { layer: Some(layer), ..provenance.clone() };
-                (layer, Statistics { moment, provenance })
-            })
-            .collect())
+        let statistics = self.moments.into_iter().map(|(layer, moment)| {
+            let provenance = Provenance { layer: Some(layer), ..provenance.clone() };
+            (layer, Statistics { moment, provenance })
+        });
+        Ok(statistics.collect())
+    }
+
+    /// Adds a sequence to those that run together.
+    fn push(&mut self, sequence: Vec<u32>) -> Result<(), StatsError> {
+        if sequence.is_empty() {
+            return Ok(());
+        }
+        self.progress.n_tokens += sequence.len() as u64;
+        let waiting: usize = self.progress.waiting.iter().map(Vec::len).sum();
+        if waiting > 0 && waiting + sequence.len() > BATCH_TOKENS {
+            self.run()?;
+        }
+        self.progress.waiting.push(sequence);
+        Ok(())
     }
 
     fn run(&mut self) -> Result<(), StatsError> {
         let Some((&last, _)) = self.moments.last_key_value() else { return Ok(()) };
         // Rows of equal length share an attention product.
-        let mut rows = std::mem::take(&mut self.batch);
+        let mut rows = std::mem::take(&mut self.progress.waiting);
         rows.sort_by_key(Vec::len);
         let lens: Vec<usize> = rows.iter().map(Vec::len).collect();
         let tokens: Vec<u32> = rows.concat();

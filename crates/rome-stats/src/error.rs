@@ -25,12 +25,53 @@ pub enum StatsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A row of a corpus is not what it should be.
+    #[error("{}, row {row}: {reason}", .path.display())]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// The row, from 1.
+        row: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of a corpus is not what it should be.
+    #[error("{}: {reason}", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A corpus has a kind of file that is not read.
-    #[error("{}: only .txt and .jsonl are read", .path.display())]
+    #[error("{}: only .txt, .jsonl and .parquet are read, the first two also as .gz and .zst", .path.display())]
     FileKind {
         /// The file.
         path: PathBuf,
     },
+    /// A shard is not one of so many.
+    #[error("{text:?} is not a shard")]
+    Shard {
+        /// What was given.
+        text: String,
+    },
+    /// Statistics cannot be added up.
+    #[error("the statistics cannot be merged: {0}")]
+    Merge(String),
+    /// A file is not the state of a collection.
+    #[error("{} is not an unfinished collection: {reason}", .path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A collection was begun with another model or other settings.
+    #[error("the collection was begun with another model, other layers or other settings")]
+    OtherSettings,
+    /// A corpus is not the one that a collection was begun with.
+    #[error("the corpus has changed since the collection was begun")]
+    OtherCorpus,
     /// The tokenizer failed on a document.
     #[error("{0}")]
     Tokenizer(String),
@@ -88,7 +129,20 @@ impl StatsError {
             Self::Line { .. } => {
                 "mend the line; .jsonl has one object a line, with the text under \"text\" or --field"
             }
-            Self::FileKind { .. } => "give .txt (one document a line) or .jsonl",
+            Self::Row { .. } => "the column must hold strings or lists of strings; choose it with --field",
+            Self::Malformed { .. } => "download the file again, or choose the column with --field",
+            Self::FileKind { .. } => "give text by one of these names, or - for standard input",
+            Self::Shard { .. } => "write --shard I/N, with I from 0 to N-1",
+            Self::Merge(_) => {
+                "merge shards of one collection, each once: the same model, layer, text and settings"
+            }
+            Self::State { .. } => "delete the file to start anew",
+            Self::OtherSettings => {
+                "go on with the model and the flags that it was begun with, or delete the file to start anew"
+            }
+            Self::OtherCorpus => {
+                "go on with the same files in the same order, or delete the file to start anew"
+            }
             Self::Tokenizer(_) => "check that the tokenizer belongs to the model",
             Self::Empty => "give text with --text FILE",
             Self::Layer { .. } => "choose with --layers, counted from 0, or --layers all",

@@ -5,6 +5,8 @@
 //!
 //! * [`Collector`] runs text through a model and sums `k kᵀ`, for any set of layers in one pass;
 //! * [`corpus`] cuts files into documents;
+//! * [`State`] is what a collection has come to, to go on from after an interruption;
+//! * [`Shard`] is a part of a corpus, so that machines can share the work;
 //! * [`Statistics`] is the result with all that made it, stored as safetensors;
 //! * [`npz`] reads and writes the caches of kmeng01/rome.
 
@@ -12,10 +14,15 @@ pub mod collect;
 pub mod corpus;
 pub mod error;
 pub mod npz;
+mod reader;
+pub mod shard;
+pub mod state;
 pub mod statistics;
 mod store;
 
 pub use collect::Collector;
-pub use corpus::Corpus;
+pub use corpus::{Corpus, Document};
 pub use error::StatsError;
-pub use statistics::{Packing, Provenance, Statistics};
+pub use shard::{Shard, Shards};
+pub use state::State;
+pub use statistics::{Packing, Provenance, Sequences, Statistics};

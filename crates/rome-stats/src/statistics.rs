@@ -3,7 +3,7 @@
 use rome_core::{ModelShape, SecondMoment};
 use serde::{Deserialize, Serialize};
 
-use crate::StatsError;
+use crate::{Shards, StatsError};
 
 /// The second moment of one layer, with its provenance.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,10 +27,31 @@ pub struct Provenance {
     pub documents: u64,
     /// Where a document is cut, in tokens.
     pub max_tokens: Option<usize>,
+    /// How documents became sequences.
+    #[serde(default)]
+    pub sequences: Sequences,
+    /// The shards of the corpus that were summed, if not all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<Shards>,
     /// The type of the products that were summed.
     pub dtype: String,
     /// The program that made it.
     pub made_by: String,
+}
+
+/// How documents become the sequences that a model reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sequences {
+    /// Each document is one, cut to the model's context, as the reference has it.
+    #[default]
+    Cut,
+    /// Documents follow one another in sequences as long as the context, so that none of the text
+    /// is lost.
+    Packed {
+        /// The token after each document, if any.
+        separator: Option<u32>,
+    },
 }
 
 /// How a sum is stored.

@@ -181,7 +181,7 @@ fn statistics(
     // The original's corpus cuts documents at the context length, as the collector does.
     let mut collector = Collector::new(pretrained.model.as_ref(), &pretrained.tokenizer, &layers)?;
     let corpus = Corpus::new(vec![fixtures::path("goldens/documents.txt")], "text")?;
-    corpus.for_each(&mut |document, _| collector.add(document))?;
+    corpus.for_each(&mut |document| collector.add(document.text))?;
     let ours = collector.finish(&pretrained.hash)?;
     ours.into_iter()
         .map(|(layer, ours)| {

@@ -12,7 +12,7 @@ fn the_second_moment_of_the_same_documents_is_the_same() {
         let corpus = Corpus::new(vec![fixtures::path("goldens/documents.txt")], "text").unwrap();
         let mut collector =
             Collector::new(pretrained.model.as_ref(), &pretrained.tokenizer, &[1, 3]).unwrap();
-        corpus.for_each(&mut |document, _| collector.add(document)).unwrap();
+        corpus.for_each(&mut |document| collector.add(document.text)).unwrap();
         assert_eq!(collector.n_tokens(), reference.stats.tokens);
         assert_eq!(collector.n_documents(), reference.stats.docs);
 

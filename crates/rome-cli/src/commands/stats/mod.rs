@@ -1,0 +1,20 @@
+//! `rome stats`
+
+mod collect;
+mod convert;
+mod merge;
+mod show;
+
+use anyhow::Result;
+
+use crate::args::{StatsArgs, StatsCommand};
+use crate::error::Outcome;
+
+pub(crate) fn run(args: StatsArgs) -> Result<Outcome> {
+    match args.command {
+        StatsCommand::Collect(args) => collect::run(args),
+        StatsCommand::Convert(args) => convert::run(args),
+        StatsCommand::Merge(args) => merge::run(args),
+        StatsCommand::Show(args) => show::run(args),
+    }
+}
