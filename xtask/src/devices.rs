@@ -49,6 +49,8 @@ struct Test {
     statistics: f64,
     seconds: [f64; 2],
     seconds_on_the_processor: [f64; 2],
+    uploads_per_step: u64,
+    downloads_per_step: u64,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -59,8 +61,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let json: Value = serde_json::from_slice(&process::run(&mut doctor)?.stdout)?;
     let doctor: Doctor = serde_json::from_value(json.clone())?;
 
-    let header =
-        ["device", "model", "logits", "texts", "ΔW", "C", "first edit", "an edit", "on the processor"];
+    let header = [
+        "device",
+        "model",
+        "logits",
+        "texts",
+        "ΔW",
+        "C",
+        "first edit",
+        "an edit",
+        "on the processor",
+        "a step",
+    ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for test in &doctor.tests {
         let [first, again] = test.seconds;
@@ -74,6 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             format!("{first:.2} s"),
             format!("{again:.2} s"),
             format!("{:.2} s", test.seconds_on_the_processor[1]),
+            format!("{} in, {} out", test.uploads_per_step, test.downloads_per_step),
         ]);
     }
     let of_device =

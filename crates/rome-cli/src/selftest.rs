@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use burn::prelude::Device;
 use rome_assets::Bundled;
 use rome_core::generate::{Decoding, generate};
-use rome_core::transfer::download;
+use rome_core::transfer::{Traffic, download};
 use rome_core::{Context, Editor, Precision, RankOneUpdate, Request, TokenCodec, forward};
 use rome_stats::Collector;
 use serde::Serialize;
@@ -38,6 +38,8 @@ pub(crate) struct Outcome {
     sums: Vec<f64>,
     /// Of the first edit, for which a GPU's programs are compiled and tuned, and of one after it.
     seconds: [f64; 2],
+    /// The most that a step of v* has moved.
+    step_traffic: Traffic,
 }
 
 /// How far a device is from the processor.
@@ -55,6 +57,10 @@ pub(crate) struct Comparison {
     pub(crate) statistics: f64,
     pub(crate) seconds: [f64; 2],
     pub(crate) seconds_on_the_processor: [f64; 2],
+    /// How often a step of v* writes to the device.
+    pub(crate) uploads_per_step: u64,
+    /// How often a step of v* reads from the device.
+    pub(crate) downloads_per_step: u64,
 }
 
 impl Outcome {
@@ -89,9 +95,11 @@ impl Outcome {
         let mut editor = Editor::new(pretrained.model.as_mut(), &pretrained.tokenizer, settings.config)?
             .contexts(contexts.clone())
             .statistics(layer, factor);
+        let mut crossings = Vec::new();
         let mut edit = || -> Result<_> {
             let start = Instant::now();
-            let edits = editor.edit(&Request::text(PROMPT, SUBJECT, NEW), &mut |_| ())?;
+            let request = Request::text(PROMPT, SUBJECT, NEW);
+            let edits = editor.edit(&request, &mut |_| crossings.push(Traffic::so_far()))?;
             editor.undo();
             Ok((
                 edits.into_iter().next().context("an edit has a layer")?.update,
@@ -99,7 +107,13 @@ impl Outcome {
             ))
         };
         let ((update, first), (_, again)) = (edit()?, edit()?);
-        Ok(Self { contexts, texts, logits, update, sums, seconds: [first, again] })
+        let n_steps = crossings.len() / 2;
+        let steps = crossings[..n_steps].windows(2);
+        let step_traffic = steps.fold(Traffic::default(), |most, step| Traffic {
+            uploads: most.uploads.max(step[1].uploads - step[0].uploads),
+            downloads: most.downloads.max(step[1].downloads - step[0].downloads),
+        });
+        Ok(Self { contexts, texts, logits, update, sums, seconds: [first, again], step_traffic })
     }
 
     pub(crate) fn compare(&self, reference: &Self, device: &str, model: &'static str) -> Comparison {
@@ -124,6 +138,8 @@ impl Outcome {
             statistics: (difference.sum::<f64>() / size.sum::<f64>()).sqrt(),
             seconds: self.seconds,
             seconds_on_the_processor: reference.seconds,
+            uploads_per_step: self.step_traffic.uploads,
+            downloads_per_step: self.step_traffic.downloads,
         }
     }
 }
