@@ -54,6 +54,12 @@ pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, la
             "{place} does not say which model and layer it belongs to: only its size was checked, and the rest cannot be"
         ));
     }
+    if let Some(shards) = &statistics.provenance.shards {
+        let (n_shards, of) = (shards.indices.len(), shards.of);
+        warning(format!(
+            "{place} is over {n_shards} of {of} shards only: add the others with rome stats merge"
+        ));
+    }
     let factor = Factor::new(&statistics.moment).with_context(|| place.clone())?;
     if let Some(ridge) = factor.ridge() {
         warning(format!(

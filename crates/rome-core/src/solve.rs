@@ -9,7 +9,10 @@ use crate::SecondMoment;
 /// Ridges tried in turn when C itself is not positive definite, as shares of its mean diagonal.
 const RIDGES: [f64; 4] = [1e-10, 1e-8, 1e-6, 1e-4];
 
-/// Steps of power and inverse iteration for the condition number. It is a figure to be read, not
+/// A C worse than this is solved with to no digit at all.
+const MAX_CONDITION: f64 = 1e15;
+
+/// Steps of power and inverse iteration for the extreme eigenvalues. It is a figure to be read, not
 /// computed with, and 30 steps settle its first digits.
 const CONDITION_STEPS: usize = 30;
 
@@ -21,7 +24,7 @@ pub struct Factor {
     kind: Kind,
     d_ff: usize,
     ridge: Option<f64>,
-    condition: f64,
+    eigenvalues: [f64; 2],
 }
 
 #[derive(Debug)]
@@ -67,10 +70,15 @@ impl Factor {
                 }
             };
             let Ok(factor) = factor else { continue };
-            let condition = condition(sum, added, &factor);
-            if condition.is_finite() && condition < 1e15 {
-                let ridge = (ridge > 0.0).then_some(ridge);
-                return Ok(Self { kind: Kind::Cholesky { factor, count }, d_ff, ridge, condition });
+            let eigenvalues = extremes(sum, added, &factor).map(|eigenvalue| eigenvalue / count);
+            let found = Self {
+                kind: Kind::Cholesky { factor, count },
+                d_ff,
+                ridge: (ridge > 0.0).then_some(ridge),
+                eigenvalues,
+            };
+            if found.condition() < MAX_CONDITION {
+                return Ok(found);
             }
         }
         Err(SolveError::NotPositiveDefinite { tokens: moment.count(), d_ff })
@@ -78,7 +86,7 @@ impl Factor {
 
     /// Stands for `C = 1`, so that the key itself is the direction.
     pub fn identity(d_ff: usize) -> Self {
-        Self { kind: Kind::Identity, d_ff, ridge: None, condition: 1.0 }
+        Self { kind: Kind::Identity, d_ff, ridge: None, eigenvalues: [1.0; 2] }
     }
 
     /// The length of a key.
@@ -91,9 +99,15 @@ impl Factor {
         self.ridge
     }
 
-    /// The ratio of C's greatest to its smallest eigenvalue, ridge included, by power iteration.
+    /// C's smallest and greatest eigenvalue, ridge included, by power iteration.
+    pub fn eigenvalues(&self) -> [f64; 2] {
+        self.eigenvalues
+    }
+
+    /// The ratio of C's greatest to its smallest eigenvalue, ridge included.
     pub fn condition(&self) -> f64 {
-        self.condition
+        let [smallest, greatest] = self.eigenvalues;
+        greatest / smallest
     }
 
     /// Solves `C x = key`, the direction of an edit (Meng et al. 2022, eq. 2).
@@ -115,11 +129,11 @@ impl Factor {
     }
 }
 
-/// The condition number of `sum + added · 1`, whose factor is given.
-fn condition(sum: MatRef<'_, f64>, added: f64, factor: &Llt<f64>) -> f64 {
+/// The smallest and the greatest eigenvalue of `sum + added · 1`, whose factor is given.
+fn extremes(sum: MatRef<'_, f64>, added: f64, factor: &Llt<f64>) -> [f64; 2] {
     let greatest = growth(sum.nrows(), |x| sum * x + faer::Scale(added) * x);
     let smallest = 1.0 / growth(sum.nrows(), |x| factor.solve(x));
-    greatest / smallest
+    [smallest, greatest]
 }
 
 /// The factor by which a repeated linear map comes to stretch a vector.

@@ -258,6 +258,25 @@ fn shards_in_any_order_add_up_to_the_whole() {
     // As a tree: other roundings of f64.
     let half: Value = serde_json::from_str(&ok(&mut merge("half.safetensors", &shards[..3]))).unwrap();
     assert_eq!(half["missing_shards"], 4);
+    let shown = ok(rome(&["stats", "show"]).arg(place("half.safetensors")));
+    assert!(shown.contains(" in 3 of 7 shards"), "{shown}");
+    let edit = rome(&[
+        "edit",
+        "-m",
+        "facts-gpt2",
+        "--prompt",
+        "{} is",
+        "--subject",
+        "iPhone 5",
+        "--target",
+        "Nokia",
+    ])
+    .args(["--layer", "2", "--steps", "2", "--stats", &place("half.safetensors")])
+    .args(["-o", &place("edit.safetensors")])
+    .output()
+    .unwrap();
+    let warned = String::from_utf8(edit.stderr).unwrap();
+    assert!(warned.contains("half.safetensors is over 3 of 7 shards only"), "{warned}");
     let rest = [&shards[3..], &[place("half.safetensors")]].concat();
     ok(&mut merge("tree.safetensors", &rest));
     assert!(difference(&read("tree.safetensors"), &merged) < 1e-12);

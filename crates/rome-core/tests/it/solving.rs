@@ -44,6 +44,8 @@ fn the_condition_number_is_the_ratio_of_the_extreme_eigenvalues() {
     let sum = (0..9).map(|i| if i % 4 == 0 { diagonal[i / 4] } else { 0.0 }).collect();
     let factor = Factor::new(&SecondMoment::from_sum(3, 1, sum).unwrap()).unwrap();
     // 30 steps of power iteration on eigenvalues a factor of four apart.
+    let [smallest, greatest] = factor.eigenvalues();
+    assert!((smallest - 0.25).abs() < 1e-6 && (greatest - 4.0).abs() < 1e-6, "{smallest} {greatest}");
     assert!((factor.condition() - 16.0).abs() < 1e-6, "{}", factor.condition());
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use rome_core::Factor;
+use rome_stats::Provenance;
 use serde_json::json;
 
 use crate::args::ShowArgs;
@@ -29,6 +30,7 @@ pub(crate) fn run(args: ShowArgs) -> Result<Outcome> {
             "count": moment.count(),
             "tokens_per_dimension": per_dimension,
             "trace": moment.trace(),
+            "eigenvalues": factor.eigenvalues(),
             "condition": factor.condition(),
             "ridge": factor.ridge(),
             "provenance": provenance,
@@ -36,19 +38,26 @@ pub(crate) fn run(args: ShowArgs) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let unknown = || "not said".to_owned();
+    let [smallest, greatest] = factor.eigenvalues();
     let rows = [
         ("model", provenance.model_hash.clone().unwrap_or_else(unknown)),
         ("layer", provenance.layer.map_or_else(unknown, |layer| layer.to_string())),
         ("corpus", provenance.corpus_hash.clone().unwrap_or_else(unknown)),
-        ("documents", provenance.documents.to_string()),
+        ("documents", format!("{}{}", provenance.documents, of_shards(provenance))),
         (
             "tokens",
             format!("{} ({per_dimension:.1} for each of {} dimensions)", moment.count(), moment.d_ff()),
         ),
         ("trace of C", format!("{:.6}", moment.trace())),
+        ("eigenvalues of C", format!("{smallest:.3e} to {greatest:.3e}")),
         ("condition of C", format!("{:.3e}", factor.condition())),
         ("ridge", factor.ridge().map_or_else(|| "none needed".to_owned(), |ridge| format!("{ridge:.1e}"))),
     ];
-    rows.iter().try_for_each(|(name, value)| output::line(format!("{name:<15} {value}")))?;
+    rows.iter().try_for_each(|(name, value)| output::line(format!("{name:<17} {value}")))?;
     Ok(Outcome::Done)
+}
+
+fn of_shards(provenance: &Provenance) -> String {
+    let shards = provenance.shards.as_ref();
+    shards.map_or_else(String::new, |shards| format!(" in {} of {} shards", shards.indices.len(), shards.of))
 }
