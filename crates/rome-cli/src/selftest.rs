@@ -120,13 +120,6 @@ impl Outcome {
         let logits = self.logits.iter().flatten().zip(reference.logits.iter().flatten());
         let logits = logits.map(|(a, b)| f64::from((a - b).abs()));
         let texts = self.texts.iter().zip(&reference.texts).zip(&reference.logits);
-        let cosine = |a: &[f32], b: &[f32]| {
-            let dot =
-                |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-            let (ab, aa, bb): (f64, f64, f64) = (dot(a, b), dot(a, a), dot(b, b));
-            ab / (aa * bb).sqrt()
-        };
-        let (ours, theirs) = (&self.update, &reference.update);
         let difference = self.sums.iter().zip(&reference.sums).map(|(a, b)| (a - b).powi(2));
         let size = reference.sums.iter().map(|sum| sum.powi(2));
         Comparison {
@@ -134,7 +127,7 @@ impl Outcome {
             model,
             logits: logits.fold(0.0, f64::max),
             texts: texts.into_iter().all(|((ours, theirs), logits)| same_but_for_ties(ours, theirs, logits)),
-            edit: cosine(&ours.left, &theirs.left) * cosine(&ours.right, &theirs.right),
+            edit: self.update.cosine(&reference.update),
             statistics: (difference.sum::<f64>() / size.sum::<f64>()).sqrt(),
             seconds: self.seconds,
             seconds_on_the_processor: reference.seconds,

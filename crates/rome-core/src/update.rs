@@ -57,6 +57,15 @@ impl RankOneUpdate {
         norm(&self.left) * norm(&self.right)
     }
 
+    /// The cosine of two updates as matrices: the product of those of their vectors.
+    ///
+    /// # Panics
+    /// If their sizes differ.
+    pub fn cosine(&self, other: &Self) -> f64 {
+        let pairs = [(&self.left, &other.left), (&self.right, &other.right)];
+        pairs.map(|(a, b)| dot(a, b) / (norm(a) * norm(b))).iter().product()
+    }
+
     fn vectors(&self, device: &Device) -> (Tensor<1>, Tensor<1>) {
         let vector = |values: &[f32]| upload(values.to_vec(), [values.len()], device);
         (vector(&self.left), vector(&self.right))
@@ -64,7 +73,12 @@ impl RankOneUpdate {
 }
 
 fn norm(values: &[f32]) -> f64 {
-    values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt()
+    dot(values, values).sqrt()
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len(), "vectors of the same length");
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }
 
 /// A weight as it was before an update.

@@ -22,8 +22,8 @@ impl DeviceName {
     pub fn find(self) -> Result<Found, DeviceError> {
         match self {
             Self::Auto => {
-                let gpus = Found::all().into_iter().filter(|found| !found.backend.is_cpu());
-                let gpu = gpus.into_iter().find(Found::is_gpu);
+                let backends = Backend::ALL.into_iter().filter(|backend| !backend.is_cpu());
+                let gpu = backends.flat_map(Found::of).find(Found::is_gpu);
                 gpu.map_or_else(|| Self::Cpu.find(), Ok)
             }
             Self::Cpu => {

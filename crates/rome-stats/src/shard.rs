@@ -33,6 +33,14 @@ impl Shard {
     }
 }
 
+impl Shards {
+    /// Whether they are some of so many, each once and in order, as a file should say.
+    pub(crate) fn are_sound(&self) -> bool {
+        let in_order = self.indices.windows(2).all(|pair| pair[0] < pair[1]);
+        in_order && self.indices.last().is_some_and(|&last| last < self.of)
+    }
+}
+
 impl From<Shard> for Shards {
     fn from(shard: Shard) -> Self {
         Self { of: shard.of, indices: vec![shard.index] }

@@ -122,8 +122,8 @@ impl State<'static> {
                 .ok_or_else(|| wrong(&format_args!("layer {layer} is missing")))?;
             let &[d_ff, columns] = info.shape.as_slice() else { return Err(wrong(&"a sum is not a square")) };
             let (start, end) = info.data_offsets;
-            let end = 8 + header_len + end as u64;
-            if info.dtype != Dtype::F64 || d_ff != columns || end > file_len {
+            let room = file_len.saturating_sub(8 + header_len);
+            if info.dtype != Dtype::F64 || d_ff != columns || end as u64 > room {
                 return Err(wrong(&"a sum is not a square of f64 in the file"));
             }
             let mut sum = vec![0.0f64; d_ff * d_ff];

@@ -64,6 +64,13 @@ pub enum Packing {
     Compact,
 }
 
+impl Packing {
+    /// The one that a user asks for by wanting a file as small as it can be, or not.
+    pub fn compact(is_wanted: bool) -> Self {
+        if is_wanted { Self::Compact } else { Self::Full }
+    }
+}
+
 impl Statistics {
     /// Checks that the statistics are of this model and layer. What an npz does not say cannot be
     /// checked: [`is_verifiable`](Self::is_verifiable) tells.

@@ -79,6 +79,9 @@ impl Statistics {
         if d_ff == 0 || d_ff > MAX_D_FF {
             return Err(format(&format_args!("it claims keys of {d_ff} values")));
         }
+        if record.provenance.shards.as_ref().is_some_and(|shards| !shards.are_sound()) {
+            return Err(format(&"its shards are not some of so many, each once"));
+        }
         let sum = if let Ok(tensor) = tensors.tensor(SUM) {
             expect(&tensor, Dtype::F64, &[d_ff, d_ff])?;
             tensor.data().as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()
@@ -132,6 +135,16 @@ mod tests {
             let bytes = statistics().to_bytes(packing).unwrap();
             assert_eq!(Statistics::from_bytes(&bytes).unwrap(), statistics());
             assert_eq!(bytes, statistics().to_bytes(packing).unwrap());
+        }
+    }
+
+    #[test]
+    fn shards_that_cannot_be_are_refused() {
+        for indices in [vec![], vec![3], vec![0, 0], vec![1, 0], vec![0, 1, 2, 3]] {
+            let mut statistics = statistics();
+            statistics.provenance.shards = Some(crate::Shards { of: 3, indices });
+            let bytes = statistics.to_bytes(Packing::Full).unwrap();
+            assert!(Statistics::from_bytes(&bytes).unwrap_err().to_string().contains("its shards"));
         }
     }
 

@@ -13,6 +13,8 @@ use crate::selftest::{self, Comparison};
 
 #[derive(Debug, Serialize)]
 struct Row {
+    #[serde(skip)]
+    backend: Backend,
     name: String,
     model: String,
     memory: Option<u64>,
@@ -26,6 +28,7 @@ impl Row {
         let types = [Precision::F32, Precision::F16, Precision::Bf16];
         let types = types.into_iter().filter(|precision| precision.is_supported_by(&found.device));
         Self {
+            backend: found.backend,
             name: found.name.clone(),
             model: found.model(),
             memory: found.memory(),
@@ -35,10 +38,12 @@ impl Row {
     }
 
     fn remark(&self, auto: &str) -> &'static str {
-        match () {
-            () if self.name == auto => "taken by --device auto",
-            () if self.name.contains(':') && !self.is_gpu => "a processor that passes for a GPU",
-            () => "",
+        if self.name == auto {
+            "taken by --device auto"
+        } else if !self.backend.is_cpu() && !self.is_gpu {
+            "a processor that passes for a GPU"
+        } else {
+            ""
         }
     }
 }

@@ -82,7 +82,7 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     let collected = collector.finish(hash)?;
     drop(progress);
 
-    let packing = if args.compact { Packing::Compact } else { Packing::Full };
+    let packing = Packing::compact(args.compact);
     let mut files = Vec::new();
     for (layer, statistics) in &collected {
         let path = folder.join(format!("layer-{layer}{}", statistics::file_ending(shard)));

@@ -15,9 +15,7 @@ pub(crate) fn run(args: ConvertArgs) -> Result<Outcome> {
     let statistics = statistics::read(&args.input)?;
     let bytes = match extension(&args.output) {
         Some("npz") => npz::write(&statistics)?,
-        Some("safetensors") => {
-            statistics.to_bytes(if args.compact { Packing::Compact } else { Packing::Full })?
-        }
+        Some("safetensors") => statistics.to_bytes(Packing::compact(args.compact))?,
         _ => {
             return Err(CliError::with_hint(
                 format!("{} is neither .npz nor .safetensors", args.output.display()),

@@ -27,7 +27,7 @@ pub(crate) fn run(args: MergeArgs) -> Result<Outcome> {
         });
     }
     let sum = sum.ok_or(StatsError::Empty)?;
-    let packing = if args.compact { Packing::Compact } else { Packing::Full };
+    let packing = Packing::compact(args.compact);
     output::write_file(&args.output, &sum.to_bytes(packing)?)?;
 
     let (tokens, documents) = (sum.moment.count(), sum.provenance.documents);
