@@ -4,6 +4,7 @@
 //! GF/s), or tokens.
 #![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::path::Path;
 
@@ -11,13 +12,13 @@ use benches::{SIZES, Size};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use rome_core::generate::{Decoding, generate};
-use rome_core::{Batch, Capture, CausalLm, Edit, EditConfig, Factor, Flops, SecondMoment, forward, value};
+use rome_core::{Capture, CausalLm, Edit, EditConfig, Factor, Flops, SecondMoment, keys, value};
 
 /// Evaluations of the loss: enough for steps to outweigh the start.
 const EVALUATIONS: usize = 4;
 const NEW_TOKENS: usize = 16;
 /// Documents for the statistics, in tokens: no longer than the smallest model takes.
-const DOCUMENTS: [usize; 4] = [128; 4];
+const DOCUMENTS: [u32; 32] = [128; 32];
 
 fn edits(criterion: &mut Criterion) {
     // `cargo test` does not say so; it runs everything once, on what is small.
@@ -64,27 +65,20 @@ fn parts(criterion: &mut Criterion, size: &Size) {
 
 /// The keys of some text and their second moment.
 fn statistics(group: &mut BenchmarkGroup<'_, WallTime>, model: &dyn CausalLm, layer: usize) {
-    let batch = Batch::new(&DOCUMENTS, &model.device());
-    let tokens: Vec<u32> = (0..batch.n_tokens() as u32).collect();
-    group.throughput(Throughput::Elements(batch.n_tokens() as u64));
+    let rows = DOCUMENTS.map(|len| (0..len).collect::<Vec<u32>>()).to_vec();
+    let layers = BTreeSet::from([layer]);
+    let mut moment = SecondMoment::new(model.shape().d_ff);
+    group.throughput(Throughput::Elements(u64::from(DOCUMENTS.iter().sum::<u32>())));
     group.bench_function("key statistics", |b| {
-        b.iter(|| {
-            let hidden = forward::embed(model, &tokens, &batch);
-            let memory = rome_core::Memory::None;
-            let hidden = forward::blocks(model, hidden, 0..layer, &batch, memory, &mut ());
-            let keys = forward::key(model, hidden, layer, &batch);
-            keys.clone().transpose().matmul(keys).into_data()
-        })
+        b.iter(|| keys::visit(model, rows.clone(), &layers, &mut |_, keys| moment.add_keys(keys)))
     });
 }
 
 /// C⁻¹k, once factored and with the factor at hand.
 fn solve(group: &mut BenchmarkGroup<'_, WallTime>, d_ff: usize) {
     // The cost does not depend on the values, as long as they are those of some C.
-    let mut moment = SecondMoment::new(d_ff);
-    let identity: Vec<f32> = (0..d_ff * d_ff).map(|i| f32::from(u8::from(i % (d_ff + 1) == 0))).collect();
-    moment.add(1, &identity);
-    drop(identity);
+    let identity = (0..d_ff * d_ff).map(|i| f64::from(u8::from(i % (d_ff + 1) == 0))).collect();
+    let moment = SecondMoment::from_sum(d_ff, 1, identity).expect("a square");
     let size = d_ff as u64;
     group.throughput(Throughput::Elements(size * size * size / 3));
     group.bench_function("factor C", |b| b.iter(|| Factor::new(&moment)));

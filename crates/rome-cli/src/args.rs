@@ -289,6 +289,8 @@ pub(crate) struct StatsArgs {
 pub(crate) enum StatsCommand {
     /// Sum up the keys of layers over text, in one pass
     Collect(CollectArgs),
+    /// Download statistics that the authors of ROME have published
+    Fetch(FetchArgs),
     /// Add up the sums over shards of a text
     Merge(MergeArgs),
     /// Write a file of statistics as another kind
@@ -324,6 +326,19 @@ pub(crate) struct CollectArgs {
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<String>,
 
+    /// Stop after so many documents of the text
+    #[arg(long, value_name = "DOCUMENTS")]
+    pub(crate) limit: Option<u64>,
+
+    /// Stop once a doubling of the text has changed the directions of edits, C⁻¹k, by no more than
+    /// this at any layer: 0.3 for 30 %
+    #[arg(long, value_name = "X", conflicts_with = "shard", value_parser = positive)]
+    pub(crate) until: Option<f32>,
+
+    /// Draw what each doubling of the text has changed, as an SVG that follows the collection
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+
     /// Go on from where an interrupted collection was last saved
     #[arg(long)]
     pub(crate) resume: bool,
@@ -341,6 +356,44 @@ pub(crate) struct CollectArgs {
     pub(crate) compact: bool,
 
     /// Print a JSON object, and before it one for each time that it is saved
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FetchArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    /// Layers, with commas, or "all"
+    #[arg(long, value_name = "LAYERS")]
+    pub(crate) layers: String,
+
+    /// The name that they are published under; the last part of the model's name by default
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// Where they are published
+    #[arg(long, default_value = "https://rome.baulab.info", env = "ROME_STATS_URL")]
+    pub(crate) url: String,
+
+    /// The text that they are over
+    #[arg(long, default_value = "wikipedia")]
+    pub(crate) dataset: String,
+
+    /// The number of documents that they are over
+    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    pub(crate) samples: u64,
+
+    /// The type of their values
+    #[arg(long, default_value = "float32")]
+    pub(crate) precision: String,
+
+    /// The folder for the files, one a layer; by default where rome edit finds them
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -382,7 +435,18 @@ pub(crate) struct ShowArgs {
     /// A file of statistics, safetensors or the reference's npz
     pub(crate) file: PathBuf,
 
+    /// Draw what each doubling of the text has changed, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn positive(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(value) if value > 0.0 && f32::is_finite(value) => Ok(value),
+        _ => Err("it is not a number above 0".to_owned()),
+    }
 }

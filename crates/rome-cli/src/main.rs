@@ -5,9 +5,11 @@
 mod args;
 mod commands;
 mod device;
+mod download;
 mod error;
 mod model;
 mod output;
+mod plot;
 mod selftest;
 mod settings;
 mod statistics;

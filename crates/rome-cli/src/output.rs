@@ -133,6 +133,14 @@ pub(crate) fn size(n_bytes: u64) -> String {
     indicatif::HumanBytes(n_bytes).to_string()
 }
 
+/// A probability or a share as a person reads it.
+pub(crate) fn percent(probability: f64) -> String {
+    match 100.0 * probability {
+        value if value < 0.05 => "0 %".to_owned(),
+        value => format!("{value:.1} %"),
+    }
+}
+
 fn temporary_in(folder: &Path) -> Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".rome-");

@@ -7,14 +7,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rome_core::Factor;
 use rome_core::edit_file::StatisticsRecord;
-use rome_stats::{Shard, Statistics, npz};
+use rome_stats::{Shard, Statistics, npz, read_factor, write_factor};
 
 use crate::error::CliError;
 use crate::model::{Model, read_bounded};
-use crate::output::{note, warning};
+use crate::output::{self, note, warning};
 
 /// A sum over keys of 131,072 values would be larger.
 const MAX_STATISTICS: u64 = 1 << 37;
+
+/// Below this, C is factored more quickly than its factor is read.
+const MIN_KEPT: usize = 2048;
+
+/// Statistics, with their file if they have one.
+type Located = (Statistics, Option<PathBuf>);
 
 /// The second moment that an edit uses at a layer.
 pub(crate) struct Found {
@@ -31,15 +37,24 @@ pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, la
         warning("C is the identity: the edit will disturb more of what the model knows than with statistics");
         return Ok(Found::new(Factor::identity(shape.d_ff), "identity".to_owned()));
     }
-    let (statistics, place) = match given {
-        Some(path) if path.is_dir() => in_folder(path, model, layer)?,
+    let (statistics, path) = match given {
+        Some(folder) if folder.is_dir() => {
+            let path = file_in(folder, model, layer)?.ok_or_else(|| {
+                let module = module_prefix(model, layer);
+                CliError::with_hint(
+                    format!("{} has neither {} nor {module}*.npz", folder.display(), file_name(layer)),
+                    "give the folder that rome stats collect wrote, or one of the reference's caches",
+                )
+            })?;
+            (read(&path)?, Some(path))
+        }
         Some(path) => {
             check_file_name(path, model, layer)?;
-            (read(path)?, path.display().to_string())
+            (read(path)?, Some(path.to_owned()))
         }
         None => match (cached(model, layer)?, bundled(model, layer)?) {
             (Some(found), _) => found,
-            (None, Some(statistics)) => (statistics, format!("bundled with {}", model.name)),
+            (None, Some(statistics)) => (statistics, None),
             (None, None) => {
                 return Err(CliError::with_hint(
                     format!("there are no statistics for layer {layer} of {}", model.name),
@@ -47,6 +62,10 @@ pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, la
                 ));
             }
         },
+    };
+    let place = match &path {
+        Some(path) => path.display().to_string(),
+        None => format!("bundled with {}", model.name),
     };
     statistics.check(shape, &model.pretrained.hash, layer).with_context(|| place.clone())?;
     if !statistics.is_verifiable() {
@@ -60,7 +79,8 @@ pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, la
             "{place} is over {n_shards} of {of} shards only: add the others with rome stats merge"
         ));
     }
-    let factor = Factor::new(&statistics.moment).with_context(|| place.clone())?;
+    let sums_hash = statistics.sums_hash();
+    let factor = factor(&statistics, &sums_hash, path.as_deref()).with_context(|| place.clone())?;
     if let Some(ridge) = factor.ridge() {
         warning(format!(
             "the second moment over {} tokens is nearly singular in {} dimensions: added {ridge:.1e} to its diagonal",
@@ -68,7 +88,30 @@ pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, la
             shape.d_ff
         ));
     }
-    Ok(Found::new(factor, source(&statistics)))
+    let corpus = statistics.provenance.corpus_hash.as_deref().unwrap_or("not named");
+    let source = format!("{} tokens, corpus {corpus}, sums {sums_hash}", statistics.moment.count());
+    Ok(Found::new(factor, source))
+}
+
+/// Factors C, or takes the factor that was kept beside the file of its statistics.
+fn factor(statistics: &Statistics, sums_hash: &str, path: Option<&Path>) -> Result<Factor> {
+    let d_ff = statistics.moment.d_ff();
+    let Some(path) = path.filter(|_| d_ff >= MIN_KEPT).map(|path| path.with_extension("factor.safetensors"))
+    else {
+        return Ok(Factor::new(&statistics.moment)?);
+    };
+    // One that is torn, or of statistics that have changed since, is as good as none.
+    if let Ok(Some(factor)) = read_factor(&path, sums_hash)
+        && factor.d_ff() == d_ff
+    {
+        return Ok(factor);
+    }
+    let factor = Factor::new(&statistics.moment)?;
+    let kept = output::write_with(&path, |path| Ok(write_factor(path, &factor, sums_hash)?));
+    if let Err(error) = kept {
+        note(format!("the factor of C is not kept for later edits: {error:#}"));
+    }
+    Ok(factor)
 }
 
 impl Found {
@@ -97,6 +140,21 @@ pub(crate) fn cache_folder(model_hash: &str) -> Result<PathBuf> {
     Ok(cache.join("statistics").join(model_hash))
 }
 
+/// The folder that files of statistics go to, made if it is not there.
+pub(crate) fn output_folder(given: Option<&Path>, model_hash: &str) -> Result<PathBuf> {
+    let folder = match given {
+        Some(folder) => folder.to_owned(),
+        None => {
+            let folder = cache_folder(model_hash)?;
+            let parent = folder.parent().unwrap_or(&folder);
+            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+            folder
+        }
+    };
+    output::make_folder(&folder)?;
+    Ok(folder)
+}
+
 pub(crate) fn file_name(layer: usize) -> String {
     format!("layer-{layer}{}", file_ending(None))
 }
@@ -114,13 +172,11 @@ fn bundled(model: &Model, layer: usize) -> Result<Option<Statistics>> {
     Ok(bytes.map(|bytes| Statistics::from_bytes(bytes)).transpose()?)
 }
 
-fn cached(model: &Model, layer: usize) -> Result<Option<(Statistics, String)>> {
-    let path = cache_folder(&model.pretrained.hash)?.join(file_name(layer));
-    if !path.is_file() {
-        return Ok(None);
-    }
+fn cached(model: &Model, layer: usize) -> Result<Option<Located>> {
+    let folder = cache_folder(&model.pretrained.hash)?;
+    let Some(path) = file_in(&folder, model, layer)? else { return Ok(None) };
     note(format!("using the statistics in {}", path.display()));
-    Ok(Some((read(&path)?, path.display().to_string())))
+    Ok(Some((read(&path)?, Some(path))))
 }
 
 /// A cache of the reference says which layer it is of by its name alone.
@@ -137,15 +193,15 @@ fn check_file_name(path: &Path, model: &Model, layer: usize) -> Result<()> {
 }
 
 /// How the reference's files for a layer begin.
-fn module_prefix(model: &Model, layer: usize) -> String {
+pub(crate) fn module_prefix(model: &Model, layer: usize) -> String {
     model.causal_lm().weight_name(layer).trim_end_matches(".weight").to_owned() + "_"
 }
 
 /// A folder of ours has `layer-<l>.safetensors`; one of the reference has files named by module.
-fn in_folder(folder: &Path, model: &Model, layer: usize) -> Result<(Statistics, String)> {
+fn file_in(folder: &Path, model: &Model, layer: usize) -> Result<Option<PathBuf>> {
     let ours = folder.join(file_name(layer));
-    if ours.is_file() {
-        return Ok((read(&ours)?, ours.display().to_string()));
+    if ours.is_file() || !folder.is_dir() {
+        return Ok(Some(ours).filter(|ours| ours.is_file()));
     }
     let module = module_prefix(model, layer);
     // The reference keeps them a folder deeper, by the name of the dataset.
@@ -157,11 +213,8 @@ fn in_folder(folder: &Path, model: &Model, layer: usize) -> Result<(Statistics, 
     theirs.retain(|path| name_of(path).starts_with(&module) && name_of(path).ends_with(".npz"));
     theirs.sort();
     match theirs.as_slice() {
-        [path] => Ok((read(path)?, path.display().to_string())),
-        [] => Err(CliError::with_hint(
-            format!("{} has neither {} nor {module}*.npz", folder.display(), file_name(layer)),
-            "give the folder that rome stats collect wrote, or one of the reference's caches",
-        )),
+        [] => Ok(None),
+        [path] => Ok(Some(path.clone())),
         _ => Err(CliError::with_hint(
             format!("{} has several files {module}*.npz", folder.display()),
             "give one of them with --stats",
@@ -176,14 +229,4 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 
 fn name_of(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
-}
-
-fn source(statistics: &Statistics) -> String {
-    let tokens = statistics.moment.count();
-    let corpus = statistics.provenance.corpus_hash.as_deref().unwrap_or("not named");
-    let mut sums = blake3::Hasher::new();
-    for row in statistics.moment.sum().chunks(statistics.moment.d_ff()) {
-        sums.update(&row.iter().flat_map(|sum| sum.to_le_bytes()).collect::<Vec<u8>>());
-    }
-    format!("{tokens} tokens, corpus {corpus}, sums {}", sums.finalize().to_hex())
 }

@@ -8,7 +8,7 @@
 //! | job | cut |
 //! | --- | --- |
 //! | [`generate`] | all blocks, one new position, the earlier ones in a [`KvCache`] |
-//! | keys for a [`SecondMoment`] | blocks up to a layer, stop before its down projection |
+//! | [`keys`] for a [`SecondMoment`] | blocks up to a layer, stop before its down projection |
 //! | [`Capture`] | the contexts of a request, through the edited layer |
 //! | [`optimise`](value::optimise) | the blocks above the layer, positions from the subject's last token on |
 //!
@@ -46,6 +46,7 @@ pub mod flops;
 pub mod forward;
 pub mod generate;
 pub mod host;
+pub mod keys;
 pub mod linear;
 mod loss;
 pub mod model;

@@ -1,5 +1,17 @@
 //! The second moment of keys, `C = E[k kᵀ]`, uncentred.
 
+use burn::prelude::*;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::{Accum, MatMut, MatRef};
+use rayon::prelude::*;
+use thiserror::Error;
+
+use crate::host::HostMatrix;
+use crate::transfer::download;
+
+/// Rows and columns that are added at a time, so that both triangles stay in the cache.
+const TILE: usize = 32;
+
 /// A sum of outer products of keys, in f64 on the host.
 ///
 /// It is additive: sums over parts of a corpus add up to the sum over all of it.
@@ -23,16 +35,72 @@ impl SecondMoment {
         (sum.len() == d_ff * d_ff).then_some(Self { d_ff, count, sum })
     }
 
-    /// Adds `Σ k kᵀ` over `count` keys, `[d_ff, d_ff]` in row-major order.
+    /// Takes the lower triangle of a sum over `count` keys, row by row, as [`lower`](Self::lower)
+    /// gives it; `None` if there are not `d_ff (d_ff + 1) / 2` values.
+    pub fn from_lower(d_ff: usize, count: u64, lower: &[f64]) -> Option<Self> {
+        if lower.len() != d_ff * (d_ff + 1) / 2 {
+            return None;
+        }
+        let mut sum = vec![0.0; d_ff * d_ff];
+        let cells = (0..d_ff).flat_map(|row| (0..=row).map(move |column| (row, column)));
+        for ((row, column), &value) in cells.zip(lower) {
+            sum[row * d_ff + column] = value;
+            sum[column * d_ff + row] = value;
+        }
+        Some(Self { d_ff, count, sum })
+    }
+
+    /// Adds `k kᵀ` for each key. The products are f32, and their sum over all these keys is added
+    /// in f64: a few thousand keys at a time lose nothing that matters.
+    ///
+    /// # Shapes
+    /// - keys: `[n_tokens, d_ff]` each
+    ///
+    /// # Errors
+    /// [`NotFinite`] when a product is infinite or not a number; nothing is added then.
     ///
     /// # Panics
-    /// If the size is not that of this moment.
-    pub fn add(&mut self, count: u64, products: &[f32]) {
-        assert_eq!(products.len(), self.sum.len(), "a square of the key's length");
-        for (sum, product) in self.sum.iter_mut().zip(products) {
-            *sum += f64::from(*product);
+    /// If the keys are of another length.
+    pub fn add_keys(&mut self, keys: Vec<Tensor<2>>) -> Result<(), NotFinite> {
+        let count: usize = keys.iter().map(|keys| keys.dims()[0]).sum();
+        assert!(keys.iter().all(|keys| keys.dims()[1] == self.d_ff), "keys of this length");
+        let products = match keys.iter().all(HostMatrix::holds) {
+            true => lower_products(self.d_ff, keys),
+            false => {
+                let products = keys.into_iter().map(|keys| keys.clone().transpose().matmul(keys));
+                products.reduce(|a, b| a + b).map_or_else(Vec::new, download)
+            }
+        };
+        if count > 0 {
+            self.add(count as u64, &products)?;
         }
+        Ok(())
+    }
+
+    /// Adds `Σ k kᵀ` over `count` keys, `[d_ff, d_ff]` in row-major order, of which the lower
+    /// triangle is looked at.
+    fn add(&mut self, count: u64, products: &[f32]) -> Result<(), NotFinite> {
+        let d_ff = self.d_ff;
+        let lower = |row: usize| &products[row * d_ff..=row * d_ff + row];
+        if !(0..d_ff).into_par_iter().all(|row| lower(row).iter().all(|product| product.is_finite())) {
+            return Err(NotFinite);
+        }
+        self.sum.par_chunks_mut(TILE * d_ff).enumerate().for_each(|(tile, rows)| {
+            let first = tile * TILE;
+            for (row, sum) in (first..).zip(rows.chunks_mut(d_ff)) {
+                sum.iter_mut().zip(lower(row)).for_each(|(sum, &product)| *sum += f64::from(product));
+            }
+            // Above the diagonal, the same values: what is symmetric stays so to the bit.
+            for first_column in (first..d_ff).step_by(TILE) {
+                for (row, sum) in (first..).zip(rows.chunks_mut(d_ff)) {
+                    for column in first_column.max(row + 1)..(first_column + TILE).min(d_ff) {
+                        sum[column] += f64::from(products[column * d_ff + row]);
+                    }
+                }
+            }
+        });
         self.count += count;
+        Ok(())
     }
 
     /// Adds a sum over other keys.
@@ -62,6 +130,12 @@ impl SecondMoment {
         &self.sum
     }
 
+    /// The lower triangle of `Σ k kᵀ`, row by row, `d_ff (d_ff + 1) / 2` values.
+    pub fn lower(&self) -> impl Iterator<Item = f64> {
+        let rows = self.sum.chunks(self.d_ff.max(1)).enumerate();
+        rows.flat_map(|(row, values)| &values[..=row]).copied()
+    }
+
     /// An element of C: the sum divided by the count.
     pub fn mean(&self, row: usize, column: usize) -> f64 {
         self.sum[row * self.d_ff + column] / self.count.max(1) as f64
@@ -72,3 +146,31 @@ impl SecondMoment {
         (0..self.d_ff).map(|i| self.mean(i, i)).sum()
     }
 }
+
+/// `Σ k kᵀ`, `[d_ff, d_ff]` in row-major order, of which only the lower triangle is computed: half
+/// of the operations.
+fn lower_products(d_ff: usize, keys: Vec<Tensor<2>>) -> Vec<f32> {
+    let mut products = vec![0.0; d_ff * d_ff];
+    for keys in keys {
+        let n_tokens = keys.dims()[0];
+        let keys = HostMatrix::new(keys);
+        let keys = MatRef::from_row_major_slice(keys.values(), n_tokens, d_ff);
+        triangular::matmul(
+            MatMut::from_row_major_slice_mut(&mut products, d_ff, d_ff),
+            BlockStructure::TriangularLower,
+            Accum::Add,
+            keys.transpose(),
+            BlockStructure::Rectangular,
+            keys,
+            BlockStructure::Rectangular,
+            1.0,
+            faer::get_global_parallelism(),
+        );
+    }
+    products
+}
+
+/// A key is infinite or not a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the keys are not finite")]
+pub struct NotFinite;

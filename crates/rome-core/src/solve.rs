@@ -1,7 +1,8 @@
 //! `C x = k`, solved once for all edits at a layer.
 
-use faer::linalg::solvers::{Llt, Solve};
-use faer::{Mat, MatRef, Side};
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt;
+use faer::{Mat, MatRef};
 use thiserror::Error;
 
 use crate::SecondMoment;
@@ -29,10 +30,10 @@ pub struct Factor {
 
 #[derive(Debug)]
 enum Kind {
-    /// Of the sum over `count` keys.
+    /// `L Lᵀ` is the sum over `count` keys; what stands above L's diagonal means nothing.
     Cholesky {
-        factor: Llt<f64>,
-        count: f64,
+        lower: Mat<f64>,
+        count: u64,
     },
     Identity,
 }
@@ -57,22 +58,14 @@ impl Factor {
         // The sum itself is factored, so that no second square beside the factor is needed. Only its
         // lower half is looked at: rounding in a file cannot make C lopsided.
         let sum = MatRef::from_row_major_slice(moment.sum(), d_ff, d_ff);
-        let count = moment.count() as f64;
+        let count = moment.count();
         let scale = moment.trace() / d_ff as f64;
         for ridge in std::iter::once(0.0).chain(RIDGES.map(|share| share * scale)) {
-            let added = ridge * count;
-            let factor = match added > 0.0 {
-                false => sum.llt(Side::Lower),
-                true => {
-                    let mut matrix = sum.to_owned();
-                    matrix.diagonal_mut().column_vector_mut().iter_mut().for_each(|value| *value += added);
-                    matrix.llt(Side::Lower)
-                }
-            };
-            let Ok(factor) = factor else { continue };
-            let eigenvalues = extremes(sum, added, &factor).map(|eigenvalue| eigenvalue / count);
+            let added = ridge * count as f64;
+            let Some(lower) = factor(sum, added) else { continue };
+            let eigenvalues = extremes(sum, added, &lower).map(|eigenvalue| eigenvalue / count as f64);
             let found = Self {
-                kind: Kind::Cholesky { factor, count },
+                kind: Kind::Cholesky { lower, count },
                 d_ff,
                 ridge: (ridge > 0.0).then_some(ridge),
                 eigenvalues,
@@ -82,6 +75,41 @@ impl Factor {
             }
         }
         Err(SolveError::NotPositiveDefinite { tokens: moment.count(), d_ff })
+    }
+
+    /// The factor of the sum over keys, column by column from the diagonal down, `d_ff (d_ff + 1) / 2`
+    /// values, and the number of keys; `None` for the identity. Together with
+    /// [`ridge`](Self::ridge) and [`eigenvalues`](Self::eigenvalues) they are all there is to keep.
+    pub fn lower(&self) -> Option<(u64, impl Iterator<Item = f64>)> {
+        let Kind::Cholesky { lower, count } = &self.kind else { return None };
+        let columns = (0..self.d_ff).map(move |column| lower.col(column));
+        Some((*count, columns.enumerate().flat_map(|(column, values)| values.iter().skip(column).copied())))
+    }
+
+    /// Takes back what was kept of a factor; `None` if its sizes do not fit, or it is no factor of
+    /// anything.
+    pub fn from_lower(
+        d_ff: usize,
+        count: u64,
+        lower: &[f64],
+        ridge: Option<f64>,
+        eigenvalues: [f64; 2],
+    ) -> Option<Self> {
+        if d_ff == 0 || count == 0 || lower.len() != d_ff * (d_ff + 1) / 2 {
+            return None;
+        }
+        let mut matrix = Mat::zeros(d_ff, d_ff);
+        let mut rest = lower;
+        for column in 0..d_ff {
+            let (values, below) = rest.split_at(d_ff - column);
+            if !(values[0] > 0.0 && values.iter().all(|value| value.is_finite())) {
+                return None;
+            }
+            let cells = matrix.col_mut(column).iter_mut().skip(column);
+            cells.zip(values).for_each(|(cell, &value)| *cell = value);
+            rest = below;
+        }
+        Some(Self { kind: Kind::Cholesky { lower: matrix, count }, d_ff, ridge, eigenvalues })
     }
 
     /// Stands for `C = 1`, so that the key itself is the direction.
@@ -121,19 +149,50 @@ impl Factor {
         assert_eq!(key.len(), self.d_ff, "a key has the length of C");
         match &self.kind {
             Kind::Identity => key.to_vec(),
-            Kind::Cholesky { factor, count } => {
-                let solution = factor.solve(Mat::from_fn(self.d_ff, 1, |i, _| count * key[i]));
+            Kind::Cholesky { lower, count } => {
+                let mut solution = Mat::from_fn(self.d_ff, 1, |i, _| *count as f64 * key[i]);
+                solve_in_place(lower, &mut solution);
                 (0..self.d_ff).map(|i| solution[(i, 0)]).collect()
             }
         }
     }
 }
 
+/// The Cholesky factor of `sum + added · 1`, if that is positive definite.
+fn factor(sum: MatRef<'_, f64>, added: f64) -> Option<Mat<f64>> {
+    let (size, parallelism) = (sum.nrows(), faer::get_global_parallelism());
+    let mut lower = Mat::zeros(size, size);
+    lower.copy_from_triangular_lower(sum);
+    lower.diagonal_mut().column_vector_mut().iter_mut().for_each(|value| *value += added);
+    let scratch = llt::factor::cholesky_in_place_scratch::<f64>(size, parallelism, Default::default());
+    let mut buffer = MemBuffer::new(scratch);
+    let stack = MemStack::new(&mut buffer);
+    let done = llt::factor::cholesky_in_place(
+        lower.as_mut(),
+        Default::default(),
+        parallelism,
+        stack,
+        Default::default(),
+    );
+    done.is_ok().then_some(lower)
+}
+
+fn solve_in_place(lower: &Mat<f64>, rhs: &mut Mat<f64>) {
+    let parallelism = faer::get_global_parallelism();
+    let scratch = llt::solve::solve_in_place_scratch::<f64>(lower.nrows(), rhs.ncols(), parallelism);
+    let mut buffer = MemBuffer::new(scratch);
+    llt::solve::solve_in_place(lower.as_ref(), rhs.as_mut(), parallelism, MemStack::new(&mut buffer));
+}
+
 /// The smallest and the greatest eigenvalue of `sum + added · 1`, whose factor is given.
-fn extremes(sum: MatRef<'_, f64>, added: f64, factor: &Llt<f64>) -> [f64; 2] {
+fn extremes(sum: MatRef<'_, f64>, added: f64, lower: &Mat<f64>) -> [f64; 2] {
     let greatest = growth(sum.nrows(), |x| sum * x + faer::Scale(added) * x);
-    let smallest = 1.0 / growth(sum.nrows(), |x| factor.solve(x));
-    [smallest, greatest]
+    let inverse = growth(sum.nrows(), |x| {
+        let mut x = x.clone();
+        solve_in_place(lower, &mut x);
+        x
+    });
+    [1.0 / inverse, greatest]
 }
 
 /// The factor by which a repeated linear map comes to stretch a vector.

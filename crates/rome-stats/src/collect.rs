@@ -3,17 +3,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use burn::prelude::*;
 use rome_core::rows::check_vocabulary;
-use rome_core::transfer::download;
-use rome_core::{Batch, CausalLm, Memory, Part, SecondMoment, Site, TokenCodec, forward};
+use rome_core::{CausalLm, TokenCodec, keys};
 
+use crate::convergence::WatchedMoment;
 use crate::state::{Progress, State};
-use crate::{Provenance, Sequences, Shard, Shards, Statistics, StatsError};
+use crate::{Change, Provenance, Sequences, Shard, Shards, Statistics, StatsError};
 
 /// Tokens that run together. Above a few thousand the products are as fast as they get, and the
 /// activations of one batch stay small beside the model.
-const BATCH_TOKENS: usize = 2048;
+const BATCH_TOKENS: usize = 4096;
 
 /// Collects the second moment of any set of layers in one pass.
 ///
@@ -27,7 +26,7 @@ pub struct Collector<'a> {
     model: &'a dyn CausalLm,
     tokens: &'a dyn TokenCodec,
     settings: Settings,
-    moments: BTreeMap<usize, SecondMoment>,
+    moments: BTreeMap<usize, WatchedMoment>,
     progress: Progress,
     corpus_hash: blake3::Hasher,
     /// What a saved collection had seen, until it is seen again.
@@ -64,7 +63,7 @@ impl<'a> Collector<'a> {
             return Err(StatsError::Layer { layer, n_layers: shape.n_layers });
         }
         let moments: BTreeMap<_, _> =
-            layers.iter().map(|&layer| (layer, SecondMoment::new(shape.d_ff))).collect();
+            layers.iter().map(|&layer| (layer, WatchedMoment::new(shape.d_ff))).collect();
         let settings = Settings {
             layers: moments.keys().copied().collect(),
             max_tokens: shape.n_positions,
@@ -103,7 +102,7 @@ impl<'a> Collector<'a> {
     pub fn resume(mut self, state: State<'_>, model_hash: &str) -> Result<Self, StatsError> {
         let State { model_hash: made_with, settings, progress, corpus_hash, moments } = state;
         let d_ff = self.model.shape().d_ff;
-        let fits = moments.values().all(|moment| moment.d_ff() == d_ff);
+        let fits = moments.values().all(|watched| watched.moment.d_ff() == d_ff);
         if made_with != model_hash || *settings != self.settings || !fits {
             return Err(StatsError::OtherSettings);
         }
@@ -132,6 +131,30 @@ impl<'a> Collector<'a> {
     /// The number of documents taken so far.
     pub fn n_documents(&self) -> u64 {
         self.progress.n_documents
+    }
+
+    /// The number of documents of the corpus seen so far, those of other shards among them.
+    pub fn n_seen(&self) -> u64 {
+        self.progress.n_seen
+    }
+
+    /// What each doubling of the number of tokens has changed so far, layer by layer.
+    pub fn changes(&self) -> impl Iterator<Item = (usize, &[Change])> {
+        self.moments.iter().map(|(&layer, watched)| (layer, watched.watch.changes.as_slice()))
+    }
+
+    /// What the last doubling of the number of tokens has changed, at the layer where it is most;
+    /// `None` before the first one has ended at each layer.
+    pub fn change(&self) -> Option<Change> {
+        let last = self.moments.values().map(|watched| watched.watch.changes.last().copied());
+        last.reduce(|a, b| {
+            let (a, b) = (a?, b?);
+            Some(Change {
+                tokens: a.tokens.min(b.tokens),
+                second_moment: a.second_moment.max(b.second_moment),
+                direction: a.direction.max(b.direction),
+            })
+        })?
     }
 
     /// Whether it is still passing over what it knows.
@@ -206,9 +229,9 @@ impl<'a> Collector<'a> {
             dtype: "float32".to_owned(),
             made_by: concat!("rome ", env!("CARGO_PKG_VERSION")).to_owned(),
         };
-        let statistics = self.moments.into_iter().map(|(layer, moment)| {
+        let statistics = self.moments.into_iter().map(|(layer, WatchedMoment { moment, watch })| {
             let provenance = Provenance { layer: Some(layer), ..provenance.clone() };
-            (layer, Statistics { moment, provenance })
+            (layer, Statistics { moment, provenance, changes: watch.changes })
         });
         Ok(statistics.collect())
     }
@@ -228,48 +251,12 @@ impl<'a> Collector<'a> {
     }
 
     fn run(&mut self) -> Result<(), StatsError> {
-        let Some((&last, _)) = self.moments.last_key_value() else { return Ok(()) };
-        // Rows of equal length share an attention product.
-        let mut rows = std::mem::take(&mut self.progress.waiting);
-        rows.sort_by_key(Vec::len);
-        let lens: Vec<usize> = rows.iter().map(Vec::len).collect();
-        let tokens: Vec<u32> = rows.concat();
-        let batch = Batch::new(&lens, &self.model.device());
-
-        let n_tokens = tokens.len() as u64;
-        let moments = &mut self.moments;
-        let mut failed = None;
-        // Each layer's product is added as it comes, so that only one is held at a time.
-        let mut add = |layer: usize, keys: &Tensor<2>| {
-            let Some(moment) = moments.get_mut(&layer) else { return };
-            if let Err(error) = add_product(moment, layer, n_tokens, keys) {
-                failed.get_or_insert(error);
-            }
-        };
-        let mut tap = |site: Site, state: Tensor<2>| {
-            if site.part == Part::Key {
-                add(site.layer, &state);
-            }
-            state
-        };
-        let hidden = forward::embed(self.model, &tokens, &batch);
-        let hidden = forward::blocks(self.model, hidden, 0..last, &batch, Memory::None, &mut tap);
-        add(last, &forward::key(self.model, hidden, last, &batch));
-        failed.map_or(Ok(()), Err)
+        let rows = std::mem::take(&mut self.progress.waiting);
+        let layers = self.moments.keys().copied().collect();
+        // Each layer's keys are added as they come, so that only one layer's are held at a time.
+        keys::visit(self.model, rows, &layers, &mut |layer, keys| match self.moments.get_mut(&layer) {
+            Some(watched) => watched.add(keys).map_err(|_| StatsError::NotFinite { layer }),
+            None => Ok(()),
+        })
     }
-}
-
-/// Adds `Σ k kᵀ` over the keys of a batch, `[n_tokens, d_ff]`.
-fn add_product(
-    moment: &mut SecondMoment,
-    layer: usize,
-    n_tokens: u64,
-    keys: &Tensor<2>,
-) -> Result<(), StatsError> {
-    let values = download(keys.clone().transpose().matmul(keys.clone()));
-    if !values.iter().all(|value| value.is_finite()) {
-        return Err(StatsError::NotFinite { layer });
-    }
-    moment.add(n_tokens, &values);
-    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -45,6 +46,9 @@ enum Kind {
     Either,
 }
 
+/// Takes a document of a file, with the number of the file's bytes read, and says whether to go on.
+type Visit<'a, E> = dyn FnMut(&str, u64) -> Result<ControlFlow<()>, E> + 'a;
+
 /// A document, and how far the corpus has been read with it.
 #[derive(Debug, Clone, Copy)]
 pub struct Document<'a> {
@@ -69,23 +73,26 @@ impl Corpus {
         self.files.iter().map(Source::n_bytes).sum()
     }
 
-    /// Calls `on_document` with each document, in order.
+    /// Calls `on_document` with each document, in order, until it breaks off.
     ///
     /// # Errors
     /// [`StatsError`] naming file and line or row, or what `on_document` returns.
     pub fn for_each<E: From<StatsError>>(
         &self,
-        on_document: &mut dyn FnMut(Document<'_>) -> Result<(), E>,
+        on_document: &mut dyn FnMut(Document<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
         let mut before = 0;
         for source in &self.files {
             let mut visit = |text: &str, bytes_read| match text.trim().is_empty() {
-                true => Ok(()),
+                true => Ok(ControlFlow::Continue(())),
                 false => on_document(Document { text, bytes_read: before + bytes_read }),
             };
-            match source.kind {
+            let flow = match source.kind {
                 Kind::Parquet => source.rows(&self.field, &mut visit)?,
                 _ => source.lines(&self.field, &mut visit)?,
+            };
+            if flow.is_break() {
+                break;
             }
             before += source.n_bytes();
         }
@@ -118,8 +125,8 @@ impl Source {
     fn lines<E: From<StatsError>>(
         &self,
         field: &str,
-        visit: &mut dyn FnMut(&str, u64) -> Result<(), E>,
-    ) -> Result<(), E> {
+        visit: &mut Visit<'_, E>,
+    ) -> Result<ControlFlow<()>, E> {
         let io = |error| StatsError::Io { path: self.path.clone(), error };
         let (mut reader, counter) = reader::open(&self.path, self.compression).map_err(io)?;
         let mut kind = self.kind;
@@ -145,23 +152,22 @@ impl Source {
             if kind == Kind::Either && !text.trim().is_empty() {
                 kind = if text.trim_start().starts_with('{') { Kind::Jsonl } else { Kind::Text };
             }
-            match kind {
-                Kind::Jsonl if text.trim().is_empty() => {}
+            let flow = match kind {
+                Kind::Jsonl if text.trim().is_empty() => ControlFlow::Continue(()),
                 Kind::Jsonl => {
                     let documents = in_json(text, field).map_err(|reason| wrong(&reason))?;
-                    documents.iter().try_for_each(|document| visit(document, counter.get()))?;
+                    each(&documents, counter.get(), visit)?
                 }
                 _ => visit(text, counter.get())?,
+            };
+            if flow.is_break() {
+                return Ok(flow);
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
-    fn rows<E: From<StatsError>>(
-        &self,
-        field: &str,
-        visit: &mut dyn FnMut(&str, u64) -> Result<(), E>,
-    ) -> Result<(), E> {
+    fn rows<E: From<StatsError>>(&self, field: &str, visit: &mut Visit<'_, E>) -> Result<ControlFlow<()>, E> {
         let malformed = |reason: &dyn std::fmt::Display| StatsError::Malformed {
             path: self.path.clone(),
             reason: reason.to_string(),
@@ -186,10 +192,21 @@ impl Source {
             let documents = row.map_err(|error| wrong(error.to_string()));
             let documents = in_row(&documents?, field).map_err(wrong)?;
             let bytes_read = (self.n_bytes() as f64 * number as f64 / n_rows as f64) as u64;
-            documents.iter().try_for_each(|document| visit(document, bytes_read))?;
+            if each(&documents, bytes_read, visit)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
+}
+
+fn each<E>(documents: &[String], bytes_read: u64, visit: &mut Visit<'_, E>) -> Result<ControlFlow<()>, E> {
+    for document in documents {
+        if visit(document, bytes_read)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// The documents of a line of JSON.

@@ -7,22 +7,29 @@
 //! * [`corpus`] cuts files into documents;
 //! * [`State`] is what a collection has come to, to go on from after an interruption;
 //! * [`Shard`] is a part of a corpus, so that machines can share the work;
-//! * [`Statistics`] is the result with all that made it, stored as safetensors;
+//! * [`Change`] says how much a sum still changes, and so whether it is enough;
+//! * [`Statistics`] is the result with all that made it, stored as safetensors, and
+//!   [`write_factor`] keeps beside it what solving with it takes;
 //! * [`npz`] reads and writes the caches of kmeng01/rome.
 
 pub mod collect;
+pub mod convergence;
 pub mod corpus;
 pub mod error;
+mod factor;
 pub mod npz;
 mod reader;
 pub mod shard;
 pub mod state;
 pub mod statistics;
 mod store;
+mod tensors;
 
 pub use collect::Collector;
+pub use convergence::Change;
 pub use corpus::{Corpus, Document};
 pub use error::StatsError;
+pub use factor::{read_factor, write_factor};
 pub use shard::{Shard, Shards};
 pub use state::State;
 pub use statistics::{Packing, Provenance, Sequences, Statistics};

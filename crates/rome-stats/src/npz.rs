@@ -48,7 +48,7 @@ pub fn read(reader: impl Read + Seek) -> Result<Statistics, StatsError> {
     let moment = SecondMoment::from_sum(rows as usize, count, sum);
     let moment = moment.ok_or_else(|| format(&format_args!("{SUM:?} is shorter than its shape")))?;
     let provenance = Provenance { documents, dtype: "float32".to_owned(), ..Provenance::default() };
-    Ok(Statistics { moment, provenance })
+    Ok(Statistics { moment, provenance, changes: Vec::new() })
 }
 
 /// Writes a cache that the reference loads.
@@ -115,10 +115,9 @@ mod tests {
 
     #[test]
     fn a_cache_comes_back_as_it_was() {
-        let mut moment = SecondMoment::new(2);
-        moment.add(7, &[1.0, 0.25, 0.25, 3.0]);
+        let moment = SecondMoment::from_sum(2, 7, vec![1.0, 0.25, 0.25, 3.0]).unwrap();
         let provenance = Provenance { documents: 5, dtype: "float32".to_owned(), ..Provenance::default() };
-        let statistics = Statistics { moment, provenance };
+        let statistics = Statistics { moment, provenance, changes: Vec::new() };
         let bytes = write(&statistics).unwrap();
         assert_eq!(read(Cursor::new(&bytes)).unwrap(), statistics);
         for len in (0..bytes.len()).step_by(7) {

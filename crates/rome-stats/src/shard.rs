@@ -67,7 +67,7 @@ impl fmt::Display for Shard {
 
 impl Statistics {
     /// Adds the sum over other shards of the same corpus. Once all shards are there, the
-    /// statistics are those of the corpus.
+    /// statistics are those of the corpus, but for [`changes`](Self::changes).
     ///
     /// # Errors
     /// [`StatsError::Merge`] when they are not of one collection, or a shard comes twice.
@@ -79,6 +79,8 @@ impl Statistics {
         let (mut of_sum, of_part) = (of_shards(&self)?, of_shards(part)?);
         check(&self, &of_sum, part, &of_part)?;
         self.moment.merge(&part.moment);
+        // They tell of one shard's tokens each, and not of the sum's.
+        self.changes.clear();
         self.provenance.documents += part.provenance.documents;
         of_sum.indices.extend(of_part.indices);
         of_sum.indices.sort_unstable();

@@ -1,26 +1,28 @@
 //! What a collection has come to, as a file.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rome_core::SecondMoment;
-use safetensors::tensor::{Dtype, Metadata, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::StatsError;
 use crate::collect::Settings;
+use crate::convergence::{Snapshot, Watch, WatchedMoment};
+use crate::tensors::{Reader, Values, write};
+use crate::{Change, StatsError};
 
 /// The metadata key of the record.
 const RECORD: &str = "rome-stats-state";
 
-/// No header comes near this; it bounds what a lying length field can cost.
-const MAX_HEADER: u64 = 64 << 20;
-
-// Sums are written as they lie in memory, and safetensors are little-endian.
-const _: () = assert!(cfg!(target_endian = "little"));
+/// The lower triangle of `Σ k kᵀ`, `[d_ff (d_ff + 1) / 2]`, f64.
+const SUM: &str = "sum";
+/// `Watch::probes`, f32.
+const PROBES: &str = "probes";
+/// `Snapshot::lower`, f32.
+const EARLIER: &str = "earlier";
+/// `Snapshot::directions`, f64.
+const DIRECTIONS: &str = "directions";
 
 /// What a [`Collector`](crate::Collector) has come to: all that it needs to go on.
 pub struct State<'a> {
@@ -29,7 +31,7 @@ pub struct State<'a> {
     pub(crate) progress: Cow<'a, Progress>,
     /// Over the documents seen so far.
     pub(crate) corpus_hash: String,
-    pub(crate) moments: Cow<'a, BTreeMap<usize, SecondMoment>>,
+    pub(crate) moments: Cow<'a, BTreeMap<usize, WatchedMoment>>,
 }
 
 /// How far a collection is.
@@ -53,39 +55,51 @@ struct Record<'a> {
     settings: Cow<'a, Settings>,
     progress: Cow<'a, Progress>,
     corpus_hash: Cow<'a, str>,
+    d_ff: usize,
     /// Tokens that are in the sums.
     count: u64,
+    /// By layer.
+    watches: BTreeMap<usize, WatchRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WatchRecord {
+    next: u64,
+    changes: Vec<Change>,
 }
 
 impl State<'_> {
-    /// Writes it to a file, without holding the sums twice. A caller that wants the old state or
-    /// the new one, whatever happens, gives a temporary file and renames it.
+    /// Writes it to a file, with no more than one layer's sum held twice. A caller that wants the
+    /// old state or the new one, whatever happens, gives a temporary file and renames it.
     ///
     /// # Errors
     /// [`StatsError`] when it cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), StatsError> {
-        let format = |error: &dyn std::fmt::Display| StatsError::Format(error.to_string());
+        let first = self.moments.values().next().map(|watched| &watched.moment);
+        let watch = |watched: &WatchedMoment| WatchRecord {
+            next: watched.watch.next,
+            changes: watched.watch.changes.clone(),
+        };
         let record = Record {
-            format_version: 1,
+            format_version: 2,
             model_hash: Cow::Borrowed(&self.model_hash),
             settings: Cow::Borrowed(&self.settings),
             progress: Cow::Borrowed(&self.progress),
             corpus_hash: Cow::Borrowed(&self.corpus_hash),
-            count: self.moments.values().next().map_or(0, SecondMoment::count),
+            d_ff: first.map_or(0, SecondMoment::d_ff),
+            count: first.map_or(0, SecondMoment::count),
+            watches: self.moments.iter().map(|(&layer, watched)| (layer, watch(watched))).collect(),
         };
-        let record = serde_json::to_string(&record).map_err(|error| format(&error))?;
-        let mut views = Vec::new();
-        for (layer, moment) in self.moments.iter() {
-            let bytes = bytemuck::cast_slice(moment.sum());
-            let shape = vec![moment.d_ff(), moment.d_ff()];
-            let view = TensorView::new(Dtype::F64, shape, bytes).map_err(|error| format(&error))?;
-            views.push((name(*layer), view));
+        let mut tensors = Vec::new();
+        for (layer, WatchedMoment { moment, watch }) in self.moments.iter() {
+            tensors.push((name(*layer, SUM), Values::triangle(moment.d_ff(), || Box::new(moment.lower()))));
+            tensors.push((name(*layer, PROBES), Values::F32(&watch.probes)));
+            if let Some(Snapshot { lower, directions }) = &watch.earlier {
+                tensors.push((name(*layer, EARLIER), Values::F32(lower)));
+                tensors.push((name(*layer, DIRECTIONS), Values::F64(directions)));
+            }
         }
-        let metadata = HashMap::from([(RECORD.to_owned(), record)]);
-        safetensors::serialize_to_file(views, Some(metadata), path).map_err(|error| match error {
-            safetensors::SafeTensorError::IoError(error) => StatsError::Io { path: path.to_owned(), error },
-            error => format(&error),
-        })
+        write(path, RECORD, &record, tensors)
     }
 }
 
@@ -95,42 +109,42 @@ impl State<'static> {
     /// # Errors
     /// [`StatsError::State`] for anything but a state.
     pub fn read(path: &Path) -> Result<Self, StatsError> {
-        let wrong = |reason: &dyn std::fmt::Display| StatsError::State {
-            path: path.to_owned(),
-            reason: reason.to_string(),
-        };
-        let io = |error: io::Error| wrong(&error);
-        let mut file = File::open(path).map_err(|error| StatsError::Io { path: path.to_owned(), error })?;
-        let file_len = file.metadata().map_err(io)?.len();
-        let mut header_len = [0; 8];
-        file.read_exact(&mut header_len).map_err(io)?;
-        let header_len = u64::from_le_bytes(header_len);
-        if header_len > MAX_HEADER.min(file_len) {
-            return Err(wrong(&format_args!("its header claims {header_len} bytes")));
-        }
-        let mut header = Vec::new();
-        (&mut file).take(header_len).read_to_end(&mut header).map_err(io)?;
-        let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| wrong(&error))?;
-        let record = metadata.metadata().as_ref().and_then(|metadata| metadata.get(RECORD));
-        let record = record.ok_or_else(|| wrong(&"it has no record"))?;
-        let record: Record<'_> = serde_json::from_str(record).map_err(|error| wrong(&error))?;
+        Self::read_from(path).map_err(|error| match error {
+            StatsError::Format(reason) => StatsError::State { path: path.to_owned(), reason },
+            error => error,
+        })
+    }
 
+    fn read_from(path: &Path) -> Result<Self, StatsError> {
+        let wrong = |reason: &str| StatsError::Format(reason.to_owned());
+        let mut reader = Reader::open(path)?;
+        let record: Record<'_> = reader.record(RECORD)?;
         let mut moments = BTreeMap::new();
-        for &layer in &record.settings.layers {
-            let info = metadata
-                .info(&name(layer))
-                .ok_or_else(|| wrong(&format_args!("layer {layer} is missing")))?;
-            let &[d_ff, columns] = info.shape.as_slice() else { return Err(wrong(&"a sum is not a square")) };
-            let (start, end) = info.data_offsets;
-            let room = file_len.saturating_sub(8 + header_len);
-            if info.dtype != Dtype::F64 || d_ff != columns || end as u64 > room {
-                return Err(wrong(&"a sum is not a square of f64 in the file"));
+        for (&layer, watch) in &record.watches {
+            let lower: Vec<f64> = reader.values(&name(layer, SUM))?;
+            let moment = SecondMoment::from_lower(record.d_ff, record.count, &lower);
+            let moment = moment.ok_or_else(|| wrong("a sum is not a triangle"))?;
+            let earlier = match reader.has(&name(layer, EARLIER)) {
+                false => None,
+                true => Some(Snapshot {
+                    lower: reader.values(&name(layer, EARLIER))?,
+                    directions: reader.values(&name(layer, DIRECTIONS))?,
+                }),
+            };
+            let watch = Watch {
+                next: watch.next,
+                probes: reader.values(&name(layer, PROBES))?,
+                earlier,
+                changes: watch.changes.clone(),
+            };
+            let watched = WatchedMoment { moment, watch };
+            if !watched.is_sound() {
+                return Err(wrong("what it watches is of another size"));
             }
-            let mut sum = vec![0.0f64; d_ff * d_ff];
-            file.seek(SeekFrom::Start(8 + header_len + start as u64)).map_err(io)?;
-            file.read_exact(bytemuck::cast_slice_mut(&mut sum)).map_err(io)?;
-            let moment = SecondMoment::from_sum(d_ff, record.count, sum);
-            moments.insert(layer, moment.ok_or_else(|| wrong(&"a sum is not a square"))?);
+            moments.insert(layer, watched);
+        }
+        if !moments.keys().eq(&record.settings.layers) {
+            return Err(wrong("its sums are not of its layers"));
         }
         Ok(Self {
             model_hash: Cow::Owned(record.model_hash.into_owned()),
@@ -142,6 +156,6 @@ impl State<'static> {
     }
 }
 
-fn name(layer: usize) -> String {
-    format!("layer.{layer}.sum")
+fn name(layer: usize, part: &str) -> String {
+    format!("layer.{layer}.{part}")
 }

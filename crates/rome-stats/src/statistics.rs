@@ -3,7 +3,7 @@
 use rome_core::{ModelShape, SecondMoment};
 use serde::{Deserialize, Serialize};
 
-use crate::{Shards, StatsError};
+use crate::{Change, Shards, StatsError};
 
 /// The second moment of one layer, with its provenance.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,6 +12,8 @@ pub struct Statistics {
     pub moment: SecondMoment,
     /// What made it.
     pub provenance: Provenance,
+    /// What each doubling of the number of tokens changed, as far as it was watched.
+    pub changes: Vec<Change>,
 }
 
 /// What made a second moment.

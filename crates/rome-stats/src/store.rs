@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::{Packing, Provenance, Statistics, StatsError};
+use crate::{Change, Packing, Provenance, Statistics, StatsError};
 
 /// The metadata key of the record.
 const RECORD: &str = "rome-stats";
@@ -29,6 +29,8 @@ struct Record {
     count: u64,
     #[serde(flatten)]
     provenance: Provenance,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<Change>,
 }
 
 impl Statistics {
@@ -44,6 +46,7 @@ impl Statistics {
             d_ff,
             count: self.moment.count(),
             provenance: self.provenance.clone(),
+            changes: self.changes.clone(),
         };
         let sum = self.moment.sum();
         let (name, dtype, shape, bytes) = match packing {
@@ -93,7 +96,7 @@ impl Statistics {
         };
         let moment = SecondMoment::from_sum(d_ff, record.count, sum);
         let moment = moment.ok_or_else(|| format(&"its sum is not a square"))?;
-        Ok(Self { moment, provenance: record.provenance })
+        Ok(Self { moment, provenance: record.provenance, changes: record.changes })
     }
 }
 
@@ -123,10 +126,11 @@ mod tests {
     use super::*;
 
     fn statistics() -> Statistics {
-        let mut moment = SecondMoment::new(3);
-        moment.add(2, &[1.0, 2.0, 3.0, 2.0, 5.0, 6.0, 3.0, 6.0, 9.5]);
+        let sum = vec![1.0, 2.0, 3.0, 2.0, 5.0, 6.0, 3.0, 6.0, 9.5];
         let provenance = Provenance { layer: Some(4), documents: 1, ..Provenance::default() };
-        Statistics { moment, provenance }
+        let change = Change { tokens: 2, second_moment: 0.1, direction: 1.0 / 3.0 };
+        let moment = SecondMoment::from_sum(3, 2, sum).unwrap();
+        Statistics { moment, provenance, changes: vec![change] }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Our edits against values that the original computed and that are kept in this repository.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use anyhow::{Context as _, Result};
 use fixtures::{MODELS, Reference, ReferenceCase, cosine, norm};
@@ -181,7 +182,7 @@ fn statistics(
     // The original's corpus cuts documents at the context length, as the collector does.
     let mut collector = Collector::new(pretrained.model.as_ref(), &pretrained.tokenizer, &layers)?;
     let corpus = Corpus::new(vec![fixtures::path("goldens/documents.txt")], "text")?;
-    corpus.for_each(&mut |document| collector.add(document.text))?;
+    corpus.for_each(&mut |document| collector.add(document.text).map(ControlFlow::Continue))?;
     let ours = collector.finish(&pretrained.hash)?;
     ours.into_iter()
         .map(|(layer, ours)| {

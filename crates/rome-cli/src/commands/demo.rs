@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::{DemoArgs, SettingsArgs};
-use crate::commands::edit::{percent, sample_contexts};
+use crate::commands::edit::sample_contexts;
 use crate::error::{CliError, Outcome};
 use crate::model::Model;
 use crate::output;
@@ -131,10 +131,10 @@ fn print(model: &str, edit: &rome_core::Edit, rows: &[Row], undone: bool) -> Res
         for Row { prompt, before, after } in rows {
             output::line(format!(
                 "{prompt:<wide$}  {:>8} {:>8}   {:>8} {:>8}",
-                percent(before.old),
-                percent(before.new),
-                percent(after.old),
-                percent(after.new)
+                output::percent(before.old),
+                output::percent(before.new),
+                output::percent(after.old),
+                output::percent(after.new)
             ))?;
         }
         output::line("")?;

@@ -203,8 +203,8 @@ fn print(request: &Request, reports: &[Report]) -> Result<()> {
     output::line(format!("{} {took}", output::bold(&label(request))))?;
     output::line(format!(
         "  probability of the target {} → {}",
-        percent(last.p_target_before),
-        percent(last.p_target_after)
+        output::percent(last.p_target_before),
+        output::percent(last.p_target_after)
     ))?;
     for report in reports {
         let loss = |losses: Option<&[f64; 4]>| losses.map_or(0.0, |losses| losses[0]);
@@ -219,14 +219,6 @@ fn print(request: &Request, reports: &[Report]) -> Result<()> {
         ))?;
     }
     Ok(())
-}
-
-/// A probability as a person reads it.
-pub(crate) fn percent(probability: f64) -> String {
-    match 100.0 * probability {
-        value if value < 0.05 => "0 %".to_owned(),
-        value => format!("{value:.1} %"),
-    }
 }
 
 fn label(request: &Request) -> String {

@@ -1,5 +1,6 @@
 //! `C x = k`.
 
+use burn::prelude::*;
 use proptest::prelude::*;
 use rome_core::solve::SolveError;
 use rome_core::{Factor, SecondMoment};
@@ -9,8 +10,8 @@ fn moment(keys: &[Vec<f32>]) -> SecondMoment {
     let d_ff = keys[0].len();
     let mut moment = SecondMoment::new(d_ff);
     for key in keys {
-        let products: Vec<f32> = (0..d_ff * d_ff).map(|i| key[i / d_ff] * key[i % d_ff]).collect();
-        moment.add(1, &products);
+        let key = Tensor::<1>::from_floats(key.as_slice(), &Device::flex());
+        moment.add_keys(vec![key.unsqueeze()]).unwrap();
     }
     moment
 }

@@ -1,19 +1,21 @@
 //! `rome stats collect`
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
-use rome_stats::{Collector, Corpus, Packing, Sequences, Shard, State, StatsError};
+use rome_stats::{Change, Collector, Corpus, Document, Packing, Sequences, Shard, State, StatsError};
 use serde_json::json;
 
+use super::save_every::SaveEvery;
+use super::selection::{expand, parse_layers};
 use crate::args::CollectArgs;
 use crate::error::{CliError, Outcome};
 use crate::model::Model;
 use crate::output::{self, Progress};
-use crate::statistics;
+use crate::{plot, statistics};
 
 pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     let files = expand(&args.text)?;
@@ -22,20 +24,14 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     }
     let corpus = Corpus::new(files, &args.field)?;
     let shard: Option<Shard> = args.shard.as_deref().map(str::parse).transpose()?;
-    let mut save_every: SaveEvery = args.save_every.parse()?;
+    let save_every = args.save_every.parse()?;
+    if let Some(plot) = &args.plot {
+        output::check_writable(plot)?;
+    }
     let model = Model::load(&args.model)?;
     let hash = &model.pretrained.hash;
     let layers = parse_layers(&args.layers, model.causal_lm().shape().n_layers)?;
-    let folder = match args.output {
-        Some(folder) => folder,
-        None => {
-            let folder = statistics::cache_folder(hash)?;
-            let parent = folder.parent().unwrap_or(&folder);
-            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-            folder
-        }
-    };
-    output::make_folder(&folder)?;
+    let folder = statistics::output_folder(args.output.as_deref(), hash)?;
     let sequences = match args.pack {
         true => Sequences::Packed { separator: model.pretrained.end_token },
         false => Sequences::Cut,
@@ -55,32 +51,25 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
         collector = collector.resume(state, hash).with_context(|| unfinished.display().to_string())?;
     }
 
-    let start = Instant::now();
-    let n_before = collector.n_tokens();
-    let rate = |n_tokens: u64| (n_tokens - n_before) as f64 / start.elapsed().as_secs_f64().max(1e-9);
+    let mut collection = Collection {
+        args: &args,
+        hash,
+        unfinished: &unfinished,
+        n_tokens_before: collector.n_tokens(),
+        collector,
+        save_every,
+        start: Instant::now(),
+        n_plotted: 0,
+    };
     let mut progress = Progress::new(corpus.n_bytes(), "{bar:30} {percent}% · {msg} · {eta} left");
-    corpus.for_each(&mut |document| -> Result<()> {
-        collector.add(document.text)?;
-        let (n_tokens, n_documents) = (collector.n_tokens(), collector.n_documents());
-        let message = match collector.is_resuming() {
-            true => "passing over what is known".to_owned(),
-            false => format!("{n_tokens} tokens of {n_documents} documents · {:.0} tokens/s", rate(n_tokens)),
-        };
-        progress.set(document.bytes_read, message);
-        if !collector.is_resuming() && save_every.is_due(n_tokens) {
-            output::write_with(&unfinished, |path| Ok(collector.state(hash).write(path)?))?;
-            if args.json {
-                output::json(&json!({
-                    "saved": unfinished, "tokens": n_tokens, "documents": n_documents,
-                    "tokens_per_second": rate(n_tokens),
-                }))?;
-            }
-        }
-        Ok(())
-    })?;
-    let rate = rate(collector.n_tokens());
-    let collected = collector.finish(hash)?;
+    corpus.for_each(&mut |document| collection.take(document, &mut progress))?;
+    let (rate, change) = (collection.rate(), collection.collector.change());
+    let collected = collection.collector.finish(hash)?;
     drop(progress);
+    if let Some(path) = &args.plot {
+        let curves: Vec<_> = collected.iter().map(|(&layer, found)| (layer, &*found.changes)).collect();
+        write_plot(path, &curves)?;
+    }
 
     let packing = Packing::compact(args.compact);
     let mut files = Vec::new();
@@ -98,101 +87,110 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     if args.json {
         output::json(&json!({
             "tokens": tokens, "documents": documents, "layers": layers, "files": files,
-            "tokens_per_second": rate,
+            "tokens_per_second": rate, "change": change,
         }))?;
     } else {
         output::line(format!(
             "{tokens} tokens of {documents} documents at layers {layers:?}, {rate:.0} tokens a second"
         ))?;
+        if let Some(Change { second_moment, direction, .. }) = change {
+            output::line(format!(
+                "the last doubling of the text changed C by {} and directions C⁻¹k by {}",
+                output::percent(second_moment.into()),
+                output::percent(direction.into())
+            ))?;
+        }
         files.iter().try_for_each(output::line)?;
     }
     Ok(Outcome::Done)
 }
 
-/// When a collection is saved: so many seconds or tokens after the last time.
-enum SaveEvery {
-    Seconds { interval: Duration, last: Instant },
-    Tokens { interval: u64, last: u64 },
+/// A collection under way.
+struct Collection<'a> {
+    args: &'a CollectArgs,
+    hash: &'a str,
+    /// Where it is saved.
+    unfinished: &'a Path,
+    collector: Collector<'a>,
+    n_tokens_before: u64,
+    save_every: SaveEvery,
+    start: Instant,
+    /// The number of changes that the plot shows.
+    n_plotted: usize,
 }
 
-impl SaveEvery {
-    fn is_due(&mut self, n_tokens: u64) -> bool {
-        match self {
-            Self::Seconds { interval, last } => {
-                let is_due = last.elapsed() >= *interval;
-                if is_due {
-                    *last = Instant::now();
-                }
-                is_due
-            }
-            Self::Tokens { interval, last } => {
-                let is_due = n_tokens >= *last + *interval;
-                if is_due {
-                    *last = n_tokens;
-                }
-                is_due
+impl Collection<'_> {
+    fn take(&mut self, document: Document<'_>, progress: &mut Progress) -> Result<ControlFlow<()>> {
+        // Asked before a document is taken, so that one that goes on ends where it would have ended.
+        if !self.collector.is_resuming() && self.is_enough() {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.collector.add(document.text)?;
+        progress.set(document.bytes_read, self.message());
+        if !self.collector.is_resuming() {
+            self.plot()?;
+            if self.save_every.is_due(self.collector.n_tokens()) {
+                self.save()?;
             }
         }
+        Ok(ControlFlow::Continue(()))
     }
-}
 
-impl FromStr for SaveEvery {
-    type Err = anyhow::Error;
+    fn is_enough(&self) -> bool {
+        let is_settled = |limit| self.collector.change().is_some_and(|change| change.is_within(limit));
+        self.args.limit.is_some_and(|limit| self.collector.n_seen() >= limit)
+            || self.args.until.is_some_and(is_settled)
+    }
 
-    fn from_str(text: &str) -> Result<Self> {
-        let wrong = || {
-            CliError::with_hint(
-                format!("{text:?} is not a number of tokens or seconds"),
-                "write --save-every 1000000 for tokens, or --save-every 60s for seconds",
+    fn message(&self) -> String {
+        if self.collector.is_resuming() {
+            return "passing over what is known".to_owned();
+        }
+        let change = self.collector.change().map_or_else(String::new, |change| {
+            format!(
+                " · C ± {}, C⁻¹k ± {}",
+                output::percent(change.second_moment.into()),
+                output::percent(change.direction.into())
             )
-        };
-        match text.strip_suffix('s') {
-            Some(seconds) => {
-                let interval = Duration::from_secs(seconds.parse().map_err(|_| wrong())?);
-                Ok(Self::Seconds { interval, last: Instant::now() })
-            }
-            None => match text.parse() {
-                Ok(interval) if interval > 0 => Ok(Self::Tokens { interval, last: 0 }),
-                _ => Err(wrong()),
-            },
+        });
+        let (n_tokens, n_documents) = (self.collector.n_tokens(), self.collector.n_documents());
+        format!("{n_tokens} tokens of {n_documents} documents · {:.0} tokens/s{change}", self.rate())
+    }
+
+    /// Tokens a second.
+    fn rate(&self) -> f64 {
+        let n_tokens = self.collector.n_tokens() - self.n_tokens_before;
+        n_tokens as f64 / self.start.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    /// Draws what is known of the changes, if more is known than before.
+    fn plot(&mut self) -> Result<()> {
+        let Some(path) = &self.args.plot else { return Ok(()) };
+        let curves: Vec<_> = self.collector.changes().collect();
+        let n_changes = curves.iter().map(|(_, changes)| changes.len()).sum();
+        if n_changes > self.n_plotted {
+            self.n_plotted = n_changes;
+            write_plot(path, &curves)?;
         }
+        Ok(())
+    }
+
+    fn save(&self) -> Result<()> {
+        let state = self.collector.state(self.hash);
+        output::write_with(self.unfinished, |path| Ok(state.write(path)?))?;
+        if self.args.json {
+            output::json(&json!({
+                "saved": self.unfinished,
+                "tokens": self.collector.n_tokens(),
+                "documents": self.collector.n_documents(),
+                "tokens_per_second": self.rate(),
+                "change": self.collector.change(),
+            }))?;
+        }
+        Ok(())
     }
 }
 
-/// Replaces patterns by the files that match them, in order of their names.
-fn expand(texts: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for text in texts {
-        let pattern =
-            text.to_str().filter(|text| text.contains(['*', '?', '[']) && !Path::new(text).exists());
-        let Some(pattern) = pattern else {
-            files.push(text.clone());
-            continue;
-        };
-        let matches = glob::glob(pattern).with_context(|| format!("{pattern:?} is not a pattern"))?;
-        let before = files.len();
-        for path in matches {
-            files.push(path.with_context(|| format!("cannot look for {pattern:?}"))?);
-        }
-        if files.len() == before {
-            return Err(CliError::with_hint(
-                format!("no file matches {pattern:?}"),
-                "give files or a pattern with --text",
-            ));
-        }
-    }
-    Ok(files)
-}
-
-fn parse_layers(text: &str, n_layers: usize) -> Result<Vec<usize>> {
-    if text == "all" {
-        return Ok((0..n_layers).collect());
-    }
-    let layers: Result<Vec<usize>, _> = text.split(',').map(|layer| layer.trim().parse()).collect();
-    let mut layers = layers.map_err(|_| {
-        CliError::with_hint(format!("{text:?} is not a list of layers"), "write --layers 1,3 or --layers all")
-    })?;
-    layers.sort_unstable();
-    layers.dedup();
-    Ok(layers)
+fn write_plot(path: &Path, curves: &[(usize, &[Change])]) -> Result<()> {
+    output::write_file(path, plot::convergence(curves)?.as_bytes())
 }

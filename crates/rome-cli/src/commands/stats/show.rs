@@ -2,13 +2,12 @@
 
 use anyhow::{Context, Result};
 use rome_core::Factor;
-use rome_stats::Provenance;
+use rome_stats::{Change, Provenance};
 use serde_json::json;
 
 use crate::args::ShowArgs;
 use crate::error::Outcome;
-use crate::output;
-use crate::statistics;
+use crate::{output, plot, statistics};
 
 /// Below this many tokens for each dimension, edits get measurably worse (arXiv 2506.04226).
 const FEW_TOKENS: u64 = 2;
@@ -24,6 +23,10 @@ pub(crate) fn run(args: ShowArgs) -> Result<Outcome> {
             moment.d_ff()
         ));
     }
+    if let Some(path) = &args.plot {
+        let layer = provenance.layer.unwrap_or_default();
+        output::write_file(path, plot::convergence(&[(layer, &statistics.changes)])?.as_bytes())?;
+    }
     if args.json {
         output::json(&json!({
             "d_ff": moment.d_ff(),
@@ -33,6 +36,7 @@ pub(crate) fn run(args: ShowArgs) -> Result<Outcome> {
             "eigenvalues": factor.eigenvalues(),
             "condition": factor.condition(),
             "ridge": factor.ridge(),
+            "changes": statistics.changes,
             "provenance": provenance,
         }))?;
         return Ok(Outcome::Done);
@@ -54,6 +58,14 @@ pub(crate) fn run(args: ShowArgs) -> Result<Outcome> {
         ("ridge", factor.ridge().map_or_else(|| "none needed".to_owned(), |ridge| format!("{ridge:.1e}"))),
     ];
     rows.iter().try_for_each(|(name, value)| output::line(format!("{name:<17} {value}")))?;
+    if !statistics.changes.is_empty() {
+        output::line(format!("\n{:>12}  {:>12}  {:>12}", "up to tokens", "C changed by", "C⁻¹k by"))?;
+    }
+    for Change { tokens, second_moment, direction } in &statistics.changes {
+        let [second_moment, direction] =
+            [second_moment, direction].map(|&change| output::percent(change.into()));
+        output::line(format!("{tokens:>12}  {second_moment:>12}  {direction:>12}"))?;
+    }
     Ok(Outcome::Done)
 }
 
