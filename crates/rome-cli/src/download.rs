@@ -85,8 +85,10 @@ impl Download<'_> {
     fn attempt(&self, agent: &Agent) -> Result<Attempt> {
         let known = self.known();
         let n_known = if known.is_some() { file_len(&self.part()) } else { 0 };
+        // An earlier run may have been ended between the last byte and the check.
         if let Some(version) = known.as_ref().filter(|version| version.size == n_known) {
-            return self.has_all(version);
+            self.check_size(version.size)?;
+            return Ok(Attempt::Done);
         }
         let mut request = agent.get(self.url);
         if n_known > 0 {
@@ -161,12 +163,6 @@ impl Download<'_> {
             true => Ok(Attempt::Done),
             false => Ok(Attempt::Broken { n_bytes, reason: "the connection was closed".to_owned() }),
         }
-    }
-
-    /// An earlier run may have been ended between the last byte and the check.
-    fn has_all(&self, version: &Version) -> Result<Attempt> {
-        self.check_size(version.size)?;
-        Ok(Attempt::Done)
     }
 
     /// What the part is of, if there is one that can be continued.

@@ -39,9 +39,9 @@ pub(crate) struct Case {
     #[arg(long, value_name = "FILE")]
     pub(crate) contexts: Option<PathBuf>,
 
-    /// Statistics of the layer, npz or safetensors, or "identity" for none
+    /// The second moment of the layer, npz or safetensors, or "identity" for none
     #[arg(long, default_value = "identity", value_name = "FILE|identity")]
-    pub(crate) stats: String,
+    pub(crate) second_moment: String,
 
     /// Where ours computes, as rome has it; the original takes a CUDA device if torch finds one
     #[arg(long, default_value = "cpu", value_name = "NAME", env = "ROME_DEVICE")]

@@ -2,7 +2,9 @@
 
 mod case;
 mod goldens;
+mod original;
 mod side_by_side;
+mod statistics;
 mod task;
 
 use std::path::PathBuf;
@@ -10,12 +12,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::compare::case::Case;
-use crate::compare::task::Original;
+use crate::compare::original::Original;
+use crate::compare::statistics::Collection;
+use crate::compare::task::Task;
 use crate::report::{self, Format};
 
 /// Without arguments: the edits of both bundled models against values that the original computed
 /// and that are kept in `fixtures/goldens`. With a checkout of the original: both programs, one
-/// after the other, on the same model, request, contexts and C.
+/// after the other, on the same model, request, contexts and C; with --stats, on the same text.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Args {
@@ -26,6 +30,13 @@ pub(crate) struct Args {
     /// A Python with torch, transformers 4.38, numpy and safetensors
     #[arg(long, value_name = "EXE", requires = "reference")]
     python: Option<PathBuf>,
+
+    /// Compare collections of second moments, and not edits
+    #[arg(long)]
+    stats: bool,
+
+    #[command(flatten)]
+    collection: Collection,
 
     #[command(flatten)]
     case: Case,
@@ -43,16 +54,21 @@ Examples:
   cargo xtask compare
   cargo xtask compare --reference ../rome --python .venv/bin/python --shape gpt2-xl
   cargo xtask compare --reference ../rome --python .venv/bin/python -m gpt2-medium \\
-    --prompt '{} is in the city of' --subject 'Space Needle' --target Rome --layer 8 --stats stats/";
+    --prompt '{} is in the city of' --subject 'Space Needle' --target Rome --layer 8 \\
+    --second-moment stats/layer-8.safetensors
+  cargo xtask compare --stats --reference ../rome --python .venv/bin/python --text wiki.parquet";
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let form = args.format.form();
-    match (&args.reference, &args.python) {
-        (Some(checkout), Some(python)) => {
-            let original = Some(Original { checkout, python });
-            report::print(&side_by_side::run(original, &args.case, args.runs)?, form)
-        }
-        _ if args.case.is_given() => report::print(&side_by_side::run(None, &args.case, args.runs)?, form),
-        _ => report::print(&goldens::run()?, form),
-    }
+    let original = args.reference.as_ref().zip(args.python.as_ref());
+    let original = original.map(|(checkout, python)| Original { checkout, python });
+    let report = if args.stats {
+        let Task { model, layer, n_threads, .. } = &Task::new(&args.case)?;
+        statistics::run(original, (model, *layer, *n_threads), &args.collection, args.runs)?
+    } else if original.is_some() || args.case.is_given() {
+        side_by_side::run(original, &args.case, args.runs)?
+    } else {
+        goldens::run()?
+    };
+    report::print(&report, form)
 }

@@ -9,7 +9,8 @@ use fixtures::{cosine, norm};
 use serde_json::json;
 
 use crate::compare::case::Case;
-use crate::compare::task::{Original, Run, Task};
+use crate::compare::original::Original;
+use crate::compare::task::{Run, Task};
 use crate::program;
 use crate::report::Report;
 
@@ -79,7 +80,7 @@ fn report(
             task.contexts.len(),
             printed.losses.len(),
             task.n_threads,
-            if case.stats == "identity" { "= identity" } else { "given" },
+            if case.second_moment == "identity" { "= identity" } else { "given" },
             ours.len()
         ),
         match product_rate {
@@ -171,7 +172,7 @@ fn product_rate(n_tokens: usize, d_model: usize, n_threads: usize) -> Result<f64
     }))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() % 2 {
@@ -180,7 +181,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     match value {
         value if value < 10.0 => format!("{value:.2}"),
         value if value < 100.0 => format!("{value:.1}"),

@@ -13,17 +13,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::compare::case::{Case, Size};
+use crate::compare::original::{Driver, Original};
 use crate::metadata;
 use crate::process::{self, Finished};
-
-const DRIVER: &str = include_str!("reference.py");
-
-/// The original, and what runs it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Original<'a> {
-    pub(crate) checkout: &'a Path,
-    pub(crate) python: &'a Path,
-}
 
 /// The task as both programs take it.
 pub(crate) struct Task {
@@ -118,7 +110,7 @@ impl Task {
             case.layer.or(case.shape.map(Size::layer)).or(hparams["layers"][0].as_u64().map(|l| l as usize));
         let layer = layer.context("no layer is given, by --layer or --hparams")?;
         hparams["layers"] = json!([layer]);
-        hparams["mom2_adjustment"] = json!(case.stats != "identity");
+        hparams["mom2_adjustment"] = json!(case.second_moment != "identity");
         let contexts = match &case.contexts {
             Some(path) => json_file(path)?,
             None => Reference::load(bundled).context_templates,
@@ -134,7 +126,7 @@ impl Task {
             d_model: size("n_embd")?,
             weight_bytes,
             // Our factor is f64.
-            statistics_bytes: if case.stats == "identity" { 0 } else { 8 * d_ff * d_ff },
+            statistics_bytes: if case.second_moment == "identity" { 0 } else { 8 * d_ff * d_ff },
             folder: tempfile::tempdir()?,
             model,
             hparams,
@@ -142,8 +134,8 @@ impl Task {
         };
         fs::write(task.file("hparams.json"), task.hparams.to_string())?;
         fs::write(task.file("contexts.json"), serde_json::to_vec(&task.contexts)?)?;
-        if case.stats != "identity" {
-            let statistics = read_statistics(Path::new(&case.stats))?;
+        if case.second_moment != "identity" {
+            let statistics = read_statistics(Path::new(&case.second_moment))?;
             let (d_ff, count) = (statistics.moment.d_ff(), statistics.moment.count() as f64);
             let mean: Vec<u8> =
                 statistics.moment.sum().iter().flat_map(|sum| ((sum / count) as f32).to_le_bytes()).collect();
@@ -166,7 +158,7 @@ impl Task {
         command.arg("--hparams").arg(self.file("hparams.json"));
         command.arg("--contexts").arg(self.file("contexts.json"));
         command
-            .args(["--device", &case.device, "--stats", &case.stats, "--json"])
+            .args(["--device", &case.device, "--stats", &case.second_moment, "--json"])
             .arg("--output")
             .arg(&output);
         command.env("RAYON_NUM_THREADS", self.n_threads.to_string());
@@ -179,21 +171,14 @@ impl Task {
         let output = self.file("theirs.safetensors");
         let moments = self.file("moments.safetensors");
         let job = json!({
-            "reference": original.checkout.canonicalize()?,
             "model": self.model,
             "request": {"prompt": case.prompt, "subject": case.subject, "target": case.target},
             "contexts": self.contexts,
             "hparams": self.hparams,
             "second_moments": moments.exists().then_some(&moments),
-            "threads": self.n_threads,
             "output": output,
         });
-        fs::write(self.file("job.json"), job.to_string())?;
-        fs::write(self.file("reference.py"), DRIVER)?;
-        let mut command = Command::new(original.python);
-        command.arg(self.file("reference.py")).arg(self.file("job.json"));
-        command.env("OMP_NUM_THREADS", self.n_threads.to_string());
-        let finished = process::run(&mut command)?;
+        let finished = original.run(Driver::Edit, job, self.n_threads)?;
         let said = serde_json::from_str(&fixtures::metadata(&output)["rome"])?;
         Run::new(&finished, said, &["edit"], &output)
     }

@@ -579,6 +579,9 @@ fn the_help_of_every_command_is_as_it_was() {
         &["generate"],
         &["logits"],
         &["stats", "collect"],
+        &["stats", "convert"],
+        &["stats", "fetch"],
+        &["stats", "merge"],
         &["stats", "show"],
     ] {
         let help = rome.ok(&[command, &["--help"]].concat());

@@ -3,6 +3,7 @@
 
 mod collecting;
 mod command_line;
+mod fetching;
 mod outside;
 mod precision;
 mod predecessor;
