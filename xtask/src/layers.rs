@@ -6,13 +6,14 @@ use crate::metadata;
 
 /// What each crate of a user's program may depend on, and which of those of others it must not:
 /// libraries name no backend, and core knows no files, no model and no terminal.
-const ALLOWED: [(&str, &[&str]); 6] = [
+const ALLOWED: [(&str, &[&str]); 7] = [
     ("rome-core", &[]),
     ("rome-models", &["rome-core"]),
     ("rome-stats", &["rome-core"]),
     ("rome-assets", &[]),
     ("rome-device", &[]),
-    ("rome-cli", &["rome-core", "rome-models", "rome-stats", "rome-assets", "rome-device"]),
+    ("rome-plot", &[]),
+    ("rome-cli", &["rome-core", "rome-models", "rome-stats", "rome-assets", "rome-device", "rome-plot"]),
 ];
 
 /// Features of burn that name a backend, which libraries leave to the program.

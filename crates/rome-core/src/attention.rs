@@ -6,7 +6,8 @@ use burn::tensor::activation::softmax;
 use crate::batch::Group;
 use crate::cache::GroupPast;
 use crate::chain::concatenated;
-use crate::{Batch, Memory};
+use crate::host::HostMatrix;
+use crate::{Batch, Memory, causal};
 
 /// What attention keeps for the way back, group by group.
 pub(crate) struct AttentionBack(Vec<GroupBack>);
@@ -27,7 +28,8 @@ pub(crate) struct AttentionGrad {
     pub(crate) value: Tensor<2>,
 }
 
-/// Attends causally within each row and to the row's cached past.
+/// Attends causally within each row and to the row's cached past. The way back is that of nothing
+/// unless it is `recorded`.
 ///
 /// # Shapes
 /// - query: `[n_reads, n_heads * head_dim]`
@@ -40,7 +42,13 @@ pub(crate) fn attend(
     memory: &mut Memory<'_>,
     n_heads: usize,
     scale: f64,
+    recorded: bool,
 ) -> (Tensor<2>, AttentionBack) {
+    let projected = [&query, &key, &value];
+    if !recorded && batch.is_whole() && projected.into_iter().all(HostMatrix::holds) {
+        memory.keep(layer, &key, &value);
+        return (attend_whole([query, key, value], batch, n_heads, scale), AttentionBack(Vec::new()));
+    }
     let (outputs, backs): (Vec<_>, Vec<_>) = batch
         .groups
         .iter()
@@ -56,6 +64,20 @@ pub(crate) fn attend(
         .unzip();
     memory.keep(layer, &key, &value);
     (concatenated(outputs), AttentionBack(backs))
+}
+
+/// Attends in the host's memory within rows that are there from their first token on.
+fn attend_whole(projected: [Tensor<2>; 3], batch: &Batch, n_heads: usize, scale: f64) -> Tensor<2> {
+    let [query, key, value] = projected.map(HostMatrix::new);
+    let [_, width] = query.dims();
+    let mut output = query.zeros(width);
+    for group in &batch.groups {
+        let cells = group.tokens.start * width..group.tokens.end * width;
+        let projected = [&query, &key, &value].map(|matrix| &matrix.values()[cells.clone()]);
+        let size = (group.n_rows, group.tokens.len() / group.n_rows);
+        causal::attend(projected, &mut output.values_mut()[cells], size, n_heads, scale as f32);
+    }
+    output.into_tensor()
 }
 
 /// Cuts a group out of packed tokens, `[n_rows, n_heads, len, head_dim]`.
@@ -89,12 +111,7 @@ fn group_attention(
         None => scores,
         Some(past) => Tensor::cat(vec![query.clone().matmul(past.keys.clone().swap_dims(2, 3)), scores], 3),
     };
-    let scores = scores * scale;
-    let scores = match &group.mask {
-        None => scores,
-        Some(mask) => scores + mask.clone(),
-    };
-    let probabilities = softmax(scores, 3);
+    let probabilities = probabilities(scores, group.mask.as_ref(), scale);
     let output = match &past {
         None => probabilities.clone().matmul(value.clone()),
         Some(past) => {
@@ -103,6 +120,39 @@ fn group_attention(
         }
     };
     (packed(output), GroupBack { query, key, value, past, probabilities, scale })
+}
+
+/// Scales and masks scores and takes their softmax.
+///
+/// # Shapes
+/// - scores, output: `[n_rows, n_heads, n_reads, past_len + len]`
+/// - mask: `[n_rows or 1, 1, n_reads, past_len + len]`
+fn probabilities(scores: Tensor<4>, mask: Option<&Tensor<4>>, scale: f64) -> Tensor<4> {
+    let [n_rows, n_heads, n_reads, len] = scores.dims();
+    let shape = [n_rows * n_heads * n_reads, len];
+    let scores = scores.reshape(shape);
+    if !HostMatrix::holds(&scores) {
+        let scores = scores.reshape([n_rows, n_heads, n_reads, len]) * scale;
+        return softmax(mask.map_or(scores.clone(), |mask| scores + mask.clone()), 3);
+    }
+    let mut scores = HostMatrix::new(scores);
+    let mask = mask.map(|mask| {
+        let n_masks = mask.dims()[0];
+        (n_masks, HostMatrix::new(mask.clone().reshape([n_masks * n_reads, len])))
+    });
+    let scale = scale as f32;
+    for (index, row) in scores.rows_mut().enumerate() {
+        match &mask {
+            None => row.iter_mut().for_each(|x| *x *= scale),
+            Some((n_masks, mask)) => {
+                let row_of_batch = index / (n_heads * n_reads) % n_masks;
+                let mask = &mask.values()[(row_of_batch * n_reads + index % n_reads) * len..];
+                row.iter_mut().zip(mask).for_each(|(x, mask)| *x = *x * scale + mask);
+            }
+        }
+        causal::softmax(row);
+    }
+    scores.into_tensor().reshape([n_rows, n_heads, n_reads, len])
 }
 
 /// Splits scores into those of the past and those of the new positions.
@@ -166,5 +216,51 @@ impl GroupBack {
         let of_key = new_scores.swap_dims(2, 3).matmul(query);
         let of_value = new_probabilities.swap_dims(2, 3).matmul(grad);
         [of_query, of_key, of_value].map(packed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Distribution;
+
+    use super::*;
+
+    #[test]
+    fn rows_from_their_start_attend_in_chunks_as_they_do_as_a_whole() {
+        let device = Device::flex();
+        // One chunk, several, and one that is not full; rows of several lengths.
+        for lens in [&[5, 5, 9][..], &[64, 65], &[130, 130, 1]] {
+            let batch = Batch::new(lens, &device);
+            let random = || Tensor::<2>::random([batch.n_tokens(), 12], Distribution::Normal(0.0, 1.0), &device);
+            let projected = [random(), random(), random()];
+            let [found, expected] = [false, true].map(|recorded| {
+                attend(projected.clone(), 0, &batch, &mut Memory::None, 3, 0.5, recorded).0
+            });
+            // Sums in another order.
+            let difference = (found - expected).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-5, "{lens:?}: {difference}");
+        }
+    }
+
+    #[test]
+    fn the_loop_on_the_host_is_the_softmax_of_the_backend() {
+        let device = Device::flex();
+        for (n_masks, len) in [(0, 7), (1, 40), (3, 33)] {
+            let scores = Tensor::<4>::random([3, 2, 5, len], Distribution::Normal(0.0, 3.0), &device);
+            let mask = (n_masks > 0).then(|| {
+                let hidden = Tensor::<4>::random([n_masks, 1, 5, len], Distribution::Default, &device);
+                // Something is always visible.
+                let hidden = hidden.greater_elem(0.5).float() * -1e9;
+                hidden.slice_fill([0..n_masks, 0..1, 0..5, 0..1], 0.0)
+            });
+            let scaled = scores.clone() * 0.3;
+            let expected = softmax(mask.clone().map_or(scaled.clone(), |mask| scaled + mask), 3);
+            let found = probabilities(scores, mask.as_ref(), 0.3);
+            // Two units in the last place of the exponential, and sums in another order.
+            let difference = (found.clone() - expected.clone()).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-6, "{difference}");
+            let zeros = |tensor: Tensor<4>| tensor.equal_elem(0.0).int().sum().into_scalar::<i64>();
+            assert_eq!(zeros(found), zeros(expected), "what is hidden has no share at all");
+        }
     }
 }

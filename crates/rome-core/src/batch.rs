@@ -149,6 +149,11 @@ impl Batch {
         }
     }
 
+    /// Whether each row is there from its first token on, and passes on all of them.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.reads.is_none() && self.groups.iter().all(|group| group.past_len == 0)
+    }
+
     /// Adds the gradients of states that are passed on to those of all.
     pub(crate) fn add_reads(&self, all: Tensor<2>, reads: Tensor<2>) -> Tensor<2> {
         match &self.reads {

@@ -198,7 +198,8 @@ impl<'a, 'm> Pass<'a, 'm> {
 
         let n_heads = self.model.shape().n_heads;
         let scale = block.attention_scale();
-        let (attended, attention_back) = attend(projected, layer, self.batch, memory, n_heads, scale);
+        let (attended, attention_back) =
+            attend(projected, layer, self.batch, memory, n_heads, scale, recorded);
         let (attention, output) = block.attention_output(start(attended)).split();
         let attention = tap.tap(Site { layer, part: Part::Attention }, attention);
 

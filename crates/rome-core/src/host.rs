@@ -48,6 +48,11 @@ impl HostMatrix {
         Self { data, n_columns, device: self.device.clone() }
     }
 
+    /// Rows and columns.
+    pub fn dims(&self) -> [usize; 2] {
+        [self.values().len() / self.n_columns, self.n_columns]
+    }
+
     /// The values.
     pub fn values(&self) -> &[f32] {
         self.data.as_slice().expect("f32 by construction")
@@ -100,6 +105,20 @@ pub fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
+/// The greatest of some values.
+#[inline(always)]
+pub fn greatest(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] = larger(lanes[lane], chunk[lane]);
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
+}
+
 /// `e^x` to within 2 units in the last place, in operations that vectors have.
 ///
 /// The argument is split into `n ln 2 + r`; `e^r` is a polynomial (Cephes' `expf`), and `2^n` goes
@@ -144,6 +163,7 @@ mod tests {
         for len in [0usize, 1, 15, 16, 17, 100] {
             let values: Vec<f32> = (0..len).map(|i| i as f32).collect();
             assert_eq!(sum(&values, &values, |a, _| a), (len * len.saturating_sub(1) / 2) as f32);
+            assert_eq!(greatest(&values), values.last().copied().unwrap_or(f32::NEG_INFINITY));
         }
     }
 }

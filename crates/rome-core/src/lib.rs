@@ -36,6 +36,7 @@ mod attention;
 pub mod batch;
 pub mod cache;
 pub mod capture;
+mod causal;
 pub mod chain;
 pub mod config;
 pub mod context;
