@@ -2,6 +2,7 @@
 
 mod compare;
 mod devices;
+mod enough;
 mod full;
 mod layers;
 mod metadata;
@@ -28,6 +29,8 @@ enum Task {
     Compare(Box<compare::Args>),
     /// Run rome on every device there is and hold the outcome against that of the processor
     Devices(devices::Args),
+    /// Measure how much text C needs
+    Enough(enough::Args),
     /// Run what is too heavy for every change
     Full(full::Args),
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Task::Layers => layers::check(),
         Task::Compare(args) => compare::run(&args),
         Task::Devices(args) => devices::run(&args),
+        Task::Enough(args) => enough::run(&args),
         Task::Full(args) => full::run(&args),
     };
     match result {

@@ -10,13 +10,15 @@ pub(crate) fn convergence(curves: &[(usize, &[Change])]) -> Result<String> {
     let panel = |what: &str, value: fn(&Change) -> f32| Panel {
         title: format!("What a doubling of the text changes in {what}"),
         x: Axis { name: "tokens".to_owned(), scale: Scale::Log, format: count },
-        y: Axis { name: String::new(), scale: Scale::Log, format: |value| format!("{} %", plain(100.0 * value)) },
+        y: Axis {
+            name: String::new(),
+            scale: Scale::Log,
+            format: |value| format!("{} %", plain(100.0 * value)),
+        },
         lines: curves.iter().map(|(layer, changes)| line(*layer, changes, value)).collect(),
     };
-    let panels = vec![
-        panel("C", |change| change.second_moment),
-        panel("directions C⁻¹k", |change| change.direction),
-    ];
+    let panels =
+        vec![panel("C", |change| change.second_moment), panel("directions C⁻¹k", |change| change.direction)];
     Ok(Figure { panels }.to_svg()?)
 }
 

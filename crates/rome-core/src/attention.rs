@@ -231,11 +231,11 @@ mod tests {
         // One chunk, several, and one that is not full; rows of several lengths.
         for lens in [&[5, 5, 9][..], &[64, 65], &[130, 130, 1]] {
             let batch = Batch::new(lens, &device);
-            let random = || Tensor::<2>::random([batch.n_tokens(), 12], Distribution::Normal(0.0, 1.0), &device);
+            let random =
+                || Tensor::<2>::random([batch.n_tokens(), 12], Distribution::Normal(0.0, 1.0), &device);
             let projected = [random(), random(), random()];
-            let [found, expected] = [false, true].map(|recorded| {
-                attend(projected.clone(), 0, &batch, &mut Memory::None, 3, 0.5, recorded).0
-            });
+            let [found, expected] = [false, true]
+                .map(|recorded| attend(projected.clone(), 0, &batch, &mut Memory::None, 3, 0.5, recorded).0);
             // Sums in another order.
             let difference = (found - expected).abs().max().into_scalar::<f32>();
             assert!(difference < 1e-5, "{lens:?}: {difference}");

@@ -26,7 +26,8 @@ pub(crate) fn attend(
 ) {
     let width = query.len() / (n_rows * len);
     let head_dim = width / n_heads;
-    let [query, key, value] = [query, key, value].map(|x| MatRef::from_row_major_slice(x, n_rows * len, width));
+    let [query, key, value] =
+        [query, key, value].map(|x| MatRef::from_row_major_slice(x, n_rows * len, width));
     let mut output = MatMut::from_row_major_slice_mut(output, n_rows * len, width);
     let mut scores = Mat::zeros(len, CHUNK.min(len));
     for (row, head) in (0..n_rows).flat_map(|row| (0..n_heads).map(move |head| (row, head))) {

@@ -12,6 +12,10 @@ use crate::transfer::download;
 /// Rows and columns that are added at a time, so that both triangles stay in the cache.
 const TILE: usize = 32;
 
+/// Keys that are multiplied at a time. Down its columns a matrix is read slowly, and more of them
+/// would not stay in the cache meanwhile.
+const AT_ONCE: usize = 256;
+
 /// A sum of outer products of keys, in f64 on the host.
 ///
 /// It is additive: sums over parts of a corpus add up to the sum over all of it.
@@ -159,46 +163,28 @@ impl SecondMoment {
 /// of the operations.
 fn lower_products(d_ff: usize, keys: Vec<Tensor<2>>) -> Vec<f32> {
     let mut products = vec![0.0; d_ff * d_ff];
-    let parts: Vec<HostMatrix> = keys.into_iter().map(HostMatrix::new).collect();
-    // Summed along rows, they are multiplied half as fast again as along columns.
-    let parts: Vec<Vec<f32>> = parts.par_iter().map(|keys| transposed(keys.values(), d_ff)).collect();
-    for part in parts {
-        let keys = MatRef::from_row_major_slice(&part, d_ff, part.len() / d_ff);
-        triangular::matmul(
-            MatMut::from_row_major_slice_mut(&mut products, d_ff, d_ff),
-            BlockStructure::TriangularLower,
-            Accum::Add,
-            keys,
-            BlockStructure::Rectangular,
-            keys.transpose(),
-            BlockStructure::Rectangular,
-            1.0,
-            faer::get_global_parallelism(),
-        );
+    for keys in keys {
+        let keys = HostMatrix::new(keys);
+        for keys in keys.values().chunks(AT_ONCE * d_ff) {
+            let keys = MatRef::from_row_major_slice(keys, keys.len() / d_ff, d_ff);
+            triangular::matmul(
+                MatMut::from_row_major_slice_mut(&mut products, d_ff, d_ff),
+                BlockStructure::TriangularLower,
+                Accum::Add,
+                keys.transpose(),
+                BlockStructure::Rectangular,
+                keys,
+                BlockStructure::Rectangular,
+                1.0,
+                faer::get_global_parallelism(),
+            );
+        }
     }
     products
 }
 
 fn add_to(sum: &mut [f64], products: &[f32]) {
     sum.iter_mut().zip(products).for_each(|(sum, &product)| *sum += f64::from(product));
-}
-
-/// Turns rows of `n_columns` into columns.
-fn transposed(rows: &[f32], n_columns: usize) -> Vec<f32> {
-    let n_rows = rows.len() / n_columns;
-    let mut columns = vec![0.0; rows.len()];
-    for first_row in (0..n_rows).step_by(TILE) {
-        for first_column in (0..n_columns).step_by(TILE) {
-            let last_row = (first_row + TILE).min(n_rows);
-            for column in first_column..(first_column + TILE).min(n_columns) {
-                let cells = &mut columns[column * n_rows + first_row..column * n_rows + last_row];
-                for (row, cell) in (first_row..).zip(cells) {
-                    *cell = rows[row * n_columns + column];
-                }
-            }
-        }
-    }
-    columns
 }
 
 /// A key is infinite or not a number.

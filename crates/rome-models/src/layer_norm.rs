@@ -40,11 +40,10 @@ impl LayerNorm {
     /// # Shapes
     /// - input, output: `[n_tokens, d_model]`
     pub fn forward<'m>(&self, input: Chain<'m>) -> Chain<'m> {
-        let (weight, bias) = (self.weight.val(), self.bias.val());
-        if !input.is_recorded() {
-            return layer_norm(input.into_value(), weight, Some(bias), self.epsilon).into();
+        let (weight, bias, epsilon) = (self.weight.val(), self.bias.val(), self.epsilon);
+        if !input.is_recorded() && !HostMatrix::holds(input.value()) {
+            return layer_norm(input.into_value(), weight, Some(bias), epsilon).into();
         }
-        let epsilon = self.epsilon;
         input.then(|x| {
             let (output, standard) = Standard::new(x, &weight, bias, epsilon);
             (output, |grad| standard.pull(grad, weight))

@@ -102,7 +102,8 @@ impl Figure {
 impl Panel {
     fn draw(&self, area: &Area<'_>) -> Drawn {
         let points = || self.lines.iter().flat_map(|line| &line.points);
-        let (x, y) = (self.x.range(points().map(|point| point.0)), self.y.range(points().map(|point| point.1)));
+        let (x, y) =
+            (self.x.range(points().map(|point| point.0)), self.y.range(points().map(|point| point.1)));
         // The library has a type for each kind of axis.
         match (self.x.scale, self.y.scale) {
             (Scale::Log, Scale::Log) => self.draw_on(area, x.log_scale(), y.log_scale()),
@@ -171,7 +172,8 @@ fn draw_legend(area: &Area<'_>, lines: &[Line]) -> Drawn {
 impl Axis {
     /// A range around values, with a margin.
     fn range(&self, values: impl Iterator<Item = f64>) -> Range<f64> {
-        let values = values.filter(|value| value.is_finite() && (self.scale == Scale::Linear || *value > 0.0));
+        let values =
+            values.filter(|value| value.is_finite() && (self.scale == Scale::Linear || *value > 0.0));
         let least = |(low, high): (f64, f64), value: f64| (low.min(value), high.max(value));
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), least);
         match (self.scale, low <= high) {
@@ -220,12 +222,10 @@ mod tests {
     #[test]
     fn nothing_to_show_is_an_empty_picture() {
         for scale in [Scale::Log, Scale::Linear] {
-            let panel =
-                Panel { title: "A".to_owned(), x: axis(scale), y: axis(scale), lines: Vec::new() };
+            let panel = Panel { title: "A".to_owned(), x: axis(scale), y: axis(scale), lines: Vec::new() };
             assert!(Figure { panels: vec![panel] }.to_svg().unwrap().contains("<svg"));
             let one = Line { name: "one".to_owned(), points: vec![(5.0, 5.0)] };
-            let panel =
-                Panel { title: "A".to_owned(), x: axis(scale), y: axis(scale), lines: vec![one] };
+            let panel = Panel { title: "A".to_owned(), x: axis(scale), y: axis(scale), lines: vec![one] };
             assert_eq!(Figure { panels: vec![panel] }.to_svg().unwrap().matches("<circle").count(), 1);
         }
     }

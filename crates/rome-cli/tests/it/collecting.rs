@@ -304,6 +304,98 @@ fn shards_in_any_order_add_up_to_the_whole() {
     ok(&mut merge("same.safetensors", &[shards[0].clone(), same]));
 }
 
+/// The documents of the goldens: enough for several doublings.
+fn long_text() -> PathBuf {
+    fixtures::path("goldens/documents.txt")
+}
+
+#[test]
+fn a_collection_stops_once_directions_have_settled_and_goes_on_to_the_same_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, torn) = (folder.path().join("whole"), folder.path().join("torn"));
+    let plot = folder.path().join("plot.svg");
+    let flags = ["--until", "0.4", "--json", "--plot", plot.to_str().unwrap()];
+    let printed: Value = serde_json::from_str(&ok(&mut collect(&whole, &long_text(), &flags))).unwrap();
+    let read = |folder: &Path| Statistics::from_bytes(&bytes(folder)[1]).unwrap();
+    let (statistics, tokens) = (read(&whole), printed["tokens"].as_u64().unwrap());
+    let [.., before, last] = statistics.changes.as_slice() else { panic!("two doublings at least") };
+    assert!(last.is_within(0.4) && !before.is_within(0.4), "{before:?} {last:?}");
+    // No more than a batch after it was known.
+    assert!(tokens < last.tokens + 2 * 4096 && tokens < 60_000, "{tokens}");
+    let svg = fs::read_to_string(&plot).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("layer 0") && svg.contains("layer 2"));
+
+    // What is shown of a file is what was seen on the way.
+    let file = whole.join("layer-2.safetensors");
+    let shown = ok(rome(&["stats", "show", "--plot", plot.to_str().unwrap()]).arg(&file));
+    assert!(shown.contains("C⁻¹k by") && shown.contains(&last.tokens.to_string()), "{shown}");
+    assert!(fs::read_to_string(&plot).unwrap().contains("layer 2"));
+
+    // Killed after it was known that it is enough, and before it ended.
+    let flags = ["--until", "0.4", "--save-every", "1", "--resume"];
+    let mut child = collect(&torn, &long_text(), &flags).stdout(Stdio::null()).spawn().unwrap();
+    while !torn.join("unfinished.safetensors").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(400));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    ok(&mut collect(&torn, &long_text(), &flags));
+    assert_eq!(bytes(&torn), bytes(&whole));
+    let refused = collect(&torn, &long_text(), &["--until", "0.4", "--shard", "0/2"]).output().unwrap();
+    assert!(fails(&refused).contains("--shard"), "shards that end where they like do not add up");
+    assert!(fails(&collect(&torn, &long_text(), &["--until", "0"]).output().unwrap()).contains("above 0"));
+}
+
+#[test]
+fn a_limit_is_a_shorter_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let (limited, short) = (folder.path().join("limited"), folder.path().join("short"));
+    let text = fs::read_to_string(corpus("documents.txt")).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(20).collect();
+    let path = folder.path().join("short.txt");
+    fs::write(&path, lines.join("\n")).unwrap();
+    ok(&mut collect(&limited, &corpus("documents.txt"), &["--limit", "20"]));
+    ok(&mut collect(&short, &path, &[]));
+    assert_eq!(bytes(&limited), bytes(&short));
+}
+
+#[test]
+fn a_large_c_is_factored_once_and_again_when_it_has_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let model = fixtures::random::Shape::GPT2.cut("gpt2-2-blocks", 2).model(folder.path()).unwrap();
+    let edit = |output: &str| {
+        let mut command = rome(&["edit", "--prompt", "{} is", "--subject", "iPhone 5", "--target", "Nokia"]);
+        command.arg("-m").arg(&model).args(["--layer", "0", "--steps", "2", "--learning-rate", "0.5"]);
+        command.args(["--weight-decay", "0.5", "--clamp", "4", "--kl-factor", "0.0625"]);
+        command.args(["--stats", &place("layer-0.safetensors"), "-o", &place(output)]);
+        // Random weights do as they like: the edit need not take.
+        let output = command.output().unwrap();
+        assert!(output.status.code() != Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let text = corpus("documents.txt");
+    let collected = |limit: &str| {
+        let mut command = rome(&["stats", "collect", "--layers", "0", "--text", text.to_str().unwrap()]);
+        ok(command.args(["--limit", limit]).arg("-m").arg(&model).args(["-o", folder.path().to_str().unwrap()]));
+    };
+    let factor = folder.path().join("layer-0.factor.safetensors");
+    collected("30");
+    edit("first");
+    let kept = fs::read(&factor).unwrap();
+    let written = factor.metadata().unwrap().modified().unwrap();
+    edit("second");
+    assert_eq!(fs::read(place("first")).unwrap(), fs::read(place("second")).unwrap());
+    assert_eq!(factor.metadata().unwrap().modified().unwrap(), written, "it was read and not written");
+
+    collected("20");
+    edit("third");
+    assert_ne!(fs::read(&factor).unwrap(), kept, "other statistics have another factor");
+    fs::write(&factor, &kept[..kept.len() / 2]).unwrap();
+    edit("fourth");
+    assert_eq!(fs::read(place("third")).unwrap(), fs::read(place("fourth")).unwrap());
+}
+
 #[test]
 fn packing_loses_no_token() {
     let folder = tempfile::tempdir().unwrap();
