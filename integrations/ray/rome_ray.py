@@ -25,6 +25,7 @@ import time
 from pathlib import Path
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 PR_SET_PDEATHSIG = 1
 
@@ -130,7 +131,9 @@ def show(progress, done, job, start):
 
 def run_job(job, tries=5, cpus=1, every=5.0):
     """Runs all shards and merges them; returns a file of statistics for each layer."""
-    progress = Progress.remote()
+    # Beside this program: what it is asked for must not be lost with another machine.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    progress = Progress.options(scheduling_strategy=here).remote()
     n_layers = len(job["layers"])
     task = ray.remote(
         num_cpus=cpus, num_returns=n_layers, max_retries=tries, retry_exceptions=[Interrupted]
