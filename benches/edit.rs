@@ -4,7 +4,6 @@
 //! GF/s), or tokens.
 #![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
-use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use benches::{SIZES, Size};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use rome_core::generate::{Decoding, generate};
-use rome_core::{Capture, CausalLm, Edit, EditConfig, Factor, Flops, SecondMoment, keys, value};
+use rome_core::{Capture, CausalLm, Edit, EditConfig, Factor, Flops, KeyPass, SecondMoment, value};
 
 /// Evaluations of the loss: enough for steps to outweigh the start.
 const EVALUATIONS: usize = 4;
@@ -66,11 +65,11 @@ fn parts(criterion: &mut Criterion, size: &Size) {
 /// The keys of some text and their second moment.
 fn statistics(group: &mut BenchmarkGroup<'_, WallTime>, model: &dyn CausalLm, layer: usize) {
     let rows = DOCUMENTS.map(|len| (0..len).collect::<Vec<u32>>()).to_vec();
-    let layers = BTreeSet::from([layer]);
+    let mut pass = KeyPass::new(model, [layer]);
     let mut moment = SecondMoment::new(model.shape().d_ff);
     group.throughput(Throughput::Elements(u64::from(DOCUMENTS.iter().sum::<u32>())));
     group.bench_function("key statistics", |b| {
-        b.iter(|| keys::visit(model, rows.clone(), &layers, &mut |_, keys| moment.add_keys(keys)))
+        b.iter(|| pass.run(rows.clone(), &mut |_, keys| moment.add_keys(keys)))
     });
 }
 

@@ -52,7 +52,7 @@ enum Attempt {
 
 impl Download<'_> {
     /// Downloads the file, checks it, and puts it in its place.
-    pub(crate) fn run(&self, check: impl FnOnce(&Path) -> Result<()>) -> Result<u64> {
+    pub(crate) fn run(&self, check: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(PATIENCE))
@@ -76,10 +76,9 @@ impl Download<'_> {
             self.remove_part();
             return Err(error.context(format!("what {} gave is damaged", self.url)));
         }
-        let n_bytes = fs::metadata(&part)?.len();
         fs::rename(&part, self.path).with_context(|| format!("cannot write {}", self.path.display()))?;
         self.remove_part();
-        Ok(n_bytes)
+        Ok(())
     }
 
     fn attempt(&self, agent: &Agent) -> Result<Attempt> {

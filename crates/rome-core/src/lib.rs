@@ -74,6 +74,7 @@ pub use edit::Edit;
 pub use edit_file::{EditFile, EditRecord};
 pub use editor::Editor;
 pub use flops::Flops;
+pub use keys::KeyPass;
 pub use linear::{EditableLinear, LinearLike};
 pub use model::{Block, CausalLm, ModelShape, Projection};
 pub use precision::{Precision, widen};

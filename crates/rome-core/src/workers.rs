@@ -23,10 +23,7 @@ impl Workers {
     /// Makes as many workers as `n_tokens` keep busy, and no more than `most`.
     pub(crate) fn new(device: &Device, n_tokens: usize, most: usize) -> Self {
         let n_threads = rayon::current_num_threads();
-        let n_workers = match is_host(device) {
-            true => (n_tokens / TOKENS_PER_WORKER).min(most).clamp(1, n_threads),
-            false => 1,
-        };
+        let n_workers = Self::wanted(device, n_tokens, most);
         let pool = || ThreadPoolBuilder::new().num_threads(n_threads / n_workers).build();
         // Where no threads are to be had, one worker does it all.
         let pools = match n_workers {
@@ -34,6 +31,19 @@ impl Workers {
             _ => (0..n_workers).map(|_| pool()).collect::<Result<_, _>>().unwrap_or_default(),
         };
         Self { pools }
+    }
+
+    /// Whether as many would be made again: threads that are kept hold on to memory of their own,
+    /// and new ones would take more.
+    pub(crate) fn fit(&self, device: &Device, n_tokens: usize, most: usize) -> bool {
+        self.len() == Self::wanted(device, n_tokens, most)
+    }
+
+    fn wanted(device: &Device, n_tokens: usize, most: usize) -> usize {
+        match is_host(device) {
+            true => (n_tokens / TOKENS_PER_WORKER).min(most).clamp(1, rayon::current_num_threads()),
+            false => 1,
+        }
     }
 
     /// The number of workers.

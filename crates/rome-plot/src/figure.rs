@@ -105,10 +105,14 @@ impl Panel {
         let (x, y) =
             (self.x.range(points().map(|point| point.0)), self.y.range(points().map(|point| point.1)));
         // The library has a type for each kind of axis.
+        let log = |range: Range<f64>| {
+            let ticks = ticks(&range);
+            range.log_scale().with_key_points(ticks)
+        };
         match (self.x.scale, self.y.scale) {
-            (Scale::Log, Scale::Log) => self.draw_on(area, x.log_scale(), y.log_scale()),
-            (Scale::Log, Scale::Linear) => self.draw_on(area, x.log_scale(), y),
-            (Scale::Linear, Scale::Log) => self.draw_on(area, x, y.log_scale()),
+            (Scale::Log, Scale::Log) => self.draw_on(area, log(x), log(y)),
+            (Scale::Log, Scale::Linear) => self.draw_on(area, log(x), y),
+            (Scale::Linear, Scale::Log) => self.draw_on(area, x, log(y)),
             (Scale::Linear, Scale::Linear) => self.draw_on(area, x, y),
         }
     }
@@ -124,7 +128,7 @@ impl Panel {
         Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
     {
         let mut chart = ChartBuilder::on(area)
-            .caption(&self.title, (FONT, 17, &INK))
+            .caption(&self.title, (FONT, 20, &INK))
             .margin(14)
             .x_label_area_size(46)
             .y_label_area_size(if self.y.name.is_empty() { 56 } else { 70 })
@@ -137,8 +141,8 @@ impl Panel {
             .y_labels(8)
             .x_label_formatter(&|value| (self.x.format)(*value))
             .y_label_formatter(&|value| (self.y.format)(*value))
-            .label_style((FONT, 13, &INK))
-            .axis_desc_style((FONT, 14, &INK))
+            .label_style((FONT, 16, &INK))
+            .axis_desc_style((FONT, 17, &INK))
             .axis_style(INK)
             .bold_line_style(GRID)
             .light_line_style(TRANSPARENT)
@@ -157,7 +161,7 @@ fn draw_legend(area: &Area<'_>, lines: &[Line]) -> Drawn {
     const ROOM: usize = 340;
     const STEPS: Range<usize> = 14..22;
     let step = (ROOM / lines.len().max(1)).clamp(1, STEPS.end);
-    let style = (FONT, 13, &INK).into_text_style(area);
+    let style = (FONT, 16, &INK).into_text_style(area);
     for (index, line) in lines.iter().enumerate() {
         let y = (50 + index * step) as i32;
         let colour = colour::of_line(index, lines.len());
@@ -190,6 +194,21 @@ impl Axis {
     }
 }
 
+/// Round values for a logarithmic axis: powers of ten, and what is between if these are few.
+fn ticks(range: &Range<f64>) -> Vec<f64> {
+    const ENOUGH: usize = 3;
+    const FINER: [&[f64]; 3] =
+        [&[1.0], &[1.0, 2.0, 5.0], &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]];
+    let powers = range.start.log10().floor() as i32..=range.end.log10().ceil() as i32;
+    let of = |digits: &[f64]| -> Vec<f64> {
+        let values =
+            powers.clone().flat_map(|power| digits.iter().map(move |digit| digit * 10f64.powi(power)));
+        values.filter(|value| range.contains(value)).collect()
+    };
+    let found = FINER.into_iter().map(of).find(|ticks| ticks.len() >= ENOUGH);
+    found.unwrap_or_else(|| of(FINER[FINER.len() - 1]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +236,14 @@ mod tests {
             // Three points of two lines in two panels.
             assert_eq!(svg.matches("<circle").count(), 12);
         }
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_round_ticks_and_enough_of_them() {
+        assert_eq!(ticks(&(8.0..2000.0)), [10.0, 100.0, 1000.0]);
+        assert_eq!(ticks(&(9.0..60.0)), [10.0, 20.0, 50.0]);
+        let narrow = ticks(&(0.021..0.049));
+        assert_eq!(narrow, [0.03, 0.04]);
     }
 
     #[test]

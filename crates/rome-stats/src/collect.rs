@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rome_core::rows::check_vocabulary;
-use rome_core::{CausalLm, TokenCodec, keys};
+use rome_core::{CausalLm, KeyPass, TokenCodec};
 
 use crate::convergence::WatchedMoment;
 use crate::state::{Progress, State};
@@ -25,6 +25,7 @@ const BATCH_TOKENS: usize = 4096;
 pub struct Collector<'a> {
     model: &'a dyn CausalLm,
     tokens: &'a dyn TokenCodec,
+    pass: KeyPass<'a>,
     settings: Settings,
     moments: BTreeMap<usize, WatchedMoment>,
     progress: Progress,
@@ -73,6 +74,7 @@ impl<'a> Collector<'a> {
         Ok(Self {
             model,
             tokens,
+            pass: KeyPass::new(model, settings.layers.iter().copied()),
             settings,
             moments,
             progress: Progress::default(),
@@ -252,9 +254,9 @@ impl<'a> Collector<'a> {
 
     fn run(&mut self) -> Result<(), StatsError> {
         let rows = std::mem::take(&mut self.progress.waiting);
-        let layers = self.moments.keys().copied().collect();
+        let moments = &mut self.moments;
         // Each layer's keys are added as they come, so that only one layer's are held at a time.
-        keys::visit(self.model, rows, &layers, &mut |layer, keys| match self.moments.get_mut(&layer) {
+        self.pass.run(rows, &mut |layer, keys| match moments.get_mut(&layer) {
             Some(watched) => watched.add(keys).map_err(|_| StatsError::NotFinite { layer }),
             None => Ok(()),
         })

@@ -377,7 +377,11 @@ fn a_large_c_is_factored_once_and_again_when_it_has_changed() {
     let text = corpus("documents.txt");
     let collected = |limit: &str| {
         let mut command = rome(&["stats", "collect", "--layers", "0", "--text", text.to_str().unwrap()]);
-        ok(command.args(["--limit", limit]).arg("-m").arg(&model).args(["-o", folder.path().to_str().unwrap()]));
+        ok(command
+            .args(["--limit", limit])
+            .arg("-m")
+            .arg(&model)
+            .args(["-o", folder.path().to_str().unwrap()]));
     };
     let factor = folder.path().join("layer-0.factor.safetensors");
     collected("30");

@@ -135,6 +135,10 @@ fn a_connection_that_breaks_is_taken_up_where_it_broke() {
         assert!(request.ends_with(&format!(" from {start}")), "{requests:?}");
     }
 
+    // What is there is not fetched again.
+    fetched(&fetch(&server, folder.path(), &[]));
+    assert!(server.requests().is_empty());
+
     // And an edit finds it, without a word of where it is.
     let edit = Command::new(env!("CARGO_BIN_EXE_rome"))
         .args(["edit", "-m", "facts-gpt2", "--prompt", "{} is produced by", "--subject", "iPhone 5"])

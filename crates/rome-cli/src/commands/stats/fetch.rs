@@ -1,6 +1,7 @@
 //! `rome stats fetch`
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::path::Path;
 
 use anyhow::Result;
 use rome_stats::{StatsError, npz};
@@ -35,12 +36,17 @@ pub(crate) fn run(args: FetchArgs) -> Result<Outcome> {
         let path = folder.join(file);
         // In f32 or f64, perhaps compressed by a little.
         let download = Download { url: &url, path: &path, sizes: n_values * 3..=n_values * 8 + OVERHEAD };
-        let size = download.run(|part| {
-            let file = File::open(part)?;
-            Ok(npz::read(file)?.check(shape, &model.pretrained.hash, layer)?)
-        })?;
+        let check = |path: &Path| -> Result<()> {
+            Ok(npz::read(File::open(path)?)?.check(shape, &model.pretrained.hash, layer)?)
+        };
+        let is_there = path.is_file() && check(&path).is_ok();
+        if is_there {
+            output::note(format!("{} is there already", path.display()));
+        } else {
+            download.run(check)?;
+        }
         if !args.json {
-            output::line(format!("{} ({})", path.display(), output::size(size)))?;
+            output::line(format!("{} ({})", path.display(), output::size(fs::metadata(&path)?.len())))?;
         }
         files.push(path);
     }
