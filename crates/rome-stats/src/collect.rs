@@ -12,7 +12,7 @@ use crate::{Change, Provenance, Sequences, Shard, Shards, Statistics, StatsError
 
 /// Tokens that run together. Above a few thousand the products are as fast as they get, and the
 /// activations of one batch stay small beside the model.
-const BATCH_TOKENS: usize = 4096;
+const BATCH_TOKENS: usize = 2048;
 
 /// Collects the second moment of any set of layers in one pass.
 ///
