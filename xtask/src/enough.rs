@@ -193,7 +193,7 @@ fn draw(points: &[Point]) -> Result<String> {
             scale: Scale::Log,
             format: |value| format!("{value}"),
         },
-        y: Axis { name: String::new(), scale: Scale::Linear, format: |value| format!("{value:.0}") },
+        y: Axis { name: String::new(), scale: Scale::Linear, format: |value| format!("{value:.1}") },
         lines: MODELS
             .map(|model| Line {
                 name: model.to_owned(),

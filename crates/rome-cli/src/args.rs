@@ -331,7 +331,7 @@ pub(crate) struct CollectArgs {
     pub(crate) limit: Option<u64>,
 
     /// Stop once a doubling of the text has changed the directions of edits, C⁻¹k, by no more than
-    /// this at any layer: 0.3 for 30 %
+    /// this at any layer: 0.5, for 50 %, is enough for edits
     #[arg(long, value_name = "X", conflicts_with = "shard", value_parser = positive)]
     pub(crate) until: Option<f32>,
 

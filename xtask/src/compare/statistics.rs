@@ -1,5 +1,6 @@
 //! Second moments of keys over a text, by our program and by the original.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use rome_stats::{Corpus, Statistics, StatsError};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::compare::original::{Driver, Original};
 use crate::compare::side_by_side::{figure, median};
@@ -27,18 +28,86 @@ pub(crate) struct Collection {
     pub(crate) field: String,
 }
 
-/// What both programs say of a run.
+/// What `rome stats collect --json` says at its end.
 #[derive(Debug, Deserialize)]
-struct Said {
+struct Ours {
     tokens: u64,
+    tokens_per_second: f64,
+}
+
+/// What the driver of the original says.
+#[derive(Debug, Deserialize)]
+struct Theirs {
+    tokens: u64,
+    seconds: BTreeMap<String, f64>,
 }
 
 /// One run of a program.
 struct Run {
     tokens: u64,
-    /// The collection alone, from the loaded model to the sum.
-    seconds: f64,
+    /// Of the collection alone, from the loaded model to the sum.
+    tokens_per_second: f64,
     peak_memory: u64,
+}
+
+/// The task as both programs take it.
+struct Task<'a> {
+    model: &'a Path,
+    layer: usize,
+    n_threads: usize,
+    text: &'a Path,
+    field: &'a str,
+    /// Inputs and outputs of the programs.
+    folder: tempfile::TempDir,
+}
+
+impl Task<'_> {
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run_ours(&self, rome: &Path, layers: &str) -> Result<Run> {
+        let mut command = Command::new(rome);
+        command.args(["stats", "collect", "--json", "--layers", layers, "--model"]).arg(self.model);
+        command.arg("--text").arg(self.text).args(["--field", self.field]);
+        command.arg("--output").arg(self.file("ours"));
+        command.env("RAYON_NUM_THREADS", self.n_threads.to_string());
+        let finished = process::run(&mut command)?;
+        let last = finished.stdout.split(|&byte| byte == b'\n').rfind(|line| !line.is_empty());
+        let Ours { tokens, tokens_per_second } =
+            serde_json::from_slice(last.context("rome printed nothing")?)?;
+        Ok(Run { tokens, tokens_per_second, peak_memory: finished.peak_memory })
+    }
+
+    fn run_theirs(&self, original: Original<'_>, index: u32) -> Result<Run> {
+        let config: Value = serde_json::from_slice(&fs::read(self.model.join("config.json"))?)?;
+        let projection = if config["model_type"] == "gptj" { "fc_out" } else { "c_proj" };
+        let documents = self.file("documents.json");
+        if !documents.exists() {
+            fs::write(&documents, serde_json::to_vec(&read(self.text, self.field)?)?)?;
+        }
+        let output = self.file("theirs.safetensors");
+        let job = json!({
+            "model": self.model, "documents": documents, "layer": self.layer,
+            "module": format!("transformer.h.{}.mlp.{projection}", self.layer),
+            // It takes what it finds there for its own work.
+            "folder": self.file(&format!("theirs-{index}")),
+            "output": output,
+        });
+        let finished = original.run(Driver::SecondMoment, job, self.n_threads)?;
+        let Theirs { tokens, seconds } = serde_json::from_str(&fixtures::metadata(&output)["rome"])?;
+        let tokens_per_second = tokens as f64 / seconds["collect"];
+        Ok(Run { tokens, tokens_per_second, peak_memory: finished.peak_memory })
+    }
+
+    /// How far the sums of the last runs are from each other, by Frobenius norms.
+    fn difference(&self) -> Result<f64> {
+        let ours = fs::read(self.file(&format!("ours/layer-{}.safetensors", self.layer)))?;
+        let ours = Statistics::from_bytes(&ours)?;
+        let (_, theirs) = &fixtures::tensors(&self.file("theirs.safetensors"))["sum"];
+        let pairs = ours.moment.sum().iter().zip(theirs).map(|(a, &b)| (a - f64::from(b)).powi(2));
+        Ok((pairs.sum::<f64>() / theirs.iter().map(|&b| f64::from(b).powi(2)).sum::<f64>()).sqrt())
+    }
 }
 
 /// Collects at all layers and at one by ours, and at that one by theirs.
@@ -52,79 +121,46 @@ pub(crate) fn run(
     let default = fixtures::path("goldens/documents.txt");
     let text = collection.text.as_ref().unwrap_or(&default);
     let folder = tempfile::tempdir()?;
-    let documents = folder.path().join("documents.json");
-    fs::write(&documents, serde_json::to_vec(&read(text, &collection.field)?)?)?;
-
-    let ours = |layers: &str| -> Result<Run> {
-        let mut command = Command::new(&rome);
-        command.args(["stats", "collect", "--json", "--layers", layers, "--model"]).arg(model);
-        command.arg("--text").arg(text).args(["--field", &collection.field]);
-        command.arg("--output").arg(folder.path().join("ours"));
-        command.env("RAYON_NUM_THREADS", n_threads.to_string());
-        let finished = process::run(&mut command)?;
-        let last = finished.stdout.split(|&byte| byte == b'\n').rfind(|line| !line.is_empty());
-        let said: serde_json::Value = serde_json::from_slice(last.context("rome printed nothing")?)?;
-        let tokens = said["tokens"].as_u64().context("rome said no tokens")?;
-        let rate = said["tokens_per_second"].as_f64().context("rome said no rate")?;
-        Ok(Run { tokens, seconds: tokens as f64 / rate, peak_memory: finished.peak_memory })
-    };
-    let output = folder.path().join("theirs.safetensors");
-    let module = |config: &serde_json::Value| match config["model_type"] == "gptj" {
-        true => format!("transformer.h.{layer}.mlp.fc_out"),
-        false => format!("transformer.h.{layer}.mlp.c_proj"),
-    };
-    let config: serde_json::Value = serde_json::from_slice(&fs::read(model.join("config.json"))?)?;
-    let theirs = |original: Original<'_>, index: u32| -> Result<Run> {
-        let job = json!({
-            "model": model, "documents": documents, "layer": layer, "module": module(&config),
-            // It takes what it finds there for its own work.
-            "folder": folder.path().join(format!("theirs-{index}")),
-            "output": output,
-        });
-        let finished = original.run(Driver::SecondMoment, job, n_threads)?;
-        let metadata = &fixtures::metadata(&output)["rome"];
-        let Said { tokens } = serde_json::from_str(metadata)?;
-        let seconds: serde_json::Value = serde_json::from_str(metadata)?;
-        let seconds = seconds["seconds"]["collect"].as_f64().context("no seconds were said")?;
-        Ok(Run { tokens, seconds, peak_memory: finished.peak_memory })
-    };
-
-    let (mut all, mut one, mut reference) = (Vec::new(), Vec::new(), Vec::new());
+    let task = Task { model, layer, n_threads, text, field: &collection.field, folder };
+    let (mut all, mut one, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for index in 1..=runs {
         eprintln!("run {index} of {runs}: rome");
-        all.push(ours("all")?);
-        one.push(ours(&layer.to_string())?);
+        all.push(task.run_ours(&rome, "all")?);
+        one.push(task.run_ours(&rome, &layer.to_string())?);
         if let Some(original) = original {
             eprintln!("run {index} of {runs}: kmeng01/rome");
-            reference.push(theirs(original, index)?);
+            theirs.push(task.run_theirs(original, index)?);
         }
     }
-    let rate = |runs: &[Run]| median(runs.iter().map(|run| run.tokens as f64 / run.seconds).collect());
+    report(&task, &all, &one, &theirs)
+}
+
+fn report(task: &Task<'_>, all: &[Run], one: &[Run], theirs: &[Run]) -> Result<Report> {
+    let Task { model, layer, n_threads, .. } = task;
+    let rate = |runs: &[Run]| median(runs.iter().map(|run| run.tokens_per_second).collect());
     let memory = |runs: &[Run]| median(runs.iter().map(|run| run.peak_memory as f64).collect());
+    let base = (!theirs.is_empty()).then(|| rate(theirs));
     let mut rows = vec![["", "tokens/s", "ratio", "peak memory, MiB"].map(str::to_owned).to_vec()];
     let mut json = json!({ "model": model, "layer": layer, "threads": n_threads, "tokens": all[0].tokens });
-    let base = (!reference.is_empty()).then(|| rate(&reference));
-    let mut add = |name: String, key: &str, runs: &[Run]| {
+    for (name, key, runs) in [
+        ("rome, all layers".to_owned(), "all_layers", all),
+        (format!("rome, layer {layer}"), "one_layer", one),
+        (format!("kmeng01/rome, layer {layer}"), "reference", theirs),
+    ] {
+        if runs.is_empty() {
+            continue;
+        }
         let ratio = base.map(|base| rate(runs) / base);
         let ratio_text = ratio.map_or_else(String::new, |ratio| format!("{ratio:.2}"));
         rows.push(vec![name, figure(rate(runs)), ratio_text, figure(memory(runs) / f64::from(1 << 20))]);
         json[key] = json!({ "tokens_per_second": rate(runs), "ratio": ratio, "peak_memory": memory(runs) });
-    };
-    add("rome, all layers".to_owned(), "all_layers", &all);
-    add(format!("rome, layer {layer}"), "one_layer", &one);
-    if !reference.is_empty() {
-        add(format!("kmeng01/rome, layer {layer}"), "reference", &reference);
     }
-    let mut notes = vec![format!("{} tokens, {n_threads} threads, medians of {runs}", all[0].tokens)];
-    if let Some(run) = reference.last() {
-        let path = folder.path().join(format!("ours/layer-{layer}.safetensors"));
-        let ours = Statistics::from_bytes(&fs::read(path)?)?;
-        let (_, sum) = &fixtures::tensors(&output)["sum"];
-        let difference = difference(ours.moment.sum(), sum);
+    let mut notes = vec![format!("{} tokens, {n_threads} threads, medians of {}", all[0].tokens, all.len())];
+    if let Some(theirs) = theirs.last() {
+        let difference = task.difference()?;
         notes.push(format!(
             "the sums differ by {difference:.1e}, relative by Frobenius norms, over {} and {} tokens",
-            ours.moment.count(),
-            run.tokens
+            one[0].tokens, theirs.tokens
         ));
         json["difference"] = json!(difference);
     }
@@ -138,9 +174,4 @@ fn read(text: &Path, field: &str) -> Result<Vec<String>> {
         Ok::<_, StatsError>(ControlFlow::Continue(()))
     })?;
     Ok(documents)
-}
-
-fn difference(ours: &[f64], theirs: &[f32]) -> f64 {
-    let pairs = ours.iter().zip(theirs).map(|(a, &b)| (a - f64::from(b)).powi(2));
-    (pairs.sum::<f64>() / theirs.iter().map(|&b| f64::from(b).powi(2)).sum::<f64>()).sqrt()
 }
