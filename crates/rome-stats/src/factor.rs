@@ -56,9 +56,9 @@ pub fn read_factor(path: &Path, sums_hash: &str) -> Result<Option<Factor>, Stats
         return Ok(None);
     }
     let (lower, figures): (Vec<f64>, Vec<f64>) = (reader.values(LOWER)?, reader.values(FIGURES)?);
-    let (eigenvalues, ridge) = match figures.as_slice() {
-        &[smallest, greatest] => ([smallest, greatest], None),
-        &[smallest, greatest, ridge] => ([smallest, greatest], Some(ridge)),
+    let (eigenvalues, ridge) = match *figures.as_slice() {
+        [smallest, greatest] => ([smallest, greatest], None),
+        [smallest, greatest, ridge] => ([smallest, greatest], Some(ridge)),
         _ => return Err(wrong()),
     };
     let factor = Factor::from_lower(record.d_ff, record.count, &lower, ridge, eigenvalues);
