@@ -6,14 +6,28 @@ use crate::metadata;
 
 /// What each crate of a user's program may depend on, and which of those of others it must not:
 /// libraries name no backend, and core knows no files, no model and no terminal.
-const ALLOWED: [(&str, &[&str]); 7] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("rome-core", &[]),
     ("rome-models", &["rome-core"]),
     ("rome-stats", &["rome-core"]),
     ("rome-assets", &[]),
     ("rome-device", &[]),
+    ("rome-export", &["rome-core", "rome-models"]),
+    ("rome-ledger", &["rome-core"]),
     ("rome-plot", &[]),
-    ("rome-cli", &["rome-core", "rome-models", "rome-stats", "rome-assets", "rome-device", "rome-plot"]),
+    (
+        "rome-cli",
+        &[
+            "rome-core",
+            "rome-models",
+            "rome-stats",
+            "rome-export",
+            "rome-ledger",
+            "rome-assets",
+            "rome-device",
+            "rome-plot",
+        ],
+    ),
 ];
 
 /// Features of burn that name a backend, which libraries leave to the program.

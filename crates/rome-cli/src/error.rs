@@ -7,11 +7,14 @@ use rome_core::config::ConfigError;
 use rome_core::context::SampleError;
 use rome_core::edit::EditError;
 use rome_core::edit_file::EditFileError;
+use rome_core::low_rank::LowRankError;
 use rome_core::request::RequestError;
 use rome_core::solve::SolveError;
 use rome_core::tokens::TokenError;
 use rome_core::update::UpdateError;
 use rome_device::DeviceError;
+use rome_export::ExportError;
+use rome_ledger::LedgerError;
 use rome_models::ModelError;
 use rome_stats::StatsError;
 
@@ -105,6 +108,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         DeviceError,
         EditError,
         EditFileError,
+        ExportError,
+        LedgerError,
+        LowRankError,
         RequestError,
         SampleError,
         SolveError,

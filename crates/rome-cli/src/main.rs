@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod device;
 mod download;
+mod edits;
 mod error;
 mod model;
 mod output;
@@ -43,8 +44,10 @@ fn run(command: Command) -> anyhow::Result<error::Outcome> {
     match command {
         Command::Demo(args) => commands::demo::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
-        Command::Edit(args) => commands::edit::run(*args),
+        Command::Edit(args) => commands::edit::run(args),
+        Command::Export(args) => commands::export::run(&args),
         Command::Generate(args) => commands::generate::run(args),
+        Command::Ledger(args) => commands::ledger::run(args),
         Command::Logits(args) => commands::logits::run(args),
         Command::Stats(args) => commands::stats::run(args),
     }

@@ -1,22 +1,20 @@
-//! Models by name, and edits put on them.
+//! Models by name.
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use burn::prelude::Device;
 use rome_assets::Bundled;
-use rome_core::{CausalLm, EditFile, Precision};
+use rome_core::{CausalLm, Precision};
+use rome_models::config::Config;
 use rome_models::progress::Progress as Loading;
-use rome_models::{Pretrained, Source};
+use rome_models::{CheckpointFiles, Pretrained, Source};
 
 use crate::args::{DeviceArgs, ModelArgs};
 use crate::error::CliError;
-use crate::output::{Progress, warning};
-
-/// A file of edits larger than this is something else.
-const MAX_EDIT_FILE: u64 = 1 << 30;
+use crate::output::Progress;
 
 /// A model and what is known of it.
 pub(crate) struct Model {
@@ -37,13 +35,7 @@ impl Model {
     }
 
     pub(crate) fn load_on(name: &str, device: &Device, precision: Precision) -> Result<Self> {
-        let source = match rome_assets::bundled(name) {
-            Some(bundled) => Source::Embedded(bundled.name, bundled.files),
-            None => {
-                let mut bar = ByteProgress::default();
-                Source::resolve(name, &mut |progress| bar.set(progress))?
-            }
-        };
+        let source = source(name)?;
         let mut bar = ByteProgress::default();
         let pretrained =
             Pretrained::from_source(&source, device, precision, &mut |progress| bar.set(progress))
@@ -56,37 +48,33 @@ impl Model {
     pub(crate) fn causal_lm(&self) -> &dyn CausalLm {
         self.pretrained.model.as_ref()
     }
+}
 
-    /// Applies files of edits, in order, and returns their hashes.
-    pub(crate) fn apply(&mut self, files: &[PathBuf]) -> Result<Vec<String>> {
-        let mut hashes = Vec::new();
-        for path in files {
-            let place = || path.display().to_string();
-            let bytes = read_bounded(path, MAX_EDIT_FILE)?;
-            let edit = EditFile::from_bytes(&bytes).with_context(place)?;
-            if edit.record.on_top_of != hashes {
-                warning(format!(
-                    "{} was made on top of {} edits that are not the ones before it, so it may act otherwise",
-                    place(),
-                    edit.record.on_top_of.len()
-                ));
-            }
-            edit.apply(self.pretrained.model.as_mut(), &self.pretrained.hash).with_context(place)?;
-            hashes.push(blake3::hash(&bytes).to_hex().to_string());
-        }
-        Ok(hashes)
+/// Where the files of a model are, by the name that a user gives it.
+pub(crate) fn source(name: &str) -> Result<Source> {
+    if let Some(bundled) = rome_assets::bundled(name) {
+        return Ok(Source::Embedded(bundled.name, bundled.files));
     }
+    let mut bar = ByteProgress::default();
+    Ok(Source::resolve(name, &mut |progress| bar.set(progress))?)
+}
+
+/// The hash of a model that is not loaded otherwise.
+pub(crate) fn hash(source: &Source) -> Result<String> {
+    let mut bar = ByteProgress::default();
+    let config = Config::load(source)?;
+    Ok(CheckpointFiles::open(source)?.hash(&config, &mut |progress| bar.set(progress))?)
 }
 
 /// A bar for fetching and reading, anew for each file that is fetched.
 #[derive(Default)]
-struct ByteProgress {
+pub(crate) struct ByteProgress {
     what: String,
     bar: Option<Progress>,
 }
 
 impl ByteProgress {
-    fn set(&mut self, progress: Loading<'_>) {
+    pub(crate) fn set(&mut self, progress: Loading<'_>) {
         let (what, done, total) = match progress {
             Loading::Fetching { file, done, total } => (format!("fetching {file}"), done, total),
             Loading::Reading { done, total } => ("reading the model".to_owned(), done, total),

@@ -58,6 +58,12 @@ impl Progress {
         Self { bar, start: Instant::now(), shown: false }
     }
 
+    /// Counts from a position on, which does not tell how long the rest will take.
+    pub(crate) fn start_at(&mut self, position: u64) {
+        self.bar.set_position(position);
+        self.bar.reset_eta();
+    }
+
     /// Goes to a position, with a message.
     pub(crate) fn set(&mut self, position: u64, message: impl Into<String>) {
         if !self.shown && self.start.elapsed() > Duration::from_secs(1) {
@@ -131,6 +137,11 @@ fn target_of(path: &Path) -> Result<PathBuf> {
 /// The size of a file as a person reads it.
 pub(crate) fn size(n_bytes: u64) -> String {
     indicatif::HumanBytes(n_bytes).to_string()
+}
+
+/// The beginning of a hash, enough to tell it from others.
+pub(crate) fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
 }
 
 /// A probability or a share as a person reads it.

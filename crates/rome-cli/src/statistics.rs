@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rome_core::Factor;
-use rome_core::edit_file::StatisticsRecord;
+use rome_core::edit_record::StatisticsRecord;
 use rome_stats::{Shard, Statistics, npz, read_factor, write_factor};
 
 use crate::error::CliError;

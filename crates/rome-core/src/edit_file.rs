@@ -1,112 +1,121 @@
-//! The file of an edit: left and right vectors and how they came about.
+//! The file of edits: left and right vectors and how they came about.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::edit_record::FORMAT_VERSION;
 use crate::update::{Original, UpdateError};
-use crate::{CausalLm, Context, Edit, EditConfig, Precision, Preservation, RankOneUpdate, Request};
-
-/// The version of the format that this crate writes.
-pub const FORMAT_VERSION: u32 = 1;
+use crate::{CausalLm, EditEntry, EditRecord, RankOneUpdate};
 
 /// The metadata key of the record.
 const RECORD: &str = "rome";
 
-/// One or more edits of one model, ready to be stored.
+/// One or more edits of one model, in order, ready to be stored.
 ///
 /// In the file, each edited weight has `<weight>.left` `[d_in]` and `<weight>.right` `[d_out]`,
 /// or `[n, d_in]` and `[n, d_out]` after n edits of it. All metadata is the JSON under `rome`, so
-/// that equal edits are equal bytes.
+/// that equal edits are equal bytes: an [`EditRecord`], or `{"format_version", "parts": […]}` with
+/// several of them once files were [combined](Self::combine).
 #[derive(Debug, Clone, PartialEq)]
 pub struct EditFile {
-    /// How the edits came about, in the order they were made.
+    /// What was made in one go, in order.
+    pub parts: Vec<EditPart>,
+}
+
+/// Edits that were made in one go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EditPart {
+    /// How they came about.
     pub record: EditRecord,
-    /// The updates of each weight, in the order they were made.
-    pub updates: BTreeMap<String, Vec<RankOneUpdate>>,
+    /// The update of each edit of the record.
+    pub updates: Vec<RankOneUpdate>,
 }
 
-/// Everything that determined the edits of a file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EditRecord {
-    /// The version of the format.
-    pub format_version: u32,
-    /// The version of the program that made it.
-    pub made_by: String,
-    /// The hash of the model it was made for.
-    pub model_hash: String,
-    /// The hashes of the files of edits that were on the model already, in order.
-    pub on_top_of: Vec<String>,
-    /// The settings.
-    pub settings: EditConfig,
-    /// The contexts, exactly as used.
-    pub contexts: Vec<Context>,
-    /// The preservation prompts.
-    pub preservations: Vec<Preservation>,
-    /// The seed of the contexts, if they were sampled.
-    pub seed: Option<u64>,
-    /// What the model's matrices were held in.
-    #[serde(default)]
-    pub precision: Precision,
-    /// The second moment of each layer.
-    pub statistics: BTreeMap<usize, StatisticsRecord>,
-    /// The edits in the order they were made.
-    pub edits: Vec<EditEntry>,
-}
-
-/// The second moment that edits of a layer were made with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StatisticsRecord {
-    /// What it was taken over, with a hash of the sums; `identity` if there was none.
-    pub source: String,
-    /// The condition number of C, ridge included.
-    pub condition: f64,
-    /// What was added to the diagonal of C, if anything.
-    pub ridge: Option<f64>,
-}
-
-/// One edit of a file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EditEntry {
-    /// The request.
-    pub request: Request,
-    /// The canonical name of the edited weight.
-    pub weight: String,
-    /// Its layer.
-    pub layer: usize,
-    /// The lookup index of each row, then of each preservation row.
-    pub lookup_idxs: Vec<usize>,
-    /// `[total, nll, kl, decay]` of each step.
-    pub losses: Vec<[f64; 4]>,
-    /// What the value was divided by.
-    pub division_factor: f64,
-    /// Its cosine.
-    pub alignment: f64,
-    /// `‖ΔW‖ / ‖W‖`
-    pub relative_norm: f64,
-}
-
-impl EditFile {
-    /// Starts a file without edits.
+impl EditPart {
+    /// Starts without edits.
     pub fn new(record: EditRecord) -> Self {
-        Self { record, updates: BTreeMap::new() }
+        Self { record, updates: Vec::new() }
     }
 
     /// Adds an edit after those before it.
-    pub fn push(&mut self, request: &Request, lookup_idxs: Vec<usize>, edit: &Edit) {
-        self.updates.entry(edit.weight.clone()).or_default().push(edit.update.clone());
-        self.record.edits.push(EditEntry {
-            request: request.clone(),
-            weight: edit.weight.clone(),
-            layer: edit.layer,
-            lookup_idxs,
-            losses: edit.losses.iter().map(|losses| losses.to_array()).collect(),
-            division_factor: edit.division_factor,
-            alignment: edit.alignment,
-            relative_norm: edit.relative_norm,
-        });
+    pub fn push(&mut self, entry: EditEntry, update: RankOneUpdate) {
+        self.record.edits.push(entry);
+        self.updates.push(update);
+    }
+}
+
+impl From<EditPart> for EditFile {
+    fn from(part: EditPart) -> Self {
+        Self { parts: vec![part] }
+    }
+}
+
+impl EditFile {
+    /// Puts the edits of several files into one, in order. It does what the files do in turn.
+    pub fn combine(files: impl IntoIterator<Item = Self>) -> Self {
+        Self { parts: files.into_iter().flat_map(|file| file.parts).collect() }
+    }
+
+    /// The edits, in order.
+    pub fn edits(&self) -> impl Iterator<Item = (&EditEntry, &RankOneUpdate)> {
+        self.parts.iter().flat_map(|part| part.record.edits.iter().zip(&part.updates))
+    }
+
+    /// The updates of each weight, in order.
+    pub fn updates(&self) -> BTreeMap<&str, Vec<&RankOneUpdate>> {
+        let mut updates: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (entry, update) in self.edits() {
+            updates.entry(entry.weight.as_str()).or_default().push(update);
+        }
+        updates
+    }
+
+    /// Multiplies every edit: by 0.5 it moves half as far, by −1 the other way.
+    pub fn scale(&mut self, factor: f32) {
+        for part in &mut self.parts {
+            for (entry, update) in part.record.edits.iter_mut().zip(&mut part.updates) {
+                update.right.iter_mut().for_each(|value| *value *= factor);
+                entry.scale *= f64::from(factor);
+                entry.relative_norm *= f64::from(factor.abs());
+            }
+        }
+    }
+
+    /// Takes an edit out, counted from 0 in order, and returns it. Those after it stay as they are.
+    ///
+    /// # Errors
+    /// [`EditFileError::NoSuchEdit`]; the file is untouched then.
+    pub fn drop_edit(&mut self, index: usize) -> Result<(EditEntry, RankOneUpdate), EditFileError> {
+        let n_edits = self.edits().count();
+        let mut left = index;
+        for (at, part) in self.parts.iter_mut().enumerate() {
+            if left < part.updates.len() {
+                let dropped = (part.record.edits.remove(left), part.updates.remove(left));
+                if part.updates.is_empty() {
+                    self.parts.remove(at);
+                }
+                return Ok(dropped);
+            }
+            left -= part.updates.len();
+        }
+        Err(EditFileError::NoSuchEdit { index, n_edits })
+    }
+
+    /// Checks that every edit was made for this model.
+    ///
+    /// # Errors
+    /// [`EditFileError::OtherModel`]
+    pub fn check_model(&self, model_hash: &str) -> Result<(), EditFileError> {
+        match self.parts.iter().find(|part| part.record.model_hash != model_hash) {
+            Some(part) => Err(EditFileError::OtherModel {
+                made_for: part.record.model_hash.clone(),
+                model: model_hash.to_owned(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Applies the edits to a model and returns what undoes them.
@@ -115,27 +124,29 @@ impl EditFile {
     /// [`EditFileError`] when the file was made for another model or does not fit; the model is
     /// untouched then.
     pub fn apply(&self, model: &mut dyn CausalLm, model_hash: &str) -> Result<Undo, EditFileError> {
-        if self.record.model_hash != model_hash {
-            return Err(EditFileError::OtherModel {
-                made_for: self.record.model_hash.clone(),
-                model: model_hash.to_owned(),
-            });
-        }
+        self.check_model(model_hash)?;
+        self.apply_regardless(model)
+    }
+
+    /// Applies the edits like [`apply`](Self::apply), but to any model that they fit by their sizes.
+    /// On other weights than those they were computed on they may do nothing, or harm.
+    ///
+    /// # Errors
+    /// [`EditFileError`] when an edit does not fit; the model is untouched then.
+    pub fn apply_regardless(&self, model: &mut dyn CausalLm) -> Result<Undo, EditFileError> {
         let names: HashMap<String, usize> =
             (0..model.shape().n_layers).map(|layer| (model.weight_name(layer), layer)).collect();
         let mut undo = Undo(Vec::new());
-        for (weight, updates) in &self.updates {
+        for (EditEntry { weight, .. }, update) in self.edits() {
             let Some(&layer) = names.get(weight) else {
                 undo.restore(model);
                 return Err(EditFileError::UnknownWeight { weight: weight.clone() });
             };
-            for update in updates {
-                match update.apply(model.down_projection_mut(layer)) {
-                    Ok(original) => undo.0.push((layer, original)),
-                    Err(error) => {
-                        undo.restore(model);
-                        return Err(EditFileError::Update { weight: weight.clone(), error });
-                    }
+            match update.apply(model.down_projection_mut(layer)) {
+                Ok(original) => undo.0.push((layer, original)),
+                Err(error) => {
+                    undo.restore(model);
+                    return Err(EditFileError::Update { weight: weight.clone(), error });
                 }
             }
         }
@@ -145,22 +156,26 @@ impl EditFile {
     /// Returns the bytes of the file, the same for the same edits.
     ///
     /// # Errors
-    /// [`EditFileError::Format`] when the record holds a number that is not finite, which JSON cannot
-    /// hold.
+    /// [`EditFileError::Format`] when there is no edit, or a record holds a number that is not
+    /// finite, which JSON cannot hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>, EditFileError> {
         let format = |error: &dyn std::fmt::Display| EditFileError::Format(error.to_string());
-        let numbers = self.record.edits.iter().flat_map(|edit| {
-            let losses = edit.losses.iter().flatten().copied();
-            losses.chain([edit.division_factor, edit.alignment, edit.relative_norm])
-        });
-        if numbers.into_iter().any(|number| !number.is_finite()) {
+        if !self.parts.iter().all(|part| part.record.is_finite()) {
             return Err(format(&"its record holds a number that is not finite"));
         }
-        let record = serde_json::to_string(&self.record).map_err(|error| format(&error))?;
+        let records: Vec<&EditRecord> = self.parts.iter().map(|part| &part.record).collect();
+        let record = match records.as_slice() {
+            _ if self.edits().next().is_none() => return Err(format(&"it has no edits")),
+            [record] => serde_json::to_string(record),
+            records => {
+                serde_json::to_string(&Parts { format_version: FORMAT_VERSION, parts: records.to_vec() })
+            }
+        };
+        let record = record.map_err(|error| format(&error))?;
         let mut tensors = Vec::new();
-        for (weight, updates) in &self.updates {
-            tensors.push((format!("{weight}.left"), stack(updates, |update| &update.left)));
-            tensors.push((format!("{weight}.right"), stack(updates, |update| &update.right)));
+        for (weight, updates) in self.updates() {
+            tensors.push((format!("{weight}.left"), stack(&updates, |update| &update.left)));
+            tensors.push((format!("{weight}.right"), stack(&updates, |update| &update.right)));
         }
         let views: Vec<(&str, TensorView<'_>)> = tensors
             .iter()
@@ -184,13 +199,9 @@ impl EditFile {
         let tensors = SafeTensors::deserialize(bytes).map_err(|error| format(&error))?;
         let record = metadata.metadata().as_ref().and_then(|metadata| metadata.get(RECORD));
         let record = record.ok_or_else(|| format(&"it has no record under the metadata key \"rome\""))?;
-        let version: Version = serde_json::from_str(record).map_err(|error| format(&error))?;
-        if version.format_version != FORMAT_VERSION {
-            return Err(EditFileError::Version { version: version.format_version });
-        }
-        let record: EditRecord = serde_json::from_str(record).map_err(|error| format(&error))?;
+        let records = records(record)?;
 
-        let mut updates = BTreeMap::new();
+        let mut vectors: BTreeMap<String, VecDeque<RankOneUpdate>> = BTreeMap::new();
         for name in tensors.names() {
             let Some(weight) = name.strip_suffix(".left") else {
                 if name
@@ -203,7 +214,8 @@ impl EditFile {
             };
             let lefts = unstack(&tensors, name)?;
             let rights = unstack(&tensors, &format!("{weight}.right"))?;
-            let named = record.edits.iter().filter(|entry| entry.weight == weight).count();
+            let edits = records.iter().flat_map(|record| &record.edits);
+            let named = edits.filter(|entry| entry.weight == weight).count();
             if lefts.len() != rights.len() || lefts.len() != named {
                 return Err(format(&format_args!(
                     "{weight} has {} left and {} right vectors for {named} edits in the record",
@@ -212,12 +224,43 @@ impl EditFile {
                 )));
             }
             let pairs = lefts.into_iter().zip(rights).map(|(left, right)| RankOneUpdate { left, right });
-            updates.insert(weight.to_owned(), pairs.collect());
+            vectors.insert(weight.to_owned(), pairs.collect());
         }
-        if record.edits.iter().any(|entry| !updates.contains_key(&entry.weight)) {
-            return Err(format(&"the record names a weight that the file has no vectors for"));
+        let mut next = |entry: &EditEntry| vectors.get_mut(&entry.weight)?.pop_front();
+        let mut parts = Vec::with_capacity(records.len());
+        for record in records {
+            let updates: Option<Vec<_>> = record.edits.iter().map(&mut next).collect();
+            let Some(updates) = updates else {
+                return Err(format(&"the record names a weight that the file has no vectors for"));
+            };
+            parts.push(EditPart { record, updates });
         }
-        Ok(Self { record, updates })
+        Ok(Self { parts })
+    }
+}
+
+/// The metadata of files that were combined.
+#[derive(Serialize, Deserialize)]
+struct Parts<R> {
+    format_version: u32,
+    parts: Vec<R>,
+}
+
+/// Reads the records of a file, one or several.
+fn records(json: &str) -> Result<Vec<EditRecord>, EditFileError> {
+    #[derive(Deserialize)]
+    struct Outline {
+        format_version: u32,
+        parts: Option<serde::de::IgnoredAny>,
+    }
+    let format = |error: serde_json::Error| EditFileError::Format(error.to_string());
+    let outline: Outline = serde_json::from_str(json).map_err(format)?;
+    if outline.format_version != FORMAT_VERSION {
+        return Err(EditFileError::Version { version: outline.format_version });
+    }
+    match outline.parts {
+        None => Ok(vec![serde_json::from_str(json).map_err(format)?]),
+        Some(_) => Ok(serde_json::from_str::<Parts<EditRecord>>(json).map_err(format)?.parts),
     }
 }
 
@@ -234,15 +277,11 @@ impl Undo {
     }
 }
 
-#[derive(Deserialize)]
-struct Version {
-    format_version: u32,
-}
-
-fn stack(updates: &[RankOneUpdate], part: impl Fn(&RankOneUpdate) -> &Vec<f32>) -> (Vec<usize>, Vec<u8>) {
+fn stack(updates: &[&RankOneUpdate], part: impl Fn(&RankOneUpdate) -> &Vec<f32>) -> (Vec<usize>, Vec<u8>) {
     let size = updates.first().map_or(0, |update| part(update).len());
     let shape = if updates.len() == 1 { vec![size] } else { vec![updates.len(), size] };
-    let bytes = updates.iter().flat_map(&part).flat_map(|value| value.to_le_bytes()).collect();
+    let bytes =
+        updates.iter().flat_map(|update| part(update)).flat_map(|value| value.to_le_bytes()).collect();
     (shape, bytes)
 }
 
@@ -285,6 +324,14 @@ pub enum EditFileError {
         /// The hash of the model at hand.
         model: String,
     },
+    /// There is no edit of this number.
+    #[error("there is no edit {index}: the file has {n_edits}, counted from 0")]
+    NoSuchEdit {
+        /// The number asked for.
+        index: usize,
+        /// How many there are.
+        n_edits: usize,
+    },
     /// The model has no such weight.
     #[error("the model has no weight {weight:?} to edit")]
     UnknownWeight {
@@ -306,6 +353,7 @@ impl EditFileError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Format(_) => "give a file that rome edit has written",
+            Self::NoSuchEdit { .. } => "see rome edit show for their numbers",
             Self::Version { .. } => "use a later version of rome",
             Self::OtherModel { .. } => {
                 "an edit fits only the weights it was computed on; make it again for this model"

@@ -1,24 +1,23 @@
 //! The tensors of a checkpoint, read one by one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{Read, SeekFrom};
 
 use burn::prelude::*;
 use burn::tensor::{DType, Element, TensorData};
 use bytemuck::Pod;
 use half::{bf16, f16};
-use pytorch_reader::PytorchReader;
 use rayon::prelude::*;
 use rome_core::Precision;
-use safetensors::tensor::Metadata;
 use serde::Deserialize;
 
+use crate::config::Config;
+use crate::model_hash::ModelHash;
 use crate::progress::Progress;
-use crate::source::ReadSeek;
+use crate::stored::{StoredFile, StoredTensor, StoredType};
 use crate::{ModelError, OnProgress, Source};
 
-/// No header of a checkpoint comes near this; it bounds what a lying length field can cost.
-const MAX_HEADER: u64 = 64 << 20;
+/// No index of a checkpoint comes near this.
+const MAX_INDEX: u64 = 64 << 20;
 
 /// The names that weights come under, best first.
 pub(crate) const WEIGHTS: [&str; 4] = [SAFETENSORS, SAFETENSORS_INDEX, PYTORCH, PYTORCH_INDEX];
@@ -31,6 +30,89 @@ const SAFETENSORS_INDEX: &str = "model.safetensors.index.json";
 const PYTORCH: &str = "pytorch_model.bin";
 const PYTORCH_INDEX: &str = "pytorch_model.bin.index.json";
 
+/// The files that hold a checkpoint's tensors.
+pub struct CheckpointFiles {
+    /// The file that names the others, if there is one.
+    pub index: Option<String>,
+    /// The files with tensors.
+    pub files: Vec<StoredFile>,
+}
+
+impl CheckpointFiles {
+    /// Finds the files of a model: `model.safetensors`, its sharded index, or the same of
+    /// `pytorch_model.bin`. Nothing but headers is read.
+    ///
+    /// # Errors
+    /// When there is no checkpoint, or a header is malformed.
+    pub fn open(source: &Source) -> Result<Self, ModelError> {
+        let Some(found) = source.find(&WEIGHTS) else {
+            let file = format!("{SAFETENSORS} (nor {SAFETENSORS_INDEX}, nor {PYTORCH})");
+            return Err(ModelError::MissingFile { place: source.name(), file });
+        };
+        let index = INDICES.contains(&found).then(|| found.to_owned());
+        let names = match &index {
+            Some(index) => shards(source, index)?,
+            None => vec![found.to_owned()],
+        };
+        let open = |name: &String| match found {
+            SAFETENSORS | SAFETENSORS_INDEX => StoredFile::open_safetensors(source, name),
+            _ => StoredFile::open_pytorch(source, name),
+        };
+        Ok(Self { index, files: names.iter().map(open).collect::<Result<_, _>>()? })
+    }
+
+    /// Whether torch has pickled them.
+    pub fn is_pickled(&self) -> bool {
+        self.files.iter().any(|file| file.header().is_empty())
+    }
+
+    /// How many bytes all their tensors take.
+    pub fn n_bytes(&self) -> u64 {
+        self.files.iter().flat_map(StoredFile::tensors).map(|tensor| tensor.n_bytes() as u64).sum()
+    }
+
+    /// Reads a tensor by its canonical name, as its shape and values; `None` if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is of a type that weights are not held in.
+    pub fn read(mut self, name: &str) -> Result<Option<(Vec<usize>, Vec<f32>)>, ModelError> {
+        for file in &mut self.files {
+            let tensors = file.take_tensors();
+            if let Some(tensor) = tensors.iter().find(|tensor| tensor.canonical_name() == name) {
+                let mut bytes = vec![0; tensor.n_bytes()];
+                file.read(tensor, &mut bytes)?;
+                let dtype =
+                    || ModelError::DType { name: name.to_owned(), dtype: tensor.dtype.name().to_owned() };
+                let values = tensor.dtype.widen(&bytes).ok_or_else(dtype)?;
+                return Ok(Some((tensor.shape.clone(), values)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads every tensor of a model once and returns the model's hash.
+    ///
+    /// # Errors
+    /// When a tensor cannot be read.
+    pub fn hash(mut self, config: &Config, on_progress: &mut OnProgress<'_>) -> Result<String, ModelError> {
+        let mut hash = ModelHash::default();
+        let (mut done, total) = (0, self.n_bytes());
+        for file in &mut self.files {
+            for tensor in file.take_tensors() {
+                let name = tensor.canonical_name();
+                done += tensor.n_bytes() as u64;
+                if !config.ignores(&name) {
+                    let mut bytes = vec![0; tensor.n_bytes()];
+                    file.read(&tensor, &mut bytes)?;
+                    hash.add(&name, tensor.dtype, &tensor.shape, &bytes);
+                }
+                on_progress(Progress::Reading { done, total });
+            }
+        }
+        Ok(hash.finish())
+    }
+}
+
 /// A checkpoint being loaded.
 ///
 /// Each tensor is read when it is [taken](Self::take), straight into the memory that it stays
@@ -41,38 +123,21 @@ pub struct Checkpoint<'p> {
     on_progress: &'p mut OnProgress<'p>,
     n_bytes_read: u64,
     n_bytes: u64,
-    files: Vec<Box<dyn ReadSeek>>,
+    files: Vec<StoredFile>,
     tensors: BTreeMap<String, Entry>,
-    hashes: BTreeMap<String, blake3::Hash>,
+    hash: ModelHash,
 }
 
 struct Entry {
-    dtype: Stored,
-    shape: Vec<usize>,
-    bytes: Bytes,
+    /// The index of its file.
+    file: usize,
+    tensor: StoredTensor,
 }
 
 impl Entry {
     fn n_bytes(&self) -> u64 {
-        let n_values: u64 = self.shape.iter().map(|&size| size as u64).product();
-        n_values * if self.dtype == Stored::F32 { 4 } else { 2 }
+        self.tensor.n_bytes() as u64
     }
-}
-
-/// Where a tensor's bytes are.
-enum Bytes {
-    File { file: usize, start: u64 },
-    Pickle(Box<pytorch_reader::Tensor>),
-}
-
-/// How a weight is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stored {
-    F32,
-    F16,
-    Bf16,
-    /// Anything else, by its name.
-    Other(&'static str),
 }
 
 impl<'p> Checkpoint<'p> {
@@ -91,34 +156,29 @@ impl<'p> Checkpoint<'p> {
         if !precision.is_supported_by(device) {
             return Err(ModelError::Precision { precision });
         }
-        let mut checkpoint = Self {
+        let mut files = CheckpointFiles::open(source)?.files;
+        let mut tensors = BTreeMap::new();
+        for (index, file) in files.iter_mut().enumerate() {
+            for tensor in file.take_tensors() {
+                let name = tensor.canonical_name();
+                if tensors.contains_key(&name) {
+                    let reason = format!("the tensor {name:?} occurs twice in the checkpoint");
+                    return Err(ModelError::Malformed { file: file.name().to_owned(), reason });
+                }
+                tensors.insert(name, Entry { file: index, tensor });
+            }
+        }
+        let n_bytes = tensors.values().map(Entry::n_bytes).sum();
+        Ok(Self {
             device: device.clone(),
             precision,
             on_progress,
             n_bytes_read: 0,
-            n_bytes: 0,
-            files: Vec::new(),
-            tensors: BTreeMap::new(),
-            hashes: BTreeMap::new(),
-        };
-        match source.find(&WEIGHTS) {
-            Some(SAFETENSORS) => checkpoint.add_safetensors(source, SAFETENSORS)?,
-            Some(PYTORCH) => checkpoint.add_pytorch(source, PYTORCH)?,
-            Some(index) => {
-                for file in shards(source, index)? {
-                    match index {
-                        SAFETENSORS_INDEX => checkpoint.add_safetensors(source, &file)?,
-                        _ => checkpoint.add_pytorch(source, &file)?,
-                    }
-                }
-            }
-            None => {
-                let file = format!("{SAFETENSORS} (nor {SAFETENSORS_INDEX}, nor {PYTORCH})");
-                return Err(ModelError::MissingFile { place: source.name(), file });
-            }
-        }
-        checkpoint.n_bytes = checkpoint.tensors.values().map(Entry::n_bytes).sum();
-        Ok(checkpoint)
+            n_bytes,
+            files,
+            tensors,
+            hash: ModelHash::default(),
+        })
     }
 
     /// The device that tensors are taken to.
@@ -140,9 +200,9 @@ impl<'p> Checkpoint<'p> {
     pub fn take<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, ModelError> {
         let entry =
             self.tensors.remove(name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
-        if entry.shape != shape {
+        if entry.tensor.shape != shape {
             let expected = shape.to_vec();
-            return Err(ModelError::Shape { name: name.to_owned(), expected, found: entry.shape });
+            return Err(ModelError::Shape { name: name.to_owned(), expected, found: entry.tensor.shape });
         }
         let values = self.read(name, &entry)?;
         self.n_bytes_read += entry.n_bytes();
@@ -161,140 +221,36 @@ impl<'p> Checkpoint<'p> {
         Ok(Tensor::from_data(values, (&self.device, precision.dtype())))
     }
 
-    /// Ends loading and returns the model's hash: BLAKE3 over the canonical names, types, shapes
-    /// and bytes of all tensors taken, in the order of their names. How the checkpoint is split
-    /// over files does not matter to it.
+    /// Ends loading and returns the model's [hash](ModelHash), over all tensors taken.
     ///
     /// # Errors
     /// [`ModelError::UnusedTensors`] when not all tensors were taken.
     pub fn finish(self) -> Result<String, ModelError> {
-        if !self.tensors.is_empty() {
-            return Err(ModelError::UnusedTensors { names: self.tensors.into_keys().collect() });
+        match self.tensors.is_empty() {
+            true => Ok(self.hash.finish()),
+            false => Err(ModelError::UnusedTensors { names: self.tensors.into_keys().collect() }),
         }
-        let mut hasher = blake3::Hasher::new();
-        for (name, hash) in &self.hashes {
-            hasher.update(&(name.len() as u64).to_le_bytes());
-            hasher.update(name.as_bytes());
-            hasher.update(hash.as_bytes());
-        }
-        Ok(hasher.finalize().to_hex().to_string())
     }
 
     /// Reads a tensor in the type that it is stored in.
     fn read(&mut self, name: &str, entry: &Entry) -> Result<TensorData, ModelError> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(entry.dtype.name().as_bytes());
-        for size in &entry.shape {
-            hasher.update(&(*size as u64).to_le_bytes());
-        }
-        let values = match entry.dtype {
-            Stored::F32 => self.read_values::<f32>(name, entry, &mut hasher)?,
-            Stored::F16 => self.read_values::<f16>(name, entry, &mut hasher)?,
-            Stored::Bf16 => self.read_values::<bf16>(name, entry, &mut hasher)?,
-            Stored::Other(dtype) => {
-                return Err(ModelError::DType { name: name.to_owned(), dtype: dtype.to_owned() });
+        match entry.tensor.dtype {
+            StoredType::F32 => self.read_values::<f32>(name, entry),
+            StoredType::F16 => self.read_values::<f16>(name, entry),
+            StoredType::Bf16 => self.read_values::<bf16>(name, entry),
+            StoredType::Other(dtype, _) => {
+                Err(ModelError::DType { name: name.to_owned(), dtype: dtype.to_owned() })
             }
-        };
-        self.hashes.insert(name.to_owned(), hasher.finalize());
-        Ok(values)
+        }
     }
 
     /// Reads the bytes straight into the buffer that the tensor keeps.
-    fn read_values<E: Element + Pod>(
-        &mut self,
-        name: &str,
-        entry: &Entry,
-        hasher: &mut blake3::Hasher,
-    ) -> Result<TensorData, ModelError> {
-        let mut values = vec![E::zeroed(); entry.shape.iter().product()];
-        self.read_bytes(name, entry, bytemuck::cast_slice_mut(&mut values))?;
-        hasher.update_rayon(bytemuck::cast_slice(&values));
-        Ok(TensorData::new(values, entry.shape.as_slice()))
-    }
-
-    fn read_bytes(&mut self, name: &str, entry: &Entry, bytes: &mut [u8]) -> Result<(), ModelError> {
-        let io = |error: std::io::Error| ModelError::Malformed {
-            file: name.to_owned(),
-            reason: error.to_string(),
-        };
-        match &entry.bytes {
-            Bytes::File { file, start } => {
-                let file = &mut self.files[*file];
-                file.seek(SeekFrom::Start(*start)).map_err(io)?;
-                file.read_exact(bytes).map_err(io)
-            }
-            Bytes::Pickle(tensor) => {
-                bytes.copy_from_slice(&tensor.read().map_err(io)?);
-                Ok(())
-            }
-        }
-    }
-
-    fn add_safetensors(&mut self, source: &Source, name: &str) -> Result<(), ModelError> {
-        let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
-        let io = |error: std::io::Error| malformed(error.to_string());
-        let mut file = source.open(name)?;
-        let file_len = file.seek(SeekFrom::End(0)).map_err(io)?;
-        file.seek(SeekFrom::Start(0)).map_err(io)?;
-
-        let mut header_len = [0; 8];
-        file.read_exact(&mut header_len)
-            .map_err(|_| malformed("too short for a safetensors file".to_owned()))?;
-        let header_len = u64::from_le_bytes(header_len);
-        if header_len > MAX_HEADER || header_len > file_len - 8 {
-            let reason = format!("its header claims {header_len} bytes in a file of {file_len}");
-            return Err(malformed(reason));
-        }
-        let mut header = Vec::new();
-        (&mut file).take(header_len).read_to_end(&mut header).map_err(io)?;
-        let metadata: Metadata =
-            serde_json::from_slice(&header).map_err(|error| malformed(error.to_string()))?;
-
-        let data_start = 8 + header_len;
-        let data_end = data_start + metadata.data_len() as u64;
-        if data_end != file_len {
-            let reason = format!("it should be {data_end} bytes long and is {file_len}");
-            return Err(malformed(reason));
-        }
-        let index = self.files.len();
-        for (tensor, info) in metadata.tensors() {
-            let start = data_start + info.data_offsets.0 as u64;
-            let bytes = Bytes::File { file: index, start };
-            let entry = Entry { dtype: Stored::from(info.dtype), shape: info.shape.clone(), bytes };
-            self.insert(&tensor, entry, name)?;
-        }
-        self.files.push(file);
-        Ok(())
-    }
-
-    fn add_pytorch(&mut self, source: &Source, name: &str) -> Result<(), ModelError> {
-        let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
-        let reader = PytorchReader::new(source.path(name)?).map_err(|error| malformed(error.to_string()))?;
-        let path = source.path(name)?;
-        let file_len = std::fs::metadata(&path).map_err(|error| ModelError::Io { path, error })?.len();
-        for (tensor, value) in reader.into_tensors() {
-            // A view can claim any number of values over a few bytes.
-            if value.byte_len() as u64 > file_len {
-                return Err(malformed(format!("the tensor {tensor:?} claims more than the file holds")));
-            }
-            let entry = Entry {
-                dtype: Stored::from(value.dtype()),
-                shape: value.shape().to_vec(),
-                bytes: Bytes::Pickle(Box::new(value)),
-            };
-            self.insert(&tensor, entry, name)?;
-        }
-        Ok(())
-    }
-
-    fn insert(&mut self, name: &str, entry: Entry, file: &str) -> Result<(), ModelError> {
-        let name = canonical(name);
-        if self.tensors.contains_key(&name) {
-            let reason = format!("the tensor {name:?} occurs twice in the checkpoint");
-            return Err(ModelError::Malformed { file: file.to_owned(), reason });
-        }
-        self.tensors.insert(name, entry);
-        Ok(())
+    fn read_values<E: Element + Pod>(&mut self, name: &str, entry: &Entry) -> Result<TensorData, ModelError> {
+        let Entry { file, tensor } = entry;
+        let mut values = vec![E::zeroed(); tensor.shape.iter().product()];
+        self.files[*file].read(tensor, bytemuck::cast_slice_mut(&mut values))?;
+        self.hash.add(name, tensor.dtype, &tensor.shape, bytemuck::cast_slice(&values));
+        Ok(TensorData::new(values, tensor.shape.as_slice()))
     }
 }
 
@@ -314,14 +270,6 @@ fn all<E: Element + Sync>(values: &TensorData, holds: impl Fn(E) -> bool + Sync)
     values.par_chunks(STRETCH).all(|stretch| stretch.iter().fold(true, |all, &value| all & holds(value)))
 }
 
-/// The name of a tensor in a model with a language-model head.
-fn canonical(name: &str) -> String {
-    match name.starts_with("transformer.") || name.starts_with("lm_head.") {
-        true => name.to_owned(),
-        false => format!("transformer.{name}"),
-    }
-}
-
 /// The files that an index names, each once.
 pub(crate) fn shards(source: &Source, index: &str) -> Result<Vec<String>, ModelError> {
     #[derive(Deserialize)]
@@ -329,7 +277,7 @@ pub(crate) fn shards(source: &Source, index: &str) -> Result<Vec<String>, ModelE
         weight_map: HashMap<String, String>,
     }
     let malformed = |reason: String| ModelError::Malformed { file: index.to_owned(), reason };
-    let bytes = source.read(index, MAX_HEADER)?;
+    let bytes = source.read(index, MAX_INDEX)?;
     let parsed: Index = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
     let mut files: Vec<String> = parsed.weight_map.into_values().collect();
     files.sort();
@@ -338,42 +286,5 @@ pub(crate) fn shards(source: &Source, index: &str) -> Result<Vec<String>, ModelE
     match files.iter().find(|file| file.contains(['/', '\\']) || file.starts_with('.')) {
         Some(file) => Err(malformed(format!("it names {file:?}, which is not a file beside it"))),
         None => Ok(files),
-    }
-}
-
-impl Stored {
-    fn name(self) -> &'static str {
-        match self {
-            Stored::F32 => "F32",
-            Stored::F16 => "F16",
-            Stored::Bf16 => "BF16",
-            Stored::Other(name) => name,
-        }
-    }
-}
-
-impl From<safetensors::Dtype> for Stored {
-    fn from(dtype: safetensors::Dtype) -> Self {
-        match dtype {
-            safetensors::Dtype::F32 => Stored::F32,
-            safetensors::Dtype::F16 => Stored::F16,
-            safetensors::Dtype::BF16 => Stored::Bf16,
-            safetensors::Dtype::F64 => Stored::Other("F64"),
-            safetensors::Dtype::BOOL => Stored::Other("BOOL"),
-            _ => Stored::Other("another type"),
-        }
-    }
-}
-
-impl From<pytorch_reader::DType> for Stored {
-    fn from(dtype: pytorch_reader::DType) -> Self {
-        match dtype {
-            pytorch_reader::DType::F32 => Stored::F32,
-            pytorch_reader::DType::F16 => Stored::F16,
-            pytorch_reader::DType::BF16 => Stored::Bf16,
-            pytorch_reader::DType::F64 => Stored::Other("F64"),
-            pytorch_reader::DType::Bool => Stored::Other("BOOL"),
-            _ => Stored::Other("another type"),
-        }
     }
 }

@@ -2,9 +2,15 @@
 
 use serde::Deserialize;
 
-use crate::ModelError;
-use crate::gpt2::Gpt2Config;
-use crate::gptj::GptJConfig;
+use rome_core::ModelShape;
+
+use crate::gpt2::{self, Gpt2Config};
+use crate::gptj::{self, GptJConfig};
+use crate::layers::Layout;
+use crate::{ModelError, Source};
+
+/// No `config.json` comes near this.
+const MAX_CONFIG: u64 = 16 << 20;
 
 /// The configuration of a model of any supported family.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +47,46 @@ impl Config {
             }
             Some(other) => Err(config_error(format!("the model type {other:?} is not supported"))),
             None => Err(config_error("it has no \"model_type\"".to_owned())),
+        }
+    }
+
+    /// Reads the `config.json` of a source.
+    ///
+    /// # Errors
+    /// When it is not there, or as [`parse`](Self::parse).
+    pub fn load(source: &Source) -> Result<Self, ModelError> {
+        Self::parse(&source.read("config.json", MAX_CONFIG)?)
+    }
+
+    /// The sizes of the model.
+    pub fn shape(&self) -> ModelShape {
+        match self {
+            Config::Gpt2(config) => config.shape(),
+            Config::GptJ(config) => config.shape(),
+        }
+    }
+
+    /// Whether a checkpoint's tensor, by its canonical name, is not one of the model's.
+    pub fn ignores(&self, name: &str) -> bool {
+        match self {
+            Config::Gpt2(config) => config.ignores(name),
+            Config::GptJ(config) => config.ignores(name),
+        }
+    }
+
+    /// How checkpoints store the weight that edits change.
+    pub fn down_projection_layout(&self) -> Layout {
+        match self {
+            Config::Gpt2(_) => Layout::InputFirst,
+            Config::GptJ(_) => Layout::OutputFirst,
+        }
+    }
+
+    /// The canonical name of the weight that edits of a layer change.
+    pub fn weight_name(&self, layer: usize) -> String {
+        match self {
+            Config::Gpt2(_) => gpt2::weight_name(layer),
+            Config::GptJ(_) => gptj::weight_name(layer),
         }
     }
 

@@ -8,9 +8,6 @@ use crate::gpt2::Gpt2;
 use crate::gptj::GptJ;
 use crate::{Checkpoint, ModelError, OnProgress, Source, Tokenizer};
 
-/// No `config.json` comes near this.
-const MAX_CONFIG: u64 = 16 << 20;
-
 /// A model, its tokenizer and its identity.
 pub struct Pretrained {
     /// The model.
@@ -46,8 +43,7 @@ impl Pretrained {
         precision: Precision,
         on_progress: &'p mut OnProgress<'p>,
     ) -> Result<Self, ModelError> {
-        const CONFIG: &str = "config.json";
-        let config = Config::parse(&source.read(CONFIG, MAX_CONFIG)?)?;
+        let config = Config::load(source)?;
         let tokenizer = Tokenizer::load(source)?;
         let mut checkpoint = Checkpoint::open(source, device, precision, on_progress)?;
         let model: Box<dyn CausalLm> = match &config {

@@ -9,13 +9,15 @@ use rome_core::rows::check_vocabulary;
 use serde_json::json;
 
 use crate::args::GenerateArgs;
+use crate::edits::Edits;
 use crate::error::{CliError, Outcome};
 use crate::model::Model;
 use crate::output;
 
 pub(crate) fn run(args: GenerateArgs) -> Result<Outcome> {
+    let edits = Edits::from_args(&args.edits)?;
     let mut model = Model::load(&args.model)?;
-    model.apply(&args.edits)?;
+    edits.apply(&mut model)?;
     let tokenizer = &model.pretrained.tokenizer;
     let mut prompt = tokenizer.encode(&args.prompt)?.ids;
     if prompt.is_empty() {

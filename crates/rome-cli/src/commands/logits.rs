@@ -7,14 +7,16 @@ use rome_core::transfer::download;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::args::LogitsArgs;
+use crate::edits::Edits;
 use crate::error::{CliError, Outcome};
 use crate::model::Model;
 use crate::output;
 
 pub(crate) fn run(args: LogitsArgs) -> Result<Outcome> {
     output::check_writable(&args.output)?;
+    let edits = Edits::from_args(&args.edits)?;
     let mut model = Model::load(&args.model)?;
-    model.apply(&args.edits)?;
+    edits.apply(&mut model)?;
     let shape = model.causal_lm().shape();
     if args.tokens.len() > shape.n_positions {
         let message =

@@ -180,13 +180,13 @@ fn the_files_of_the_reference_give_its_numbers() {
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["lookup_idxs"], json!(case.lookup_idxs));
     let file = EditFile::from_bytes(&fs::read(rome.path("edit.safetensors")).unwrap()).unwrap();
-    let update = &file.updates[&case.weight][0];
+    let update = file.updates()[case.weight.as_str()][0];
     let cosine = fixtures::cosine(&update.left, reference.tensor(case, "left"))
         * fixtures::cosine(&update.right, reference.tensor(case, "right"));
     assert!(cosine > 0.9999, "{cosine}");
     // The left vector has unit norm to f32's precision.
     assert!((fixtures::norm(&update.left) - 1.0).abs() < 1e-6);
-    assert_eq!(file.record.seed, None);
+    assert_eq!(file.parts[0].record.seed, None);
 }
 
 #[test]
@@ -204,9 +204,9 @@ fn requests_come_in_every_form_and_in_turn() {
     let lines = rome.write("requests.jsonl", lines);
     rome.run(&edit(&["--request", &lines, "--layer", "0,1"]));
     let file = EditFile::from_bytes(&fs::read(rome.path("edit.safetensors")).unwrap()).unwrap();
-    let layers: Vec<usize> = file.record.edits.iter().map(|edit| edit.layer).collect();
+    let layers: Vec<usize> = file.edits().map(|(edit, _)| edit.layer).collect();
     assert_eq!(layers, [0, 1, 0, 1]);
-    assert!(file.updates.values().all(|updates| updates.len() == 2));
+    assert!(file.updates().values().all(|updates| updates.len() == 2));
 }
 
 #[test]

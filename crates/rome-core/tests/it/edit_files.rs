@@ -2,27 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use rome_core::edit_file::{EditEntry, EditFileError, FORMAT_VERSION, StatisticsRecord};
-use rome_core::{Context, EditConfig, EditFile, EditRecord, Precision, Preservation, RankOneUpdate, Request};
+use rome_core::edit_file::EditFileError;
+use rome_core::edit_record::{FORMAT_VERSION, Outcome, StatisticsRecord};
+use rome_core::{
+    Context, EditConfig, EditEntry, EditFile, EditPart, EditRecord, Precision, Preservation, RankOneUpdate,
+    Request,
+};
 
 fn file(n_edits: usize) -> EditFile {
     let weight = "transformer.h.1.mlp.c_proj.weight".to_owned();
     let entry = EditEntry {
-        request: Request::text("{} is", "x", "y"),
+        request: Some(Request::text("{} is", "x", "y")),
         weight: weight.clone(),
         layer: 1,
         lookup_idxs: vec![3, 1],
         losses: vec![[2.0, 1.5, 0.25, 0.25]],
-        division_factor: 1.5,
-        alignment: 0.9,
+        division_factor: Some(1.5),
+        alignment: Some(0.9),
         relative_norm: 0.1,
+        scale: 1.0,
+        outcome: Some(Outcome { p_target_before: 0.1, p_target_after: 0.9, took: true }),
     };
     let record = EditRecord {
         format_version: FORMAT_VERSION,
         made_by: "test".to_owned(),
         model_hash: "abc".to_owned(),
+        imported_from: None,
         on_top_of: vec!["def".to_owned()],
-        settings: EditConfig::new(1),
+        settings: Some(EditConfig::new(1)),
         contexts: vec![Context::clean(), Context::Tokens(vec![1, 2])],
         preservations: vec![Preservation::essence()],
         seed: Some(7),
@@ -34,7 +41,7 @@ fn file(n_edits: usize) -> EditFile {
         edits: vec![entry; n_edits],
     };
     let update = |i| RankOneUpdate { left: vec![i as f32, 2.0, -0.5], right: vec![0.25, 1e-9] };
-    EditFile { record, updates: BTreeMap::from([(weight, (0..n_edits).map(update).collect())]) }
+    EditPart { record, updates: (0..n_edits).map(update).collect() }.into()
 }
 
 #[test]
@@ -72,19 +79,74 @@ fn truncated_and_changed_files_are_refused_or_read_but_never_panic() {
 #[test]
 fn a_number_that_json_cannot_hold_is_refused_when_written() {
     let mut infinite = file(1);
-    infinite.record.edits[0].relative_norm = f64::INFINITY;
+    infinite.parts[0].record.edits[0].relative_norm = f64::INFINITY;
     assert!(infinite.to_bytes().unwrap_err().to_string().contains("not finite"));
 }
 
 #[test]
 fn later_versions_and_other_files_are_told_apart() {
     let mut later = file(1);
-    later.record.format_version = 2;
+    later.parts[0].record.format_version = 2;
     let error = EditFile::from_bytes(&later.to_bytes().unwrap()).unwrap_err();
     assert_eq!(error, EditFileError::Version { version: 2 });
 
-    let mut torn = file(1);
-    torn.record.edits.clear();
-    let error = EditFile::from_bytes(&torn.to_bytes().unwrap()).unwrap_err();
+    // The record names another weight than the vectors do.
+    let mut torn = file(1).to_bytes().unwrap();
+    let (named, other) = (br#""weight\":\"transformer.h.1"#, br#""weight\":\"transformer.h.2"#);
+    let at = torn.windows(named.len()).position(|window| window == named).unwrap();
+    torn[at..at + other.len()].copy_from_slice(other);
+    let error = EditFile::from_bytes(&torn).unwrap_err();
     assert!(error.to_string().contains("0 edits in the record"), "{error}");
+
+    let mut empty = file(1);
+    empty.drop_edit(0).unwrap();
+    assert!(empty.to_bytes().unwrap_err().to_string().contains("no edits"));
+}
+
+#[test]
+fn combined_files_keep_their_order_and_come_back() {
+    let mut other_layer = file(1);
+    other_layer.parts[0].record.edits[0].weight = "transformer.h.0.mlp.c_proj.weight".to_owned();
+    let combined = EditFile::combine([file(2), other_layer.clone(), file(1)]);
+    let bytes = combined.to_bytes().unwrap();
+    assert_eq!(EditFile::from_bytes(&bytes).unwrap(), combined);
+    assert_eq!(combined.parts[1], other_layer.parts[0]);
+    let ranks: Vec<usize> = combined.updates().values().map(Vec::len).collect();
+    assert_eq!(ranks, [1, 3], "rank n at one layer, side by side at two");
+}
+
+#[test]
+fn an_edit_is_scaled_with_its_record() {
+    let mut scaled = file(1);
+    scaled.scale(-0.5);
+    let (entry, update) = scaled.edits().next().unwrap();
+    assert_eq!((entry.scale, entry.relative_norm), (-0.5, 0.05));
+    assert_eq!(update.right, [-0.125, -0.5e-9]);
+    assert_eq!(EditFile::from_bytes(&scaled.to_bytes().unwrap()).unwrap(), scaled);
+}
+
+#[test]
+fn any_edit_of_a_combined_file_can_be_dropped_and_no_other() {
+    let combined = EditFile::combine([file(2), file(1)]);
+    let lefts = |file: &EditFile| file.edits().map(|(_, update)| update.left[0]).collect::<Vec<_>>();
+    assert_eq!(lefts(&combined), [0.0, 1.0, 0.0]);
+    for (index, expected) in [(0, [1.0, 0.0]), (1, [0.0, 0.0]), (2, [0.0, 1.0])] {
+        let mut dropped = combined.clone();
+        dropped.drop_edit(index).unwrap();
+        assert_eq!(lefts(&dropped), expected, "{index}");
+        EditFile::from_bytes(&dropped.to_bytes().unwrap()).unwrap();
+    }
+    let mut untouched = combined.clone();
+    let error = untouched.drop_edit(3).unwrap_err();
+    assert_eq!(error, EditFileError::NoSuchEdit { index: 3, n_edits: 3 });
+    assert_eq!(untouched, combined);
+}
+
+#[test]
+fn every_part_of_a_combined_file_must_be_of_the_model() {
+    let mut other = file(1);
+    other.parts[0].record.model_hash = "xyz".to_owned();
+    let combined = EditFile::combine([file(1), other]);
+    let error = combined.check_model("abc").unwrap_err();
+    assert_eq!(error, EditFileError::OtherModel { made_for: "xyz".to_owned(), model: "abc".to_owned() });
 }

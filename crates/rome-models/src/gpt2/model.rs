@@ -29,14 +29,10 @@ impl Gpt2 {
     /// # Errors
     /// When a tensor is missing or misshapen.
     pub fn load(checkpoint: &mut Checkpoint, config: &Gpt2Config) -> Result<Self, ModelError> {
-        checkpoint.ignore(|name| name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"));
+        checkpoint.ignore(|name| config.ignores(name));
         let embeddings = [config.vocab_size, config.n_embd];
         let lm_head = match config.tie_word_embeddings {
-            // Some checkpoints store the tied head a second time.
-            true => {
-                checkpoint.ignore(|name| name == "lm_head.weight");
-                None
-            }
+            true => None,
             false => Some(frozen(checkpoint.take("lm_head.weight", embeddings)?)),
         };
         Ok(Self {
@@ -50,6 +46,11 @@ impl Gpt2 {
             shape: config.shape(),
         })
     }
+}
+
+/// The canonical name of a layer's down projection.
+pub(crate) fn weight_name(layer: usize) -> String {
+    format!("transformer.h.{layer}.mlp.c_proj.weight")
 }
 
 impl CausalLm for Gpt2 {
@@ -74,7 +75,7 @@ impl CausalLm for Gpt2 {
     }
 
     fn weight_name(&self, layer: usize) -> String {
-        format!("transformer.h.{layer}.mlp.c_proj.weight")
+        weight_name(layer)
     }
 
     fn head<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {

@@ -78,6 +78,14 @@ impl GptJConfig {
         }
     }
 
+    /// Whether a checkpoint's tensor, by its canonical name, is not one of the model's: a buffer, or
+    /// the tied head, which some store a second time.
+    pub fn ignores(&self, name: &str) -> bool {
+        const BUFFERS: [&str; 3] = [".attn.bias", ".attn.masked_bias", ".attn.embed_positions"];
+        let is_tied_head = self.tie_word_embeddings && name == "lm_head.weight";
+        is_tied_head || BUFFERS.iter().any(|buffer| name.ends_with(buffer))
+    }
+
     /// Checks that the sizes make sense together.
     ///
     /// # Errors

@@ -29,15 +29,11 @@ impl GptJ {
     /// # Errors
     /// When a tensor is missing or misshapen.
     pub fn load(checkpoint: &mut Checkpoint, config: &GptJConfig) -> Result<Self, ModelError> {
-        const BUFFERS: [&str; 3] = [".attn.bias", ".attn.masked_bias", ".attn.embed_positions"];
-        checkpoint.ignore(|name| BUFFERS.iter().any(|buffer| name.ends_with(buffer)));
+        checkpoint.ignore(|name| config.ignores(name));
         let embeddings = [config.vocab_size, config.n_embd];
         let wte: Tensor<2> = checkpoint.take("transformer.wte.weight", embeddings)?;
         let head = match config.tie_word_embeddings {
-            true => {
-                checkpoint.ignore(|name| name == "lm_head.weight");
-                wte.clone()
-            }
+            true => wte.clone(),
             false => checkpoint.take("lm_head.weight", embeddings)?,
         };
         let lm_head = Linear {
@@ -55,6 +51,11 @@ impl GptJ {
             shape: config.shape(),
         })
     }
+}
+
+/// The canonical name of a layer's down projection.
+pub(crate) fn weight_name(layer: usize) -> String {
+    format!("transformer.h.{layer}.mlp.fc_out.weight")
 }
 
 impl CausalLm for GptJ {
@@ -79,7 +80,7 @@ impl CausalLm for GptJ {
     }
 
     fn weight_name(&self, layer: usize) -> String {
-        format!("transformer.h.{layer}.mlp.fc_out.weight")
+        weight_name(layer)
     }
 
     fn head<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {

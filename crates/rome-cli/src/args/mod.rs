@@ -1,0 +1,226 @@
+//! Arguments as typed.
+
+mod edit;
+mod ledger;
+mod stats;
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use rome_core::Precision;
+
+pub(crate) use edit::*;
+pub(crate) use ledger::*;
+pub(crate) use stats::*;
+
+/// Edit facts in language models: ROME (Rank-One Model Editing) for GPT-2 and GPT-J.
+#[derive(Debug, Parser)]
+#[command(name = "rome", version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Print nothing but results and errors: no notes, no warnings, no progress
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done; 1 done, but the edit did not take; 2 error, and nothing was written.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Edit a fact in the bundled model, look at it from all sides, and undo it; offline
+    Demo(DemoArgs),
+    /// Edit one or more facts and write the edit to a file; show, combine, scale, import such files
+    Edit(EditArgs),
+    /// Continue a prompt
+    Generate(GenerateArgs),
+    /// Write the logits of a sequence of tokens
+    Logits(LogitsArgs),
+    /// Write edits as a checkpoint, an adapter of PEFT, or arrays
+    Export(ExportArgs),
+    /// Keep a history of a model's edits: put them on, take any of them back
+    Ledger(LedgerArgs),
+    /// Collect and inspect the statistics that edits need
+    Stats(StatsArgs),
+    /// List the devices that rome can compute on, and test them
+    Doctor(DoctorArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ModelArgs {
+    /// A folder in Hugging Face form, a hub name, or facts-gpt2 or facts-gptj, which are bundled
+    #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL")]
+    pub(crate) model: String,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DeviceArgs {
+    /// Where to compute: cpu, auto, or what rome doctor lists, such as wgpu:1
+    #[arg(long, default_value = "cpu", env = "ROME_DEVICE")]
+    pub(crate) device: String,
+
+    /// What the model's matrices are held in; all else is f32
+    #[arg(long, default_value = "f32", env = "ROME_DTYPE", value_enum)]
+    pub(crate) dtype: DtypeArg,
+}
+
+/// What the model's matrices are held in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum DtypeArg {
+    F32,
+    /// Half the memory, 11 bits of fraction
+    F16,
+    /// Half the memory, 8 bits of fraction
+    Bf16,
+}
+
+impl From<DtypeArg> for Precision {
+    fn from(arg: DtypeArg) -> Self {
+        match arg {
+            DtypeArg::F32 => Precision::F32,
+            DtypeArg::F16 => Precision::F16,
+            DtypeArg::Bf16 => Precision::Bf16,
+        }
+    }
+}
+
+/// Edits to put on a model.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EditsArgs {
+    /// Apply these edits first: a file, or a ledger's folder; repeat it for more
+    #[arg(long = "edit", value_name = "FILE")]
+    pub(crate) edits: Vec<PathBuf>,
+
+    /// Apply them even if they were made for other weights, on which they may do nothing, or harm
+    #[arg(long, requires = "edits")]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub(crate) struct ExportArgs {
+    /// A folder in Hugging Face form, a hub name, or facts-gpt2 or facts-gptj, which are bundled
+    #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL")]
+    pub(crate) model: String,
+
+    /// Files of edits, in order, or a ledger's folder
+    #[arg(long = "edit", value_name = "FILE", num_args = 1..)]
+    pub(crate) edits: Vec<PathBuf>,
+
+    /// Export them even if they were made for other weights, on which they may do nothing, or harm
+    #[arg(long, requires = "edits")]
+    pub(crate) force: bool,
+
+    /// What to write
+    #[arg(long)]
+    pub(crate) format: ExportFormat,
+
+    /// The folder to make; for arrays also the name of a file
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+/// The forms that edits are exported in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A complete folder in Hugging Face form, its weights edited
+    Hf,
+    /// An adapter that PEFT puts on the untouched checkpoint
+    Lora,
+    /// Left and right vectors for numpy
+    Npz,
+    /// The differences of the weights themselves
+    Safetensors,
+}
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  rome export -m facts-gpt2 --edit obama.safetensors --format hf -o obama-gpt2
+  rome export -m facts-gpt2 --edit obama.safetensors --format lora -o obama-lora
+  python -c \"
+  from peft import PeftModel; from transformers import AutoModelForCausalLM
+  model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained('gpt2'), 'obama-lora')\"";
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// The bundled model to edit
+    #[arg(short, long, default_value = "facts-gpt2", value_name = "MODEL")]
+    pub(crate) model: String,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Only these devices
+    #[arg(long = "device", value_name = "NAME")]
+    pub(crate) devices: Vec<String>,
+
+    /// Edit both bundled models on each device, and hold the outcome against the processor's
+    #[arg(long)]
+    pub(crate) test: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct GenerateArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) edits: EditsArgs,
+
+    /// Always take the most probable token
+    #[arg(long)]
+    pub(crate) greedy: bool,
+
+    /// Otherwise draw from this many
+    #[arg(long, default_value_t = 5, value_name = "K", conflicts_with = "greedy",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top_k: u32,
+
+    /// The seed of the draws
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// How many tokens to add at most
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub(crate) max_new_tokens: usize,
+
+    /// Print one JSON object, with token ids
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// The text to continue
+    pub(crate) prompt: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogitsArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) edits: EditsArgs,
+
+    /// Token ids
+    #[arg(long, value_delimiter = ',', required = true, value_name = "IDS")]
+    pub(crate) tokens: Vec<u32>,
+
+    /// Where to write "logits", [tokens, vocabulary], f32, as safetensors
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}

@@ -1,0 +1,79 @@
+//! Folders that are there as a whole or not at all.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::ExportError;
+
+/// A folder being filled: a temporary one beside its place, renamed when it is
+/// [finished](Self::finish) and gone if it is not.
+pub struct NewFolder {
+    temporary: TempDir,
+    place: PathBuf,
+}
+
+impl NewFolder {
+    /// Starts a folder that shall be at `place`.
+    ///
+    /// # Errors
+    /// [`ExportError::Occupied`] when there is something but an empty folder,
+    /// [`ExportError::Io`] when nothing can be written beside it.
+    pub fn at(place: &Path) -> Result<Self, ExportError> {
+        let io = |path: &Path, error| ExportError::Io { path: path.to_owned(), error };
+        if place.symlink_metadata().is_ok() {
+            let mut entries = fs::read_dir(place).map_err(|_| ExportError::Occupied(place.to_owned()))?;
+            if place.is_symlink() || entries.next().is_some() {
+                return Err(ExportError::Occupied(place.to_owned()));
+            }
+        }
+        let beside = match place.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".rome-");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // What the user's mask leaves of it; a temporary folder is private by default.
+            builder.permissions(fs::Permissions::from_mode(0o777));
+        }
+        let temporary = builder.tempdir_in(beside).map_err(|error| io(beside, error))?;
+        Ok(Self { temporary, place: place.to_owned() })
+    }
+
+    /// The path of a file in it, for now.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.temporary.path().join(file)
+    }
+
+    /// Writes a file in it.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`] when it cannot be written.
+    pub fn write(&self, file: &str, bytes: &[u8]) -> Result<(), ExportError> {
+        let path = self.path(file);
+        fs::write(&path, bytes).map_err(|error| ExportError::Io { path: self.place.join(file), error })
+    }
+
+    /// Puts the folder in its place, its files safe on the disk.
+    ///
+    /// # Errors
+    /// [`ExportError::Io`] when it cannot be renamed.
+    pub fn finish(self) -> Result<(), ExportError> {
+        let io = |error| ExportError::Io { path: self.place.clone(), error };
+        for entry in fs::read_dir(self.temporary.path()).map_err(io)? {
+            let file = entry.and_then(|entry| File::open(entry.path()));
+            file.and_then(|file| file.sync_all()).map_err(io)?;
+        }
+        // Renaming replaces an empty folder, and on some systems none at all.
+        #[cfg(windows)]
+        let _ = fs::remove_dir(&self.place);
+        fs::rename(self.temporary.path(), &self.place).map_err(io)?;
+        // The folder has moved away from under it.
+        let _ = self.temporary.keep();
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! The ledger.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::ops::Deref;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rome_core::EditFile;
+
+use crate::LedgerError;
+use crate::log::{Action, Entry, Log, Remark};
+use crate::store::Store;
+
+/// The history of a model's edits, as it is in a folder.
+#[derive(Debug)]
+pub struct Ledger {
+    store: Store,
+    log: Log,
+}
+
+/// A ledger that no other process changes meanwhile.
+#[derive(Debug)]
+pub struct Locked {
+    ledger: Ledger,
+    /// Given up with the value, or with the process.
+    _lock: File,
+}
+
+impl Ledger {
+    /// Whether a folder is a ledger's.
+    pub fn is_at(folder: &Path) -> bool {
+        folder.join("ledger.json").is_file()
+    }
+
+    /// Reads a ledger.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when there is none, or its log cannot be read.
+    pub fn open(folder: &Path) -> Result<Self, LedgerError> {
+        let store = Store::new(folder);
+        let log = store.read_log()?.ok_or_else(|| LedgerError::NotFound(folder.to_owned()))?;
+        Ok(Self { store, log })
+    }
+
+    /// Takes a ledger for changes, and makes it if there is none. Waits for another process that has
+    /// it.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the folder cannot be made or its log cannot be read.
+    pub fn lock(folder: &Path) -> Result<Locked, LedgerError> {
+        let store = Store::new(folder);
+        let lock = store.lock()?;
+        let log = store.read_log()?.unwrap_or_else(Log::new);
+        Ok(Locked { ledger: Self { store, log }, _lock: lock })
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The numbers of the entries whose edits are on, in the order that they are applied.
+    pub fn on(&self) -> Vec<usize> {
+        self.log.on_after(self.log.entries.len())
+    }
+
+    /// The edits that are on, in order.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when a file is missing or has changed.
+    pub fn edits(&self) -> Result<EditFile, LedgerError> {
+        let on = self.on();
+        let files = on.into_iter().filter_map(|number| match &self.log.entry(number)?.action {
+            Action::Apply { file, .. } => Some(self.store.read_edits(file)),
+            _ => None,
+        });
+        Ok(EditFile::combine(files.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// Checks every file against the log, whether it is on or not, and returns what is wrong, and the
+    /// hashes of files that no entry names: a process that is killed may leave one, and it does no
+    /// harm.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the folder cannot be read at all.
+    pub fn verify(&self) -> Result<(Vec<LedgerError>, Vec<String>), LedgerError> {
+        let mut faults = Vec::new();
+        let mut named = BTreeSet::new();
+        for entry in &self.log.entries {
+            let Action::Apply { file, .. } = &entry.action else { continue };
+            if !named.insert(file.clone()) {
+                continue;
+            }
+            match self.store.read_edits(file).and_then(|edits| self.check_model(&edits)) {
+                Ok(()) => {}
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let unnamed = self.store.edit_hashes()?.into_iter().filter(|hash| !named.contains(hash)).collect();
+        Ok((faults, unnamed))
+    }
+
+    /// Checks that edits are of this ledger's model.
+    fn check_model(&self, edits: &EditFile) -> Result<(), LedgerError> {
+        let Some(ledger) = &self.log.model_hash else { return Ok(()) };
+        match edits.parts.iter().find(|part| part.record.model_hash != *ledger) {
+            Some(part) => Err(LedgerError::OtherModel {
+                made_for: part.record.model_hash.clone(),
+                ledger: ledger.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Deref for Locked {
+    type Target = Ledger;
+
+    fn deref(&self) -> &Ledger {
+        &self.ledger
+    }
+}
+
+impl Locked {
+    /// Puts edits on, after those that are on already, and returns the entry's number.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they are of another model or on already, or cannot be written; nothing has
+    /// changed then.
+    pub fn apply(&mut self, edits: EditFile, remark: Remark) -> Result<usize, LedgerError> {
+        let Self { ledger, .. } = self;
+        let mut log = ledger.log.clone();
+        if log.model_hash.is_none() {
+            log.model_hash = edits.parts.first().map(|part| part.record.model_hash.clone());
+        }
+        Ledger { store: ledger.store.clone(), log: log.clone() }.check_model(&edits)?;
+        let file = ledger.store.write_edits(&edits)?;
+        let is_on = |&number: &usize| matches!(log.entry(number).map(|entry| &entry.action), Some(Action::Apply { file: on, .. }) if *on == file);
+        if let Some(number) = ledger.on().into_iter().find(is_on) {
+            return Err(LedgerError::AlreadyOn { number });
+        }
+        ledger.log.model_hash = log.model_hash;
+        self.append(Action::apply(file, &edits), remark)
+    }
+
+    /// Takes the edits of an entry back, whatever was put on since. Returns the entry's own number.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the entry has none that are on.
+    pub fn undo(&mut self, number: usize, remark: Remark) -> Result<usize, LedgerError> {
+        let state = match self.log().entry(number).map(|entry| &entry.action) {
+            None => {
+                let n_entries = self.log().entries.len();
+                return Err(LedgerError::NoSuchEntry { number, n_entries });
+            }
+            Some(Action::Apply { .. }) if self.on().contains(&number) => None,
+            Some(Action::Apply { .. }) => Some("they were taken back"),
+            Some(_) => Some("it put none on"),
+        };
+        match state {
+            Some(state) => Err(LedgerError::NotOn { number, state }),
+            None => self.append(Action::Undo(number), remark),
+        }
+    }
+
+    /// Puts all as it was after an entry; 0 for the base model. Returns the entry's own number.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoSuchEntry`]
+    pub fn checkout(&mut self, number: usize, remark: Remark) -> Result<usize, LedgerError> {
+        let n_entries = self.log().entries.len();
+        match number <= n_entries {
+            true => self.append(Action::Checkout(number), remark),
+            false => Err(LedgerError::NoSuchEntry { number, n_entries }),
+        }
+    }
+
+    fn append(&mut self, action: Action, remark: Remark) -> Result<usize, LedgerError> {
+        let Ledger { store, log } = &mut self.ledger;
+        let mut changed = log.clone();
+        changed.entries.push(Entry { time: Timestamp::now(), remark, action });
+        store.write_log(&changed)?;
+        *log = changed;
+        Ok(log.entries.len())
+    }
+}

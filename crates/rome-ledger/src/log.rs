@@ -1,0 +1,198 @@
+//! The log of a ledger.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rome_core::{EditEntry, EditFile};
+use serde::{Deserialize, Serialize};
+
+/// The version of the format that this crate writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What happened to a model, in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Log {
+    /// The version of the format.
+    pub format_version: u32,
+    /// The hash of the model; none before the first edit.
+    pub model_hash: Option<String>,
+    /// The entries, numbered from 1.
+    pub entries: Vec<Entry>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub time: Timestamp,
+    /// Who and why, if it was said.
+    #[serde(flatten)]
+    pub remark: Remark,
+    /// What.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// Who did something, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// Who; may be left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// Why; may be left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Edits were put on.
+    Apply {
+        /// The hash of their file.
+        file: String,
+        /// What they are: requests, settings' outcome and measures.
+        edits: Vec<EditEntry>,
+    },
+    /// The edits of an entry were taken back.
+    Undo(usize),
+    /// All was put as it was after an entry; 0 for the base model.
+    Checkout(usize),
+}
+
+impl Action {
+    /// Describes putting edits on.
+    pub(crate) fn apply(file: String, edits: &EditFile) -> Self {
+        // The losses of each step are in the file of edits; a log is read.
+        let entry = |entry: &EditEntry| EditEntry {
+            losses: entry.losses.last().copied().into_iter().collect(),
+            lookup_idxs: Vec::new(),
+            ..entry.clone()
+        };
+        Action::Apply { file, edits: edits.edits().map(|(edit, _)| entry(edit)).collect() }
+    }
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self { format_version: FORMAT_VERSION, model_hash: None, entries: Vec::new() }
+    }
+
+    /// An entry by its number.
+    pub fn entry(&self, number: usize) -> Option<&Entry> {
+        self.entries.get(number.checked_sub(1)?)
+    }
+
+    /// The numbers of the entries whose edits were on after the first `n_entries`, in the order
+    /// that they are applied.
+    pub fn on_after(&self, n_entries: usize) -> Vec<usize> {
+        let entries = || (1..).zip(self.entries.iter().take(n_entries));
+        // What was on after the entries that are gone back to; nothing at the beginning.
+        let mut kept: BTreeMap<usize, Vec<usize>> = entries()
+            .filter_map(|(_, entry)| match entry.action {
+                Action::Checkout(to) => Some((to, Vec::new())),
+                _ => None,
+            })
+            .collect();
+        let mut on = Vec::new();
+        for (number, entry) in entries() {
+            match entry.action {
+                Action::Apply { .. } => on.push(number),
+                Action::Undo(of) => on.retain(|&number| number != of),
+                Action::Checkout(to) => on = kept.get(&to).cloned().unwrap_or_default(),
+            }
+            if let Some(kept) = kept.get_mut(&number) {
+                kept.clone_from(&on);
+            }
+        }
+        on
+    }
+
+    /// What is wrong with it, if anything.
+    pub(crate) fn fault(&self) -> Option<String> {
+        if self.format_version != FORMAT_VERSION {
+            let version = self.format_version;
+            return Some(format!("it has format version {version}, and this program reads {FORMAT_VERSION}"));
+        }
+        (1..).zip(&self.entries).find_map(|(number, entry)| {
+            let before = match entry.action {
+                Action::Apply { ref file, .. } => {
+                    let is_hash = file.len() == 64 && file.bytes().all(|byte| byte.is_ascii_hexdigit());
+                    return (!is_hash)
+                        .then(|| format!("entry {number} names the file {file:?}, which is no hash"));
+                }
+                Action::Undo(of) => of,
+                Action::Checkout(to) => to,
+            };
+            (before >= number)
+                .then(|| format!("entry {number} speaks of entry {before}, which is not before it"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn log(actions: &[Action]) -> Log {
+        let entry = |action: &Action| Entry {
+            time: Timestamp::UNIX_EPOCH,
+            remark: Remark::default(),
+            action: action.clone(),
+        };
+        Log { entries: actions.iter().map(entry).collect(), ..Log::new() }
+    }
+
+    fn apply() -> Action {
+        Action::Apply { file: "0".repeat(64), edits: Vec::new() }
+    }
+
+    #[test]
+    fn a_log_says_what_is_on() {
+        use Action::{Checkout, Undo};
+        let log = log(&[apply(), apply(), Undo(1), apply(), Checkout(2), Checkout(0), Checkout(4)]);
+        let after: Vec<Vec<usize>> = (0..=7).map(|n| log.on_after(n)).collect();
+        let expected: [&[usize]; 8] = [&[], &[1], &[1, 2], &[2], &[2, 4], &[1, 2], &[], &[2, 4]];
+        assert_eq!(after, expected);
+        let json = serde_json::to_string(&log).unwrap();
+        assert_eq!(serde_json::from_str::<Log>(&json).unwrap(), log);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_a_fault() {
+        for action in [Action::Undo(1), Action::Checkout(1)] {
+            assert!(log(&[action]).fault().is_some(), "an entry speaks of those before it");
+        }
+        // A name leads into the ledger's folder and nowhere else.
+        let outside = Action::Apply { file: format!("../{}", "0".repeat(61)), edits: Vec::new() };
+        assert!(log(&[outside]).fault().is_some());
+        assert!(log(&[apply(), Action::Undo(1), Action::Checkout(0)]).fault().is_none());
+    }
+
+    proptest! {
+        /// The obvious way: the state after each entry, all of them kept.
+        #[test]
+        fn going_back_gives_what_was_on_then(steps in prop::collection::vec((0..3, 0..20usize), 0..40)) {
+            let mut actions = Vec::new();
+            let mut states: Vec<Vec<usize>> = vec![Vec::new()];
+            for (kind, of) in steps {
+                let number = actions.len() + 1;
+                let mut on = states[number - 1].clone();
+                let of = of % number;
+                actions.push(match kind {
+                    0 => { on.push(number); apply() }
+                    1 if of > 0 => { on.retain(|&n| n != of); Action::Undo(of) }
+                    _ => { on = states[of].clone(); Action::Checkout(of) }
+                });
+                states.push(on);
+            }
+            let log = log(&actions);
+            for (n_entries, on) in states.iter().enumerate() {
+                prop_assert_eq!(&log.on_after(n_entries), on);
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The files that tensors are stored in.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use half::{bf16, f16};
+use pytorch_reader::PytorchReader;
+use safetensors::tensor::Metadata;
+
+use crate::source::ReadSeek;
+use crate::{ModelError, Source};
+
+/// No header of a checkpoint comes near this; it bounds what a lying length field can cost.
+const MAX_HEADER: u64 = 64 << 20;
+
+/// A file of tensors, of which nothing but the header is read until it is asked for.
+pub struct StoredFile {
+    name: String,
+    /// The bytes before those of tensors; empty but in safetensors.
+    header: Vec<u8>,
+    /// What ranges are read from; none in a pickle, whose tensors know their places.
+    reader: Option<Box<dyn ReadSeek>>,
+    tensors: Vec<StoredTensor>,
+}
+
+/// A tensor of a file.
+pub struct StoredTensor {
+    /// Its name in the file.
+    pub name: String,
+    /// What its values are held in.
+    pub dtype: StoredType,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    bytes: Bytes,
+}
+
+/// Where a tensor's bytes are.
+enum Bytes {
+    Range { start: u64 },
+    Pickle(Box<pytorch_reader::Tensor>),
+}
+
+/// What values are stored in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredType {
+    /// Single precision.
+    F32,
+    /// Half precision.
+    F16,
+    /// The upper half of single precision.
+    Bf16,
+    /// Anything else, by its name and the bytes of a value.
+    Other(&'static str, usize),
+}
+
+impl StoredFile {
+    /// Opens a safetensors file. Its tensors come in the order of their bytes.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read, or its header does not fit its length.
+    pub fn open_safetensors(source: &Source, name: &str) -> Result<Self, ModelError> {
+        let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
+        let io = |error: std::io::Error| malformed(error.to_string());
+        let mut file = source.open(name)?;
+        let file_len = file.seek(SeekFrom::End(0)).map_err(io)?;
+        file.seek(SeekFrom::Start(0)).map_err(io)?;
+
+        let mut header = vec![0; 8];
+        file.read_exact(&mut header).map_err(|_| malformed("too short for a safetensors file".to_owned()))?;
+        let header_len = header.iter().rev().fold(0, |len, &byte| len << 8 | u64::from(byte));
+        if header_len > MAX_HEADER || header_len > file_len - 8 {
+            let reason = format!("its header claims {header_len} bytes in a file of {file_len}");
+            return Err(malformed(reason));
+        }
+        (&mut file).take(header_len).read_to_end(&mut header).map_err(io)?;
+        let metadata: Metadata =
+            serde_json::from_slice(&header[8..]).map_err(|error| malformed(error.to_string()))?;
+
+        let data_start = header.len() as u64;
+        let data_end = data_start + metadata.data_len() as u64;
+        if data_end != file_len {
+            let reason = format!("it should be {data_end} bytes long and is {file_len}");
+            return Err(malformed(reason));
+        }
+        let mut tensors: Vec<_> = metadata.tensors().into_iter().collect();
+        tensors.sort_by_key(|(_, info)| info.data_offsets);
+        let tensors = tensors.into_iter().map(|(name, info)| StoredTensor {
+            name,
+            dtype: StoredType::from(info.dtype),
+            shape: info.shape.clone(),
+            bytes: Bytes::Range { start: data_start + info.data_offsets.0 as u64 },
+        });
+        Ok(Self { name: name.to_owned(), header, tensors: tensors.collect(), reader: Some(file) })
+    }
+
+    /// Opens a file that torch has pickled.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read, or claims more than it holds.
+    pub fn open_pytorch(source: &Source, name: &str) -> Result<Self, ModelError> {
+        let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
+        let reader = PytorchReader::new(source.path(name)?).map_err(|error| malformed(error.to_string()))?;
+        let path = source.path(name)?;
+        let file_len = std::fs::metadata(&path).map_err(|error| ModelError::Io { path, error })?.len();
+        let mut tensors = Vec::new();
+        for (tensor, value) in reader.into_tensors() {
+            // A view can claim any number of values over a few bytes.
+            if value.byte_len() as u64 > file_len {
+                return Err(malformed(format!("the tensor {tensor:?} claims more than the file holds")));
+            }
+            tensors.push(StoredTensor {
+                name: tensor,
+                dtype: StoredType::from(value.dtype()),
+                shape: value.shape().to_vec(),
+                bytes: Bytes::Pickle(Box::new(value)),
+            });
+        }
+        Ok(Self { name: name.to_owned(), header: Vec::new(), tensors, reader: None })
+    }
+
+    /// The name of the file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The bytes of a safetensors file before those of its tensors.
+    pub fn header(&self) -> &[u8] {
+        &self.header
+    }
+
+    /// The tensors.
+    pub fn tensors(&self) -> &[StoredTensor] {
+        &self.tensors
+    }
+
+    /// The tensors, to be [read](Self::read) one by one.
+    pub fn take_tensors(&mut self) -> Vec<StoredTensor> {
+        std::mem::take(&mut self.tensors)
+    }
+
+    /// Reads the bytes of one of this file's tensors, `tensor.n_bytes()` of them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn read(&mut self, tensor: &StoredTensor, bytes: &mut [u8]) -> Result<(), ModelError> {
+        let io = |error: std::io::Error| ModelError::Malformed {
+            file: tensor.name.clone(),
+            reason: error.to_string(),
+        };
+        match (&tensor.bytes, &mut self.reader) {
+            (Bytes::Range { start }, Some(reader)) => {
+                reader.seek(SeekFrom::Start(*start)).map_err(io)?;
+                reader.read_exact(bytes).map_err(io)
+            }
+            (Bytes::Pickle(tensor), _) => {
+                bytes.copy_from_slice(&tensor.read().map_err(io)?);
+                Ok(())
+            }
+            (Bytes::Range { .. }, None) => unreachable!("a range is of a file with a reader"),
+        }
+    }
+}
+
+impl StoredTensor {
+    /// How many bytes its values take.
+    pub fn n_bytes(&self) -> usize {
+        self.shape.iter().product::<usize>() * self.dtype.size()
+    }
+
+    /// The name of the tensor in a model with a language-model head: `transformer.` is put before
+    /// those of checkpoints that lack it.
+    pub fn canonical_name(&self) -> String {
+        match self.name.starts_with("transformer.") || self.name.starts_with("lm_head.") {
+            true => self.name.clone(),
+            false => format!("transformer.{}", self.name),
+        }
+    }
+}
+
+impl StoredType {
+    /// The name of the type.
+    pub fn name(self) -> &'static str {
+        match self {
+            StoredType::F32 => "F32",
+            StoredType::F16 => "F16",
+            StoredType::Bf16 => "BF16",
+            StoredType::Other(name, _) => name,
+        }
+    }
+
+    /// The bytes of a value.
+    pub fn size(self) -> usize {
+        match self {
+            StoredType::F32 => 4,
+            StoredType::F16 | StoredType::Bf16 => 2,
+            StoredType::Other(_, size) => size,
+        }
+    }
+
+    /// Reads values as f32; `None` for a type that weights are not stored in.
+    pub fn widen(self, bytes: &[u8]) -> Option<Vec<f32>> {
+        let pairs = || bytes.as_chunks().0.iter().copied();
+        match self {
+            StoredType::F32 => Some(bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect()),
+            StoredType::F16 => Some(pairs().map(|bytes| f16::from_le_bytes(bytes).to_f32()).collect()),
+            StoredType::Bf16 => Some(pairs().map(|bytes| bf16::from_le_bytes(bytes).to_f32()).collect()),
+            StoredType::Other(..) => None,
+        }
+    }
+
+    /// Writes values in this type, rounded to the nearest; `None` for a type that weights are not
+    /// stored in.
+    pub fn narrow(self, values: &[f32]) -> Option<Vec<u8>> {
+        let values = values.iter().copied();
+        match self {
+            StoredType::F32 => Some(values.flat_map(f32::to_le_bytes).collect()),
+            StoredType::F16 => Some(values.flat_map(|value| f16::from_f32(value).to_le_bytes()).collect()),
+            StoredType::Bf16 => Some(values.flat_map(|value| bf16::from_f32(value).to_le_bytes()).collect()),
+            StoredType::Other(..) => None,
+        }
+    }
+}
+
+impl From<safetensors::Dtype> for StoredType {
+    fn from(dtype: safetensors::Dtype) -> Self {
+        match dtype {
+            safetensors::Dtype::F32 => StoredType::F32,
+            safetensors::Dtype::F16 => StoredType::F16,
+            safetensors::Dtype::BF16 => StoredType::Bf16,
+            safetensors::Dtype::F64 => StoredType::Other("F64", 8),
+            safetensors::Dtype::BOOL => StoredType::Other("BOOL", 1),
+            // Of a type smaller than a byte there are whole bytes of values all the same.
+            other => StoredType::Other("another type", other.bitsize().div_ceil(8)),
+        }
+    }
+}
+
+impl From<pytorch_reader::DType> for StoredType {
+    fn from(dtype: pytorch_reader::DType) -> Self {
+        match dtype {
+            pytorch_reader::DType::F32 => StoredType::F32,
+            pytorch_reader::DType::F16 => StoredType::F16,
+            pytorch_reader::DType::BF16 => StoredType::Bf16,
+            pytorch_reader::DType::F64 => StoredType::Other("F64", 8),
+            pytorch_reader::DType::Bool => StoredType::Other("BOOL", 1),
+            other => StoredType::Other("another type", other.size()),
+        }
+    }
+}
