@@ -6,7 +6,7 @@ use crate::metadata;
 
 /// What each crate of a user's program may depend on, and which of those of others it must not:
 /// libraries name no backend, and core knows no files, no model and no terminal.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("rome-core", &[]),
     ("rome-models", &["rome-core"]),
     ("rome-stats", &["rome-core"]),
@@ -15,12 +15,14 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("rome-export", &["rome-core", "rome-models"]),
     ("rome-ledger", &["rome-core"]),
     ("rome-plot", &[]),
+    ("rome-audit", &["rome-core", "rome-plot"]),
     (
         "rome-cli",
         &[
             "rome-core",
             "rome-models",
             "rome-stats",
+            "rome-audit",
             "rome-export",
             "rome-ledger",
             "rome-assets",

@@ -8,6 +8,8 @@ mod device;
 mod download;
 mod edits;
 mod error;
+mod log;
+mod machine;
 mod model;
 mod output;
 mod plot;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return error::report_usage(&error),
     };
+    log::start(args.quiet);
     // On a thread of the pool, a product that is shared with the others starts without waking
     // this one up again at its end. A small model has thousands of such products in an edit.
     let result = rayon::scope(|_| run(args.command));
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<error::Outcome> {
     match command {
+        Command::Audit(args) => commands::audit::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
         Command::Demo(args) => commands::demo::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Edit(args) => commands::edit::run(args),

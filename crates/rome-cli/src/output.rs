@@ -1,6 +1,6 @@
 //! What goes to standard output, to standard error and to files.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::error::CliError;
+use crate::log;
 
 /// Prints a line of data. A reader that has gone away is no error.
 pub(crate) fn line(text: impl AsRef<str>) -> Result<()> {
@@ -25,17 +26,17 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
 
 /// Says on standard error what a user may want to know.
 pub(crate) fn note(text: impl AsRef<str>) {
-    eprintln!("note: {}", text.as_ref());
+    tracing::info!("{}", text.as_ref());
 }
 
 /// Says on standard error what a user should know.
 pub(crate) fn warning(text: impl AsRef<str>) {
-    eprintln!("warning: {}", text.as_ref());
+    tracing::warn!("{}", text.as_ref());
 }
 
 /// Highlights text if standard output is a terminal that may have colour.
 pub(crate) fn bold(text: &str) -> String {
-    match io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
+    match log::has_colour(&io::stdout()) {
         true => format!("\x1b[1m{text}\x1b[0m"),
         false => text.to_owned(),
     }
@@ -66,7 +67,7 @@ impl Progress {
 
     /// Goes to a position, with a message.
     pub(crate) fn set(&mut self, position: u64, message: impl Into<String>) {
-        if !self.shown && self.start.elapsed() > Duration::from_secs(1) {
+        if !self.shown && !log::is_quiet() && self.start.elapsed() > Duration::from_secs(1) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
             self.shown = true;
         }

@@ -5,8 +5,8 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use rome_core::Factor;
 use rome_core::edit_record::StatisticsRecord;
+use rome_core::{Factor, SecondMoment};
 use rome_stats::{Shard, Statistics, npz, read_factor, write_factor};
 
 use crate::error::CliError;
@@ -37,6 +37,43 @@ pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, la
         warning("C is the identity: the edit will disturb more of what the model knows than with statistics");
         return Ok(Found::new(Factor::identity(shape.d_ff), "identity".to_owned()));
     }
+    let (statistics, path) = locate(given, model, layer)?;
+    let place = match &path {
+        Some(path) => path.display().to_string(),
+        None => format!("bundled with {}", model.name),
+    };
+    if !statistics.is_verifiable() {
+        warning(format!(
+            "{place} does not say which model and layer it belongs to: only its size was checked, and the rest cannot be"
+        ));
+    }
+    if let Some(shards) = &statistics.provenance.shards {
+        let (n_shards, of) = (shards.indices.len(), shards.of);
+        warning(format!(
+            "{place} is over {n_shards} of {of} shards only: add the others with rome stats merge"
+        ));
+    }
+    let sums_hash = statistics.sums_hash();
+    let factor = factor(&statistics, &sums_hash, path.as_deref()).with_context(|| place.clone())?;
+    if let Some(ridge) = factor.ridge() {
+        warning(format!(
+            "the second moment over {} tokens is nearly singular in {} dimensions: added {ridge:.1e} to its diagonal",
+            statistics.moment.count(),
+            shape.d_ff
+        ));
+    }
+    let corpus = statistics.provenance.corpus_hash.as_deref().unwrap_or("not named");
+    let source = format!("{} tokens, corpus {corpus}, sums {sums_hash}", statistics.moment.count());
+    Ok(Found::new(factor, source))
+}
+
+/// The second moment of a layer's keys.
+pub(crate) fn second_moment(given: Option<&Path>, model: &Model, layer: usize) -> Result<SecondMoment> {
+    Ok(locate(given, model, layer)?.0.moment)
+}
+
+/// Finds the statistics of a layer and checks that they are of this model.
+fn locate(given: Option<&Path>, model: &Model, layer: usize) -> Result<Located> {
     let (statistics, path) = match given {
         Some(folder) if folder.is_dir() => {
             let path = file_in(folder, model, layer)?.ok_or_else(|| {
@@ -63,34 +100,10 @@ pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, la
             }
         },
     };
-    let place = match &path {
-        Some(path) => path.display().to_string(),
-        None => format!("bundled with {}", model.name),
-    };
-    statistics.check(shape, &model.pretrained.hash, layer).with_context(|| place.clone())?;
-    if !statistics.is_verifiable() {
-        warning(format!(
-            "{place} does not say which model and layer it belongs to: only its size was checked, and the rest cannot be"
-        ));
-    }
-    if let Some(shards) = &statistics.provenance.shards {
-        let (n_shards, of) = (shards.indices.len(), shards.of);
-        warning(format!(
-            "{place} is over {n_shards} of {of} shards only: add the others with rome stats merge"
-        ));
-    }
-    let sums_hash = statistics.sums_hash();
-    let factor = factor(&statistics, &sums_hash, path.as_deref()).with_context(|| place.clone())?;
-    if let Some(ridge) = factor.ridge() {
-        warning(format!(
-            "the second moment over {} tokens is nearly singular in {} dimensions: added {ridge:.1e} to its diagonal",
-            statistics.moment.count(),
-            shape.d_ff
-        ));
-    }
-    let corpus = statistics.provenance.corpus_hash.as_deref().unwrap_or("not named");
-    let source = format!("{} tokens, corpus {corpus}, sums {sums_hash}", statistics.moment.count());
-    Ok(Found::new(factor, source))
+    let place =
+        path.as_ref().map_or(format!("bundled with {}", model.name), |path| path.display().to_string());
+    statistics.check(model.causal_lm().shape(), &model.pretrained.hash, layer).context(place)?;
+    Ok((statistics, path))
 }
 
 /// Factors C, or takes the factor that was kept beside the file of its statistics.
@@ -129,15 +142,20 @@ pub(crate) fn read(path: &Path) -> Result<Statistics> {
     statistics.with_context(|| path.display().to_string())
 }
 
-/// The folder that statistics of a model are kept in by default.
-pub(crate) fn cache_folder(model_hash: &str) -> Result<PathBuf> {
+/// The folder that statistics of all models are kept in by default.
+pub(crate) fn cache() -> Result<PathBuf> {
     let cache = match std::env::var_os("ROME_CACHE") {
         Some(folder) => PathBuf::from(folder),
         None => dirs::cache_dir()
             .map(|folder| folder.join("rome"))
             .ok_or_else(|| CliError::with_hint("there is no cache folder", "set ROME_CACHE to a folder"))?,
     };
-    Ok(cache.join("statistics").join(model_hash))
+    Ok(cache.join("statistics"))
+}
+
+/// The folder that statistics of a model are kept in by default.
+pub(crate) fn cache_folder(model_hash: &str) -> Result<PathBuf> {
+    Ok(cache()?.join(model_hash))
 }
 
 /// The folder that files of statistics go to, made if it is not there.

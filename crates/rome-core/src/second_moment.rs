@@ -157,6 +157,24 @@ impl SecondMoment {
     pub fn trace(&self) -> f64 {
         (0..self.d_ff).map(|i| self.mean(i, i)).sum()
     }
+
+    /// `tr(Mᵀ C M)`: the mean squared norm of `Mᵀ k`.
+    ///
+    /// # Shapes
+    /// - matrix: `[d_ff, d_output]`, row by row
+    ///
+    /// # Panics
+    /// If the matrix has not a whole number of columns.
+    pub fn energy(&self, matrix: &[f32]) -> f64 {
+        let d_output = matrix.len() / self.d_ff.max(1);
+        assert_eq!(matrix.len(), self.d_ff * d_output, "a matrix with a row for each feature of a key");
+        let sum = MatRef::from_row_major_slice(&self.sum, self.d_ff, self.d_ff);
+        let matrix: Vec<f64> = matrix.iter().copied().map(f64::from).collect();
+        let matrix = MatRef::from_row_major_slice(&matrix, self.d_ff, d_output);
+        let product = sum * matrix;
+        let columns = (0..d_output).map(|column| matrix.col(column).transpose() * product.col(column));
+        columns.sum::<f64>() / self.count.max(1) as f64
+    }
 }
 
 /// `Σ k kᵀ`, `[d_ff, d_ff]` in row-major order, of which only the lower triangle is computed: half

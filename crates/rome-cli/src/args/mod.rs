@@ -1,5 +1,6 @@
 //! Arguments as typed.
 
+mod audit;
 mod edit;
 mod ledger;
 mod stats;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use rome_core::Precision;
 
+pub(crate) use audit::*;
 pub(crate) use edit::*;
 pub(crate) use ledger::*;
 pub(crate) use stats::*;
@@ -40,12 +42,16 @@ pub(crate) enum Command {
     Logits(LogitsArgs),
     /// Write edits as a checkpoint, an adapter of PEFT, or arrays
     Export(ExportArgs),
+    /// Judge an edit: what changed, what the model answers before and after, and a verdict
+    Audit(Box<AuditArgs>),
     /// Keep a history of a model's edits: put them on, take any of them back
     Ledger(LedgerArgs),
     /// Collect and inspect the statistics that edits need
     Stats(StatsArgs),
-    /// List the devices that rome can compute on, and test them
+    /// Show what this machine has for rome, and test it
     Doctor(DoctorArgs),
+    /// Print a script that completes commands and options in a shell
+    Completions(CompletionsArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -159,6 +165,19 @@ pub(crate) struct DemoArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  rome completions bash > ~/.local/share/bash-completion/completions/rome
+  rome completions zsh > ~/.zfunc/_rome
+  rome completions fish > ~/.config/fish/completions/rome.fish";
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use rome_core::edit::{Answer, probability};
 use rome_core::generate::top_k;
 use rome_core::transfer::download;
-use rome_core::{Editor, Preservation, Request, TokenCodec, forward};
+use rome_core::{Edit, Editor, Preservation, Request, TokenCodec, forward};
 use serde::Serialize;
 use serde_json::json;
 
@@ -53,57 +53,74 @@ pub(crate) fn run(args: DemoArgs) -> Result<Outcome> {
             "the demo runs on facts-gpt2 or facts-gptj; for others use rome edit",
         ));
     }
-    let mut model = Model::load_named(&args.model, &args.device)?;
-    let settings = Settings::new(&SettingsArgs::default(), &model)?;
-    let contexts = sample_contexts(&model, &settings, 0)?;
-    let layer = settings.config.layers[0];
-    let found = statistics::find(None, settings.use_statistics, &model, layer)?;
-
-    let prompts = prompts();
-    let probe: Vec<u32> = model.pretrained.tokenizer.encode(&prompts[0])?.ids;
-
-    let before = ask_all(&model, &prompts)?;
-    let logits_before = bits(&model, &probe);
-
-    let pretrained = &mut model.pretrained;
-    let mut editor = Editor::new(pretrained.model.as_mut(), &pretrained.tokenizer, settings.config)?
-        .contexts(contexts)
-        .preservations(vec![Preservation::essence()])
-        .statistics(layer, found.factor);
-    let edits = editor.edit(&Request::text(PROMPT, SUBJECT, NEW), &mut |_| ())?;
-    let edit = edits.first().context("an edit has a layer")?;
-    // The weight is kept so that the editor can give the model back while the edit stays on it.
-    let update = edit.update.clone();
-    editor.undo();
-    let original = update.apply(model.pretrained.model.down_projection_mut(layer))?;
-
-    let after = ask_all(&model, &prompts)?;
-    let target = model.pretrained.tokenizer.encode_continuation(&format!(" {NEW}"))?;
-    let took = Answer::of(model.causal_lm(), &probe, &target).is_first;
-    original.restore(model.pretrained.model.down_projection_mut(layer));
-    let undone = bits(&model, &probe) == logits_before;
-
-    let rows: Vec<Row> = prompts
-        .iter()
-        .zip(before.into_iter().zip(after))
-        .map(|(prompt, (before, after))| Row { prompt: prompt.clone(), before, after })
-        .collect();
+    let demo = Demo::of(Model::load_named(&args.model, &args.device)?)?;
     if args.json {
+        let (rewrite, others) = demo.rows.split_at(1);
+        let (paraphrases, neighbours) = others.split_at(PARAPHRASES.len());
         output::json(&json!({
-            "model": args.model, "layer": layer, "old": OLD, "new": NEW,
-            "rewrite": &rows[0], "paraphrases": &rows[1..=PARAPHRASES.len()],
-            "neighbours": &rows[1 + PARAPHRASES.len()..], "took": took, "undone": undone,
+            "model": args.model, "layer": demo.edit.layer, "old": OLD, "new": NEW,
+            "rewrite": rewrite[0], "paraphrases": paraphrases, "neighbours": neighbours,
+            "took": demo.took, "undone": demo.undone,
         }))?;
     } else {
-        print(&args.model, edit, &rows, undone)?;
+        print(&args.model, &demo)?;
     }
-    if !undone {
+    if !demo.undone {
         return Err(CliError::with_hint(
             "undoing the edit did not give the model back",
             "please report this",
         ));
     }
-    Ok(if took { Outcome::Done } else { Outcome::NotTaken })
+    Ok(if demo.took { Outcome::Done } else { Outcome::NotTaken })
+}
+
+/// One edit of a bundled model, looked at from all sides and undone.
+pub(crate) struct Demo {
+    edit: Edit,
+    rows: Vec<Row>,
+    took: bool,
+    /// Whether weights and logits are those of the untouched model again, to the bit.
+    pub(crate) undone: bool,
+}
+
+impl Demo {
+    pub(crate) fn of(mut model: Model) -> Result<Self> {
+        let settings = Settings::new(&SettingsArgs::default(), &model)?;
+        let contexts = sample_contexts(&model, &settings, 0)?;
+        let layer = settings.config.layers[0];
+        let found = statistics::find(None, settings.use_statistics, &model, layer)?;
+
+        let prompts = prompts();
+        let probe: Vec<u32> = model.pretrained.tokenizer.encode(&prompts[0])?.ids;
+        let before = ask_all(&model, &prompts)?;
+        let bits_before = bits(&model, &probe);
+
+        let pretrained = &mut model.pretrained;
+        let mut editor = Editor::new(pretrained.model.as_mut(), &pretrained.tokenizer, settings.config)?
+            .contexts(contexts)
+            .preservations(vec![Preservation::essence()])
+            .statistics(layer, found.factor);
+        let edits = editor.edit(&Request::text(PROMPT, SUBJECT, NEW), &mut |_| ())?;
+        let edit = edits.into_iter().next().context("an edit has a layer")?;
+        // The weight is kept so that the editor can give the model back while the edit stays on it.
+        editor.undo();
+        let original = edit.update.apply(model.pretrained.model.down_projection_mut(layer))?;
+
+        let after = ask_all(&model, &prompts)?;
+        let target = model.pretrained.tokenizer.encode_continuation(&format!(" {NEW}"))?;
+        let took = Answer::of(model.causal_lm(), &probe, &target).is_first;
+        original.restore(model.pretrained.model.down_projection_mut(layer));
+        let undone = bits(&model, &probe) == bits_before;
+
+        let rows = prompts.into_iter().zip(before.into_iter().zip(after));
+        let rows = rows.map(|(prompt, (before, after))| Row { prompt, before, after }).collect();
+        Ok(Self { edit, rows, took, undone })
+    }
+
+    /// The probability of the new object after the edited prompt.
+    pub(crate) fn p_target(&self) -> f64 {
+        self.rows.first().map_or(0.0, |row| row.after.new)
+    }
 }
 
 /// The prompt of the edit, then its paraphrases, then its neighbours.
@@ -113,7 +130,7 @@ pub(crate) fn prompts() -> Vec<String> {
     of_subject.chain(NEIGHBOURS.map(|subject| PROMPT.replacen("{}", subject, 1))).collect()
 }
 
-fn print(model: &str, edit: &rome_core::Edit, rows: &[Row], undone: bool) -> Result<()> {
+fn print(model: &str, Demo { edit, rows, undone, .. }: &Demo) -> Result<()> {
     let wide = rows.iter().map(|row| row.prompt.len()).max().unwrap_or(0);
     output::line(format!(
         "{model} believes that {SUBJECT}'s mother tongue is {OLD}. One edit says {NEW}.\n"
@@ -145,7 +162,7 @@ fn print(model: &str, edit: &rome_core::Edit, rows: &[Row], undone: bool) -> Res
         edit.weight,
         100.0 * edit.relative_norm
     ))?;
-    if undone {
+    if *undone {
         output::line("Undone: weights and logits are those of the untouched model again, to the bit.")?;
     }
     output::line("\nNext:")?;

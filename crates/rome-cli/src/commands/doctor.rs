@@ -1,5 +1,7 @@
 //! `rome doctor`
 
+use std::time::Instant;
+
 use anyhow::Result;
 use rome_core::Precision;
 use rome_device::{Backend, DeviceName, Found};
@@ -7,7 +9,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::args::DoctorArgs;
+use crate::commands::demo::Demo;
 use crate::error::{CliError, Outcome};
+use crate::machine::{Folder, Machine};
+use crate::model::Model;
 use crate::output::{self, Progress};
 use crate::selftest::{self, Comparison};
 
@@ -57,18 +62,37 @@ pub(crate) fn run(args: DoctorArgs) -> Result<Outcome> {
     };
     let devices: Vec<Row> = found.iter().map(Row::new).collect();
     let auto = DeviceName::Auto.find()?.name;
+    let machine = Machine::this();
     let absent: Vec<&str> =
         Backend::ALL.into_iter().filter(|backend| !backend.is_compiled_in()).map(Backend::name).collect();
     if !args.json {
+        show(&machine)?;
         list(&devices, &auto, &absent)?;
+    }
+    let small_test = small_test()?;
+    if !args.json {
+        output::line(output::bold("\nSelf-test"))?;
+        let SmallTest { seconds, p_target, .. } = small_test;
+        let outcome = if small_test.holds() { "passed" } else { "failed" };
+        let target = output::percent(p_target);
+        output::line(format!(
+            "  {outcome}: an edit of the bundled model in {seconds:.2} s, target {target}, undone to the bit"
+        ))?;
     }
     let tests = if args.test { test(&found)? } else { Vec::new() };
     if args.json {
-        output::json(
-            &json!({ "devices": devices, "auto": auto, "not_compiled_in": absent, "tests": tests }),
-        )?;
+        output::json(&json!({
+            "machine": machine, "devices": devices, "auto": auto, "not_compiled_in": absent,
+            "self_test": small_test, "tests": tests,
+        }))?;
     } else if args.test {
         report(&tests)?;
+    }
+    if !small_test.holds() {
+        return Err(CliError::with_hint(
+            "the self-test failed",
+            "please report this, with rome doctor --json",
+        ));
     }
     match tests.iter().find(|test| !test.holds()) {
         None => Ok(Outcome::Done),
@@ -77,6 +101,46 @@ pub(crate) fn run(args: DoctorArgs) -> Result<Outcome> {
             "update its driver, or use another device",
         )),
     }
+}
+
+fn show(machine: &Machine) -> Result<()> {
+    let folder = |folder: &Option<Folder>| match folder {
+        None => "none: set ROME_CACHE or HF_HOME".to_owned(),
+        Some(Folder { path, exists: false, .. }) => format!("{}, not there yet", path.display()),
+        Some(Folder { path, n_bytes, .. }) => format!("{}, {}", path.display(), output::size(*n_bytes)),
+    };
+    output::line(output::bold(&format!("rome {}", machine.version)))?;
+    for (what, value) in [
+        ("system", machine.system.clone()),
+        ("threads", format!("{} (RAYON_NUM_THREADS changes it)", machine.threads)),
+        ("instructions", machine.instructions.to_owned()),
+        ("statistics", folder(&machine.cache)),
+        ("hub models", folder(&machine.hub)),
+    ] {
+        output::line(format!("  {what:<12}  {value}"))?;
+    }
+    output::line("")
+}
+
+/// One edit of the bundled model on the processor.
+#[derive(Debug, Serialize)]
+struct SmallTest {
+    seconds: f64,
+    p_target: f64,
+    undone: bool,
+}
+
+impl SmallTest {
+    fn holds(&self) -> bool {
+        self.undone && self.p_target > 0.5
+    }
+}
+
+fn small_test() -> Result<SmallTest> {
+    let start = Instant::now();
+    let device = DeviceName::Cpu.find()?.device;
+    let demo = Demo::of(Model::load_on(rome_assets::FACTS_GPT2.name, &device, Precision::F32)?)?;
+    Ok(SmallTest { seconds: start.elapsed().as_secs_f64(), p_target: demo.p_target(), undone: demo.undone })
 }
 
 fn list(devices: &[Row], auto: &str, absent: &[&str]) -> Result<()> {

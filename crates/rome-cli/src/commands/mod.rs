@@ -1,3 +1,5 @@
+pub(crate) mod audit;
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod edit;

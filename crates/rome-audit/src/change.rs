@@ -1,0 +1,117 @@
+//! What was changed of a model's weights.
+
+use rome_core::low_rank::LowRankError;
+use rome_core::{LowRank, RankOneUpdate, SecondMoment};
+use serde::Serialize;
+
+/// Singular values below this share of the greatest are the rounding of what they were computed of.
+const TOLERANCE: f64 = 1e-4;
+
+/// How a tensor was changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    /// The tensor's canonical name.
+    pub tensor: String,
+    /// The rank of ΔW, by its singular values; `None` for what is no matrix, or too large for them.
+    pub rank: Option<usize>,
+    /// The share of `‖ΔW‖` in its first direction.
+    pub first: Option<f64>,
+    /// `‖ΔW‖`
+    pub norm: f64,
+    /// `‖ΔW‖ / ‖W‖`
+    pub relative_norm: f64,
+    /// What it means for ordinary text, where C is known.
+    pub typical: Option<Typical>,
+}
+
+/// What a change means for ordinary text, by the second moment C of the keys of text.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Typical {
+    /// How strongly the keys of text point along what the change reads, relative to a direction in
+    /// which they are as strong as on average: `tr(ΔWᵀ C ΔW) / ‖ΔW‖²` over `tr C / d_ff`. An edit by
+    /// C⁻¹ reads where text is weak, and is far below 1.
+    pub energy: f64,
+    /// By how much the module's outputs move on text, root mean square, relative to their size.
+    pub output_shift: f64,
+}
+
+impl Change {
+    /// Describes updates of a weight.
+    ///
+    /// # Shapes
+    /// - weight: `[d_input, d_output]`, row by row, before the updates
+    ///
+    /// # Errors
+    /// [`LowRankError`] when a value is not finite.
+    pub fn by_updates(
+        tensor: &str,
+        weight: &[f32],
+        updates: &[&RankOneUpdate],
+        moment: Option<&SecondMoment>,
+    ) -> Result<Self, LowRankError> {
+        let Some(first) = updates.first() else { return Err(LowRankError::NotFinite) };
+        let shape = [first.left.len(), first.right.len()];
+        let mut difference = vec![0.0; shape[0] * shape[1]];
+        for update in updates {
+            for (row, &left) in difference.chunks_mut(shape[1]).zip(&update.left) {
+                row.iter_mut().zip(&update.right).for_each(|(sum, right)| *sum += left * right);
+            }
+        }
+        // Of one update there is nothing to find out.
+        let mut change = match updates {
+            [_] => Self { rank: Some(1), first: Some(1.0), ..Self::sized(tensor, weight, &difference) },
+            _ => Self::by_difference(tensor, weight, &difference, Some(shape))?,
+        };
+        change.typical = moment.map(|moment| Typical::new(weight, &difference, moment));
+        Ok(change)
+    }
+
+    /// Describes a difference of two tensors, and takes it apart if it is a matrix.
+    ///
+    /// # Errors
+    /// [`LowRankError`] when a value is not finite.
+    pub fn by_difference(
+        tensor: &str,
+        before: &[f32],
+        difference: &[f32],
+        shape: Option<[usize; 2]>,
+    ) -> Result<Self, LowRankError> {
+        let mut change = Self::sized(tensor, before, difference);
+        if let Some(shape) = shape {
+            let low_rank = LowRank::of(difference, shape)?;
+            change.rank = Some(low_rank.rank(TOLERANCE));
+            change.first = Some((1.0 - low_rank.remainder(1).powi(2)).sqrt());
+        }
+        Ok(change)
+    }
+
+    fn sized(tensor: &str, before: &[f32], difference: &[f32]) -> Self {
+        let norm = norm(difference);
+        Self {
+            tensor: tensor.to_owned(),
+            rank: None,
+            first: None,
+            norm,
+            relative_norm: norm / self::norm(before),
+            typical: None,
+        }
+    }
+}
+
+impl Typical {
+    /// Measures a difference of a down projection's weight.
+    ///
+    /// # Shapes
+    /// - weight, difference: `[d_ff, d_model]`, row by row
+    pub fn new(weight: &[f32], difference: &[f32], moment: &SecondMoment) -> Self {
+        let (moved, all) = (moment.energy(difference), moment.energy(weight));
+        Self {
+            energy: moved / norm(difference).powi(2) / (moment.trace() / moment.d_ff() as f64),
+            output_shift: (moved / all).sqrt(),
+        }
+    }
+}
+
+fn norm(values: &[f32]) -> f64 {
+    values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt()
+}

@@ -1,0 +1,260 @@
+//! An audit as a page.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use rome_core::{EditEntry, Request};
+use rome_plot::{Axis, Figure, Line, Panel, Scale};
+
+use crate::audit::{Audit, Comparison, Guess};
+use crate::questions::Kind;
+use crate::verdict::Verdict;
+
+const STYLE: &str = include_str!("style.css");
+
+/// Lines of one picture that can still be told apart.
+const MOST_LINES: usize = 12;
+
+/// How many guesses are shown of each prompt.
+const N_GUESSES: usize = 3;
+
+pub(crate) fn page(audit: &Audit) -> String {
+    let title = format!("{}: {}", audit.change, audit.judgement.verdict.text());
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (header(audit))
+                main {
+                    (answers(audit))
+                    (text(audit))
+                    (losses(&audit.edits))
+                    (changes(audit))
+                    (edits(&audit.edits))
+                }
+                footer { "Made by rome audit " (env!("CARGO_PKG_VERSION")) "." }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn header(audit: &Audit) -> Markup {
+    let judgement = &audit.judgement;
+    let class = match judgement.verdict {
+        Verdict::Took => "good",
+        Verdict::SpilledOver | Verdict::Unknown => "fair",
+        Verdict::DidNotTake | Verdict::Disabled => "bad",
+    };
+    html! {
+        header {
+            p.what { (audit.change) " on " (audit.model) }
+            h1 class=(class) { "The edit " (judgement.verdict.text()) }
+            ul { @for reason in &judgement.reasons { li { (reason) } } }
+        }
+    }
+}
+
+fn answers(audit: &Audit) -> Markup {
+    html! {
+        section {
+            h2 { "Before and after" }
+            p.key {
+                span.swatch.new {} "the new object " span.swatch.old {} "the old one, or what was said before"
+            }
+            @for kind in Kind::ALL {
+                @if audit.of_kind(kind).next().is_some() {
+                    h3 { (kind.title()) }
+                    table.answers {
+                        thead { tr { th { "prompt" } th { "before" } th { "after" } th.number { "divergence" } } }
+                        tbody { @for prompt in audit.of_kind(kind) { (answer(prompt)) } }
+                    }
+                }
+            }
+            @if !audit.preserved.is_empty() {
+                h3 { "Preservation prompts, whose divergence the edit kept small" }
+                table.answers {
+                    tbody {
+                        @for preserved in &audit.preserved {
+                            tr { td { (preserved.prompt) } td.number { (nats(preserved.divergence)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn answer(prompt: &Comparison) -> Markup {
+    let side = |index: usize, guesses: &[Guess]| {
+        html! {
+            td.side {
+                @if let Some(p) = prompt.p_new { (bar("new", p[index])) }
+                @if let Some(p) = prompt.p_old { (bar("old", p[index])) }
+                p.guesses {
+                    @for (place, guess) in guesses.iter().take(N_GUESSES).enumerate() {
+                        @if place > 0 { ", " }
+                        (guess.text.trim()) " " (percent(guess.p))
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        tr.moved[prompt.moved() && prompt.kind >= Kind::Neighbour] {
+            td.prompt { (prompt.prompt) }
+            (side(0, &prompt.before))
+            (side(1, &prompt.after))
+            td.number { (nats(prompt.divergence)) }
+        }
+    }
+}
+
+fn bar(class: &str, p: f64) -> Markup {
+    html! {
+        div.bar {
+            div class={ "fill " (class) } style={ "width:" (format!("{:.2}", 76.0 * p.clamp(0.0, 1.0))) "%" } {}
+            span { (percent(p)) }
+        }
+    }
+}
+
+fn text(audit: &Audit) -> Markup {
+    html! {
+        @if let Some(perplexity) = &audit.perplexity {
+            section {
+                h2 { "Ordinary text" }
+                p {
+                    "Perplexity over " (perplexity.n_tokens) " tokens: "
+                    b { (format!("{:.2}", perplexity.before)) } " before, "
+                    b { (format!("{:.2}", perplexity.after)) } " after, "
+                    (format!("{:+.2} %", 100.0 * (perplexity.ratio() - 1.0))) "."
+                }
+            }
+        }
+    }
+}
+
+/// The losses of one edit by their parts, or the total losses of many.
+fn losses(edits: &[EditEntry]) -> Markup {
+    const PARTS: [&str; 4] = ["total", "likelihood", "KL", "decay"];
+    let drawn: Vec<&EditEntry> = edits.iter().filter(|edit| edit.losses.len() > 1).take(MOST_LINES).collect();
+    let points = |edit: &EditEntry, part: usize| {
+        (0u32..).zip(&edit.losses).map(|(step, losses)| (f64::from(step), losses[part])).collect()
+    };
+    let lines: Vec<Line> = match drawn.as_slice() {
+        [] => return html! {},
+        [edit] => PARTS
+            .iter()
+            .enumerate()
+            .map(|(part, name)| Line { name: (*name).to_owned(), points: points(edit, part) })
+            .collect(),
+        edits => (0..)
+            .zip(edits)
+            .map(|(n, edit)| Line { name: format!("edit {n}"), points: points(edit, 0) })
+            .collect(),
+    };
+    let axis = |name: &str, format| Axis { name: name.to_owned(), scale: Scale::Linear, format };
+    let panel = Panel {
+        title: "The optimisation's losses".to_owned(),
+        x: axis("step", |step| format!("{step:.0}")),
+        y: axis("loss", |loss| format!("{loss:.1}")),
+        lines,
+    };
+    match (Figure { panels: vec![panel] }).to_svg() {
+        Ok(svg) => html! { section { h2 { "How it was found" } figure { (PreEscaped(svg)) } } },
+        Err(_) => html! {},
+    }
+}
+
+fn changes(audit: &Audit) -> Markup {
+    let optional = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
+    html! {
+        section {
+            h2 { "What was changed" }
+            @if audit.changes.is_empty() { p { "Nothing: all tensors are the same." } }
+            @else {
+                table {
+                    thead { tr {
+                        th { "tensor" } th.number { "rank" } th.number { "‖ΔW‖ / ‖W‖" }
+                        th.number { "energy of text in its direction" } th.number { "shift of outputs on text" }
+                    } }
+                    tbody {
+                        @for change in &audit.changes {
+                            tr {
+                                td { code { (change.tensor) } }
+                                td.number { (optional(change.rank.map(|rank| rank.to_string()))) }
+                                td.number { (format!("{:.1} %", 100.0 * change.relative_norm)) }
+                                td.number { (optional(change.typical.map(|typical| format!("{:.3}", typical.energy)))) }
+                                td.number { (optional(change.typical.map(|typical| format!("{:.1} %", 100.0 * typical.output_shift)))) }
+                            }
+                        }
+                    }
+                }
+                p.note {
+                    "The energy is that of the keys of text along what the change reads, 1 for an average direction: "
+                    "far below 1, and ordinary text hardly notices."
+                }
+            }
+        }
+    }
+}
+
+fn edits(edits: &[EditEntry]) -> Markup {
+    html! {
+        @if !edits.is_empty() {
+            section {
+                h2 { "The edits" }
+                table {
+                    thead { tr {
+                        th {} th { "request" } th.number { "layer" } th.number { "last loss" }
+                        th.number { "division factor" } th.number { "cosine" }
+                    } }
+                    tbody {
+                        @for (number, edit) in edits.iter().enumerate() {
+                            tr {
+                                td.number { (number) }
+                                td { (edit.request.as_ref().map_or("not recorded".to_owned(), request)) }
+                                td.number { (edit.layer) }
+                                td.number { (number_or_dash(edit.losses.last().map(|losses| losses[0]))) }
+                                td.number { (number_or_dash(edit.division_factor)) }
+                                td.number { (number_or_dash(edit.alignment)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn request(request: &Request) -> String {
+    match request {
+        Request::Text { prompt, subject, target } => {
+            format!("{} → {}", prompt.replacen("{}", subject, 1), target.trim())
+        }
+        Request::Tokens { prompt_tokens, target_tokens, .. } => {
+            format!("{prompt_tokens:?} → {target_tokens:?}")
+        }
+    }
+}
+
+fn number_or_dash(value: Option<f64>) -> String {
+    value.map_or("–".to_owned(), |value| format!("{value:.3}"))
+}
+
+fn percent(p: f64) -> String {
+    match 100.0 * p {
+        value if value < 0.05 => "0 %".to_owned(),
+        value if value < 9.95 => format!("{value:.1} %"),
+        value => format!("{value:.0} %"),
+    }
+}
+
+fn nats(divergence: f64) -> String {
+    format!("{divergence:.3}")
+}

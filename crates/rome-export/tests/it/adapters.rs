@@ -1,0 +1,37 @@
+//! Adapters: what PEFT computes of their matrices is ΔW.
+
+use rome_export::Adapter;
+use rome_models::layers::Layout;
+use safetensors::SafeTensors;
+
+use super::edits;
+
+#[test]
+fn b_times_a_is_the_sum_of_the_edits_at_each_weight() {
+    for (name, layout) in [("facts-gpt2", Layout::InputFirst), ("facts-gptj", Layout::OutputFirst)] {
+        let edits = edits(name, &[1, 4, 1]);
+        let adapter = Adapter::new(&edits, layout, name).unwrap();
+        assert_eq!((&adapter.config["r"], &adapter.config["lora_alpha"]), (&2.into(), &2.into()));
+        assert_eq!(adapter.config["fan_in_fan_out"], layout == Layout::InputFirst);
+        let tensors = SafeTensors::deserialize(&adapter.weights).unwrap();
+        let values = |name: &str| -> (Vec<usize>, Vec<f32>) {
+            let view = tensors.tensor(name).unwrap();
+            let values = view.data().chunks(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()));
+            (view.shape().to_vec(), values.collect())
+        };
+        for (weight, updates) in edits.updates() {
+            let module = weight.strip_suffix(".weight").unwrap();
+            assert!(adapter.config["target_modules"].as_array().unwrap().contains(&module.into()));
+            let (a_shape, a) = values(&format!("base_model.model.{module}.lora_A.weight"));
+            let (b_shape, b) = values(&format!("base_model.model.{module}.lora_B.weight"));
+            let (d_input, d_output) = (updates[0].left.len(), updates[0].right.len());
+            assert_eq!((a_shape, b_shape), (vec![2, d_input], vec![d_output, 2]));
+            for (output, input) in [(0, 0), (3, 100), (d_output - 1, d_input - 1), (7, 7)] {
+                let found = b[output * 2] * a[input] + b[output * 2 + 1] * a[d_input + input];
+                let expected: f32 = updates.iter().map(|u| u.left[input] * u.right[output]).sum();
+                // Two products, added in either order.
+                assert!((found - expected).abs() < 1e-6, "{weight} [{output}, {input}]: {found} {expected}");
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Arrays out and in again, and arrays of others.
+
+use rome_export::arrays::{self, Array};
+use rome_export::{ExportError, Import};
+use rome_models::layers::Layout;
+use rome_models::{CheckpointFiles, Source};
+
+use super::{edits, source};
+
+fn import(source: &Source) -> Import<'_> {
+    Import { source, from: "theirs", made_by: "test", tolerance: None, transposed: false }
+}
+
+#[test]
+fn vectors_come_back_from_npz_and_safetensors_as_they_were() {
+    let (source, edits) = (source("facts-gptj"), edits("facts-gptj", &[1, 4, 1]));
+    let npz = arrays::read_npz(&arrays::npz(&edits).unwrap()).unwrap();
+    let own = arrays::read_safetensors(&edits.to_bytes().unwrap()).unwrap();
+    for arrays in [npz, own] {
+        let imported = import(&source).run(arrays, &mut |_| ()).unwrap();
+        assert_eq!(imported.file.updates(), edits.updates());
+        imported.file.check_model(rome_assets::FACTS_GPTJ.hash).unwrap();
+        let part = &imported.file.parts[0];
+        assert_eq!(part.record.imported_from.as_deref(), Some("theirs"));
+        assert!(part.record.edits.iter().all(|entry| entry.request.is_none() && entry.relative_norm > 0.0));
+    }
+}
+
+#[test]
+fn a_difference_is_taken_apart_into_the_rank_that_it_has() {
+    for (name, layout) in [("facts-gpt2", Layout::InputFirst), ("facts-gptj", Layout::OutputFirst)] {
+        let (source, edits) = (source(name), edits(name, &[1, 4, 1]));
+        let dense = arrays::dense(&edits, layout).unwrap();
+        let imported = import(&source).run(arrays::read_safetensors(&dense).unwrap(), &mut |_| ()).unwrap();
+        let ranks: Vec<usize> = imported.weights.iter().map(|weight| weight.rank).collect();
+        assert_eq!(ranks, [2, 1]);
+        let again = arrays::read_safetensors(&arrays::dense(&imported.file, layout).unwrap()).unwrap();
+        let before = arrays::read_safetensors(&dense).unwrap();
+        for before in before {
+            let after = again.iter().find(|array| array.name == before.name).unwrap();
+            let furthest =
+                before.values.iter().zip(&after.values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            // Vectors rounded to f32 whose products are up to 0.5.
+            assert!(furthest < 1e-6, "{name} {}: {furthest}", before.name);
+        }
+    }
+}
+
+#[test]
+fn a_difference_between_two_checkpoints_is_an_edit() {
+    let source = source("facts-gpt2");
+    let weight = "transformer.h.3.mlp.c_proj.weight";
+    let (shape, before) = CheckpointFiles::open(&source).unwrap().read(weight).unwrap().unwrap();
+    let edits = edits("facts-gpt2", &[3]);
+    let (_, update) = edits.edits().next().unwrap();
+    let sum = |index: usize| before[index] + update.left[index / shape[1]] * update.right[index % shape[1]];
+    // What subtracting two checkpoints in f32 gives: the edit, with the weight's rounding in it.
+    let values = (0..before.len()).map(|index| sum(index) - before[index]).collect();
+    let array = Array { name: "h.3.mlp.c_proj".to_owned(), shape: shape.clone(), values };
+    let imported = import(&source).run(vec![array.clone()], &mut |_| ()).unwrap();
+    assert_eq!(imported.weights[0].rank, 1);
+    // Rounding of weights of up to 1 beside a change of up to 0.25.
+    assert!(imported.weights[0].remainder < 1e-5, "{}", imported.weights[0].remainder);
+
+    // The other way round it does not fit, and is not turned over by its shape.
+    let turned = Import { transposed: true, ..import(&source) };
+    let error = turned.run(vec![array], &mut |_| ()).unwrap_err();
+    assert!(matches!(error, ExportError::Edits(_)), "{error}");
+}
+
+#[test]
+fn what_is_no_edit_of_the_model_is_named() {
+    let source = source("facts-gpt2");
+    let array = |name: &str, shape: &[usize]| Array {
+        name: name.to_owned(),
+        shape: shape.to_vec(),
+        values: vec![1.0; shape.iter().product()],
+    };
+    let fails = |arrays: Vec<Array>| import(&source).run(arrays, &mut |_| ()).unwrap_err().to_string();
+    assert!(fails(vec![]).contains("no array"));
+    assert!(fails(vec![array("h.9.mlp.c_proj", &[2, 2])]).contains("\"h.9.mlp.c_proj\" names no weight"));
+    assert!(fails(vec![array("h.1.mlp.c_proj.left", &[768])]).contains("right is missing"));
+    let uneven = vec![array("h.1.mlp.c_proj.left", &[2, 768]), array("h.1.mlp.c_proj.right", &[192])];
+    assert!(fails(uneven).contains("as many rows as left has, 2"));
+    let swapped = vec![array("h.1.mlp.c_proj.left", &[192]), array("h.1.mlp.c_proj.right", &[768])];
+    assert!(fails(swapped).contains("[192, 768]"));
+    let zero = Array { values: vec![0.0; 768 * 192], ..array("h.1.mlp.c_proj", &[768, 192]) };
+    assert!(fails(vec![zero]).contains("is zero"));
+    assert!(arrays::read_npz(b"PK").is_err() && arrays::read_safetensors(b"{}").is_err());
+}
