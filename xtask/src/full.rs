@@ -1,11 +1,10 @@
 //! What is too heavy for every change: tests that take minutes, and all of them on other devices.
 
-use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::{metadata, program};
+use crate::{program, python};
 
 /// Runs what `.ci/run` leaves out. Half an hour on two cores, most of it building. The cluster needs
 /// Python, and Ray from PyPI, which is put into the target folder.
@@ -29,29 +28,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let run = ["run", "--release", "-p", "examples", "--features", device, "--example", example];
         step(example, &run, Some(device))?;
     }
-    cluster()
-}
-
-/// Collects statistics on a Ray cluster on this machine, of which a part is killed.
-fn cluster() -> Result<()> {
-    eprintln!("\n== shards on a cluster");
-    let rome = program::build(&[])?;
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../integrations/ray");
-    let venv = metadata::read()?.target_directory.join("ray");
-    python(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    let python3 = venv.join("bin/python3");
-    let requirements = tests.join("requirements.txt");
-    python(Command::new(&python3).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements))?;
-    let cache = "no:cacheprovider";
-    python(Command::new(&python3).args(["-m", "pytest", "-p", cache]).arg(&tests).env("ROME", rome))
-}
-
-fn python(command: &mut Command) -> Result<()> {
-    let status = command.env("PYTHONDONTWRITEBYTECODE", "1").status();
-    match status.with_context(|| format!("cannot start {command:?}"))?.success() {
-        true => Ok(()),
-        false => bail!("{command:?} failed"),
-    }
+    eprintln!("\n== shards on a cluster, of which a part is killed");
+    python::test("ray", &program::build(&[])?)
 }
 
 fn step(what: &str, args: &[&str], device: Option<&str>) -> Result<()> {

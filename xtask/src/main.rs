@@ -8,6 +8,7 @@ mod layers;
 mod metadata;
 mod process;
 mod program;
+mod python;
 mod report;
 
 use std::process::ExitCode;
@@ -29,6 +30,9 @@ enum Task {
     Compare(Box<compare::Args>),
     /// Run rome on every device there is and hold the outcome against that of the processor
     Devices(devices::Args),
+    /// Load what rome exports with transformers and PEFT, in the versions that
+    /// integrations/consumers pins
+    Consumers,
     /// Measure how much text C needs
     Enough(enough::Args),
     /// Run what is too heavy for every change
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
     let result = match Args::parse().task {
         Task::Layers => layers::check(),
         Task::Compare(args) => compare::run(&args),
+        Task::Consumers => program::build(&[]).and_then(|rome| python::test("consumers", &rome)),
         Task::Devices(args) => devices::run(&args),
         Task::Enough(args) => enough::run(&args),
         Task::Full(args) => full::run(&args),

@@ -13,8 +13,14 @@ const STYLE: &str = include_str!("style.css");
 /// Lines of one picture that can still be told apart.
 const MOST_LINES: usize = 12;
 
+/// What is less is nothing, beside losses of a tenth and more.
+const LEAST_LOSS: f64 = 1e-3;
+
 /// How many guesses are shown of each prompt.
 const N_GUESSES: usize = 3;
+
+/// And none but the first that would be shown as 0 %.
+const SHOWN: f64 = 0.0005;
 
 pub(crate) fn page(audit: &Audit) -> String {
     let title = format!("{}: {}", audit.change, audit.judgement.verdict.text());
@@ -97,8 +103,10 @@ fn answer(prompt: &Comparison) -> Markup {
                 @if let Some(p) = prompt.p_old { (bar("old", p[index])) }
                 p.guesses {
                     @for (place, guess) in guesses.iter().take(N_GUESSES).enumerate() {
-                        @if place > 0 { ", " }
-                        (guess.text.trim()) " " (percent(guess.p))
+                        @if place == 0 || guess.p > SHOWN {
+                            @if place > 0 { ", " }
+                            (guess.text.trim()) "\u{a0}" (percent(guess.p))
+                        }
                     }
                 }
             }
@@ -109,7 +117,12 @@ fn answer(prompt: &Comparison) -> Markup {
             td.prompt { (prompt.prompt) }
             (side(0, &prompt.before))
             (side(1, &prompt.after))
-            td.number { (nats(prompt.divergence)) }
+            td.number {
+                (nats(prompt.divergence))
+                @if let (Some([before, after]), true) = (prompt.p_old, prompt.kind >= Kind::Neighbour) {
+                    div.shift { (format!("{:+.1} points", 100.0 * (after - before))) }
+                }
+            }
         }
     }
 }
@@ -144,7 +157,8 @@ fn losses(edits: &[EditEntry]) -> Markup {
     const PARTS: [&str; 4] = ["total", "likelihood", "KL", "decay"];
     let drawn: Vec<&EditEntry> = edits.iter().filter(|edit| edit.losses.len() > 1).take(MOST_LINES).collect();
     let points = |edit: &EditEntry, part: usize| {
-        (0u32..).zip(&edit.losses).map(|(step, losses)| (f64::from(step), losses[part])).collect()
+        let points = (0u32..).zip(&edit.losses).map(|(step, losses)| (f64::from(step), losses[part]));
+        points.filter(|(_, loss)| *loss >= LEAST_LOSS).collect()
     };
     let lines: Vec<Line> = match drawn.as_slice() {
         [] => return html! {},
@@ -158,11 +172,11 @@ fn losses(edits: &[EditEntry]) -> Markup {
             .map(|(n, edit)| Line { name: format!("edit {n}"), points: points(edit, 0) })
             .collect(),
     };
-    let axis = |name: &str, format| Axis { name: name.to_owned(), scale: Scale::Linear, format };
+    let axis = |name: &str, scale, format| Axis { name: name.to_owned(), scale, format };
     let panel = Panel {
         title: "The optimisation's losses".to_owned(),
-        x: axis("step", |step| format!("{step:.0}")),
-        y: axis("loss", |loss| format!("{loss:.1}")),
+        x: axis("step", Scale::Linear, |step| format!("{step:.0}")),
+        y: axis("loss", Scale::Log, |loss| format!("{loss}")),
         lines,
     };
     match (Figure { panels: vec![panel] }).to_svg() {
@@ -249,9 +263,9 @@ fn number_or_dash(value: Option<f64>) -> String {
 
 fn percent(p: f64) -> String {
     match 100.0 * p {
-        value if value < 0.05 => "0 %".to_owned(),
-        value if value < 9.95 => format!("{value:.1} %"),
-        value => format!("{value:.0} %"),
+        value if value < 0.05 => "0\u{a0}%".to_owned(),
+        value if value < 9.95 => format!("{value:.1}\u{a0}%"),
+        value => format!("{value:.0}\u{a0}%"),
     }
 }
 

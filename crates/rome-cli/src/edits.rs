@@ -79,6 +79,7 @@ pub(crate) fn read(path: &Path) -> Result<EditFile> {
         return Err(CliError::with_hint(what, "give a file that rome edit has written, or a ledger"));
     }
     let bytes = read_bounded(path, MAX_EDIT_FILE)?;
+    tracing::debug!("edits of {}: {} bytes", path.display(), bytes.len());
     EditFile::from_bytes(&bytes).with_context(|| path.display().to_string())
 }
 

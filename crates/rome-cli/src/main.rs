@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Err(error) => return error::report_usage(&error),
     };
     log::start(args.quiet);
+    tracing::debug!("{} threads, {:?}", rayon::current_num_threads(), std::env::args().collect::<Vec<_>>());
     // On a thread of the pool, a product that is shared with the others starts without waking
     // this one up again at its end. A small model has thousands of such products in an edit.
     let result = rayon::scope(|_| run(args.command));

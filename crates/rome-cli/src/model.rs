@@ -10,7 +10,7 @@ use rome_assets::Bundled;
 use rome_core::{CausalLm, Precision};
 use rome_models::config::Config;
 use rome_models::progress::Progress as Loading;
-use rome_models::{CheckpointFiles, Pretrained, Source};
+use rome_models::{CheckpointFiles, ModelError, Pretrained, Source};
 
 use crate::args::{DeviceArgs, ModelArgs};
 use crate::error::CliError;
@@ -41,6 +41,12 @@ impl Model {
             Pretrained::from_source(&source, device, precision, &mut |progress| bar.set(progress))
                 .with_context(|| format!("failed to load the model {name:?}"))?;
         drop(bar);
+        tracing::debug!(
+            "model {name:?}: {}, hash {}, device {device:?}, {}",
+            source.name(),
+            pretrained.hash,
+            precision.name()
+        );
         let bundled = rome_assets::ALL.into_iter().find(|bundled| bundled.hash == pretrained.hash);
         Ok(Self { name: name.to_owned(), pretrained, bundled })
     }
@@ -56,7 +62,21 @@ pub(crate) fn source(name: &str) -> Result<Source> {
         return Ok(Source::Embedded(bundled.name, bundled.files));
     }
     let mut bar = ByteProgress::default();
-    Ok(Source::resolve(name, &mut |progress| bar.set(progress))?)
+    let resolved = Source::resolve(name, &mut |progress| bar.set(progress));
+    let bundled = rome_assets::ALL.into_iter().map(|bundled| bundled.name);
+    match (resolved, bundled.max_by(|a, b| likeness(a, name).total_cmp(&likeness(b, name)))) {
+        (Err(error @ ModelError::NotFound { .. }), Some(bundled)) if likeness(bundled, name) > ALIKE => {
+            Err(CliError::with_hint(error.to_string(), format!("did you mean {bundled}?")))
+        }
+        (resolved, _) => Ok(resolved?),
+    }
+}
+
+/// A name as like to another as this is a slip of the finger.
+const ALIKE: f64 = 0.8;
+
+fn likeness(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(a, b)
 }
 
 /// The hash of a model that is not loaded otherwise.

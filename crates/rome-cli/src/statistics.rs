@@ -62,6 +62,7 @@ pub(crate) fn find(given: Option<&Path>, use_statistics: bool, model: &Model, la
             shape.d_ff
         ));
     }
+    tracing::debug!("statistics of layer {layer}: {place}, sums {sums_hash}");
     let corpus = statistics.provenance.corpus_hash.as_deref().unwrap_or("not named");
     let source = format!("{} tokens, corpus {corpus}, sums {sums_hash}", statistics.moment.count());
     Ok(Found::new(factor, source))

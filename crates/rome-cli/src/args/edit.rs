@@ -86,6 +86,10 @@ pub(crate) struct MakeArgs {
     #[arg(long)]
     pub(crate) resume: bool,
 
+    /// Of many requests, save what there is after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) save_every: u64,
+
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
 

@@ -1,91 +1,16 @@
 //! The program as a user runs it: what it prints, what it writes, and how it fails.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 
 use rome_core::EditFile;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// Runs `rome` in a folder of its own, with a cache of its own.
-struct Rome {
-    folder: TempDir,
-}
-
-impl Rome {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, content: &str) -> String {
-        fs::write(self.path(name), content).unwrap();
-        name.to_owned()
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_rome"))
-            .args(args)
-            .current_dir(self.folder.path())
-            .env("ROME_CACHE", self.path("cache"))
-            .env("HF_HOME", self.path("hub"))
-            .output()
-            .unwrap()
-    }
-
-    /// Runs a command that should succeed and returns what it printed.
-    #[track_caller]
-    fn ok(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Runs a command that should fail: exit code 2, one line of error, one of hint, no output,
-    /// and nothing written.
-    #[track_caller]
-    fn fails(&self, args: &[&str]) -> String {
-        let before = self.files();
-        let output = self.run(args);
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
-        assert!(output.stdout.is_empty());
-        let lines: Vec<&str> = stderr.lines().filter(|line| !line.starts_with("note: ")).collect();
-        assert_eq!(lines.len(), 2, "{stderr}");
-        assert!(lines[0].starts_with("error: ") && lines[1].starts_with("hint: "), "{stderr}");
-        assert_eq!(self.files(), before, "a failed command leaves no file");
-        lines.join("\n")
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> =
-            fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
-        files.sort();
-        files
-    }
-}
-
-/// An edit of the bundled GPT-2, but for what the test adds.
-fn edit<'a>(extra: &[&'a str]) -> Vec<&'a str> {
-    let mut args = vec!["edit", "-m", "facts-gpt2", "-o", "edit.safetensors"];
-    args.extend_from_slice(extra);
-    args
-}
+use crate::program::{Rome, edit, obama};
 
 const REQUEST: [&str; 6] =
     ["--prompt", "{}, who is a citizen of", "--subject", "Lise Meitner", "--target", "Japan"];
-
-fn obama(rome: &Rome, extra: &[&str]) -> Vec<u8> {
-    let mut args =
-        edit(&["--prompt", "The mother tongue of {} is", "--subject", "Barack Obama", "--target", "French"]);
-    args.extend_from_slice(extra);
-    rome.ok(&args);
-    fs::read(rome.path("edit.safetensors")).unwrap()
-}
 
 #[test]
 fn the_demo_edits_and_undoes_a_fact_of_either_model() {
@@ -562,7 +487,7 @@ fn edits_applied_without_those_they_were_made_on_are_warned_about() {
     let warned = |edits: &[&str]| {
         let mut args = vec!["generate", "-m", "facts-gpt2", "--greedy", "x"];
         edits.iter().for_each(|edit| args.extend(["--edit", edit]));
-        String::from_utf8(rome.run(&args).stderr).unwrap().contains("made on top of 1 edits")
+        String::from_utf8(rome.run(&args).stderr).unwrap().contains("made on top of 1 edit that")
     };
     assert!(warned(&["edit.safetensors"]));
     assert!(!warned(&["first.safetensors", "edit.safetensors"]));
@@ -573,11 +498,26 @@ fn the_help_of_every_command_is_as_it_was() {
     let rome = Rome::new();
     for command in [
         &[][..],
+        &["audit"],
+        &["completions"],
         &["demo"],
         &["doctor"],
         &["edit"],
+        &["edit", "combine"],
+        &["edit", "drop"],
+        &["edit", "import"],
+        &["edit", "scale"],
+        &["edit", "show"],
+        &["export"],
         &["generate"],
+        &["ledger"],
+        &["ledger", "apply"],
+        &["ledger", "checkout"],
+        &["ledger", "log"],
+        &["ledger", "undo"],
+        &["ledger", "verify"],
         &["logits"],
+        &["stats"],
         &["stats", "collect"],
         &["stats", "convert"],
         &["stats", "fetch"],
@@ -586,5 +526,103 @@ fn the_help_of_every_command_is_as_it_was() {
     ] {
         let help = rome.ok(&[command, &["--help"]].concat());
         insta::assert_snapshot!(format!("help {}", command.join(" ")).trim(), help);
+    }
+}
+
+/// Numbers, times and hashes differ from machine to machine in their last digits, and with them
+/// the widths of columns; the words are the same.
+fn words(output: &str) -> String {
+    let is_number = |word: &str| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        word.len() >= 12 && word.chars().all(|c| c.is_ascii_hexdigit())
+            || word.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let line = |line: &str| {
+        let words = line.split_whitespace().map(|word| if is_number(word) { "#" } else { word });
+        words.collect::<Vec<_>>().join(" ") + "\n"
+    };
+    output.lines().map(line).collect()
+}
+
+#[test]
+fn what_is_printed_for_people_is_as_it_was() {
+    let rome = Rome::new();
+    let made = rome.ok(&edit(&[
+        "--prompt",
+        "The mother tongue of {} is",
+        "--subject",
+        "Barack Obama",
+        "--target",
+        "French",
+    ]));
+    insta::assert_snapshot!("output edit", words(&made));
+    let file = "edit.safetensors";
+    for (name, args) in [
+        ("edit show", &["edit", "show", file][..]),
+        ("audit", &["audit", "-m", "facts-gpt2", "--edit", file]),
+        ("ledger apply", &["ledger", "apply", file, "--author", "Ada", "--message", "why"]),
+        ("ledger undo", &["ledger", "undo", "1"]),
+        ("ledger log", &["ledger", "log"]),
+        ("ledger verify", &["ledger", "verify", "-m", "facts-gpt2"]),
+        ("export", &["export", "-m", "facts-gpt2", "--edit", file, "--format", "lora", "-o", "lora"]),
+    ] {
+        insta::assert_snapshot!(format!("output {name}"), words(&rome.ok(args)));
+    }
+    let lines = r#"[{"prompt": "{} spoke the language", "subject": "Tina Turner", "target": "French"},
+        {"prompt": "{} is produced by", "subject": "iPhone 5", "target": "Nokia"}]"#;
+    rome.write("requests.json", lines);
+    insta::assert_snapshot!("output edit many", words(&rome.ok(&edit(&["--request", "requests.json"]))));
+}
+
+#[test]
+fn what_is_said_beside_results_can_be_less_or_more() {
+    let rome = Rome::new();
+    obama(&rome, &[]);
+    rome.ok(&["edit", "scale", "edit.safetensors", "--by", "2", "-o", "twice.safetensors"]);
+    // A note: the identity in place of C.
+    let identity = edit(&[&REQUEST[..], &["--stats", "identity", "--layer", "2"]].concat());
+    let stderr = |args: &[&str], log: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_rome"))
+            .args(args)
+            .current_dir(rome.path("."))
+            .env("RUST_LOG", log)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(stderr(&identity, "").contains("warning: C is the identity"));
+    assert_eq!(stderr(&[&identity[..], &["--quiet"]].concat(), ""), "");
+    assert_eq!(stderr(&[&["-q"], &identity[..]].concat(), ""), "");
+    assert!(stderr(&[&identity[..], &["--quiet"]].concat(), "rome=warn").contains("warning: C is"));
+    let debug = stderr(&identity, "rome=debug");
+    assert!(debug.contains("debug: ") && debug.contains("device"), "{debug}");
+    assert!(stderr(&["doctor"], "[").contains("RUST_LOG is not understood"));
+    // Not a terminal: no colour, whatever the level.
+    assert!(!debug.contains('\x1b'));
+    let error = rome.fails(&["edit", "-q"]);
+    assert!(error.starts_with("error: "), "{error}");
+}
+
+#[test]
+fn every_shell_can_complete_commands() {
+    let rome = Rome::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = rome.ok(&["completions", shell]);
+        assert!(script.contains("ledger") && script.contains("keep-going"), "{shell}");
+    }
+}
+
+#[test]
+fn a_name_that_is_nearly_right_is_suggested() {
+    let rome = Rome::new();
+    for (args, suggestion) in [
+        (&["generate", "-m", "facts-gtp2", "x"][..], "facts-gpt2"),
+        (&["genrate"], "generate"),
+        (&["edit", "--promt", "x"], "--prompt"),
+        (&["edit", "shw", "x"], "show"),
+        (&["export", "-m", "facts-gpt2", "--format", "lra", "-o", "x"], "lora"),
+    ] {
+        let error = rome.fails(args);
+        assert!(error.contains(suggestion), "{error}");
     }
 }

@@ -1,12 +1,18 @@
 //! The whole of it: against the values of the original programs, and through the command line.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod audits;
 mod collecting;
 mod command_line;
+mod edit_files;
+mod exports;
 mod fetching;
+mod ledgers;
+mod many;
 mod outside;
 mod precision;
 mod predecessor;
+mod program;
 mod reference;
 mod repeated;
 mod statistics;

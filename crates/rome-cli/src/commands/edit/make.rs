@@ -1,6 +1,6 @@
 //! `rome edit`: requests, made into edits one after the other.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use rome_core::edit::Answer;
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
     }
     edits.apply(&mut model)?;
 
-    let mut saved = Saved::beside(&args.output);
+    let mut saved = Saved::beside(&args.output, Duration::from_secs(args.save_every));
     let mut made = Made::new(record);
     if args.resume {
         match saved.load()? {

@@ -10,19 +10,18 @@ use rome_core::{EditFile, EditPart};
 use crate::edits;
 use crate::output;
 
-/// No more work than this is lost to an interruption, but for the request being edited.
-const EVERY: Duration = Duration::from_secs(10);
-
 pub(crate) struct Saved {
     path: PathBuf,
+    /// No more work than this is lost to an interruption, but for the request being edited.
+    every: Duration,
     last: Instant,
 }
 
 impl Saved {
-    pub(crate) fn beside(output: &Path) -> Self {
+    pub(crate) fn beside(output: &Path, every: Duration) -> Self {
         let mut name = output.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
-        Self { path: output.with_file_name(name), last: Instant::now() }
+        Self { path: output.with_file_name(name), every, last: Instant::now() }
     }
 
     /// What an interrupted run has left, if there was one.
@@ -34,7 +33,7 @@ impl Saved {
     }
 
     pub(crate) fn save_if_due(&mut self, part: &EditPart) -> Result<()> {
-        if part.updates.is_empty() || self.last.elapsed() < EVERY {
+        if part.updates.is_empty() || self.last.elapsed() < self.every {
             return Ok(());
         }
         self.last = Instant::now();
