@@ -11,6 +11,7 @@ mod program;
 mod python;
 mod report;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -32,7 +33,11 @@ enum Task {
     Devices(devices::Args),
     /// Load what rome exports with transformers and PEFT, in the versions that
     /// integrations/consumers pins
-    Consumers,
+    Consumers {
+        /// Try this program rather than build it
+        #[arg(long, value_name = "FILE")]
+        rome: Option<PathBuf>,
+    },
     /// Measure how much text C needs
     Enough(enough::Args),
     /// Run what is too heavy for every change
@@ -43,7 +48,9 @@ fn main() -> ExitCode {
     let result = match Args::parse().task {
         Task::Layers => layers::check(),
         Task::Compare(args) => compare::run(&args),
-        Task::Consumers => program::build(&[]).and_then(|rome| python::test("consumers", &rome)),
+        Task::Consumers { rome } => {
+            rome.map_or_else(|| program::build(&[]), Ok).and_then(|rome| python::test("consumers", &rome))
+        }
         Task::Devices(args) => devices::run(&args),
         Task::Enough(args) => enough::run(&args),
         Task::Full(args) => full::run(&args),

@@ -12,6 +12,7 @@ use crate::metadata;
 pub(crate) fn test(name: &str, rome: &Path) -> Result<()> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../integrations").join(name);
     let python = environment(name, &tests.join("requirements.txt"))?;
+    let rome = rome.canonicalize().with_context(|| format!("{} is not there", rome.display()))?;
     // Nothing of Python's stays beside the tests.
     let mut pytest = Command::new(python);
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(&tests).env("ROME", rome);

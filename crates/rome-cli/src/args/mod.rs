@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 done; 1 done, but the edit did not take; 2 error, and nothing was written.";
+    "Exit codes: 0 done; 1 done, but an edit did not take or was passed over; 2 error, nothing written.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
