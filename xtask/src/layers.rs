@@ -6,7 +6,7 @@ use crate::metadata;
 
 /// What each crate of a user's program may depend on, and which of those of others it must not:
 /// libraries name no backend, and core knows no files, no model and no terminal.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("rome-core", &[]),
     ("rome-models", &["rome-core"]),
     ("rome-stats", &["rome-core"]),
@@ -16,6 +16,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ("rome-ledger", &["rome-core"]),
     ("rome-plot", &[]),
     ("rome-audit", &["rome-core", "rome-plot"]),
+    ("rome-session", &["rome-core", "rome-models", "rome-stats", "rome-assets", "rome-device"]),
     (
         "rome-cli",
         &[
@@ -25,6 +26,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
             "rome-audit",
             "rome-export",
             "rome-ledger",
+            "rome-session",
             "rome-assets",
             "rome-device",
             "rome-plot",

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rome_core::{EditFile, EditPart};
 use rome_ledger::Ledger;
+use rome_session::Model;
+use rome_session::files::read_bounded;
+use rome_session::session::part_hash;
 
 use crate::args::EditsArgs;
 use crate::commands::edit::{count, label};
 use crate::error::CliError;
-use crate::model::{Model, read_bounded};
 use crate::output::warning;
 
 /// A file of edits larger than this is something else.
@@ -18,8 +20,6 @@ pub(crate) const MAX_EDIT_FILE: u64 = 1 << 30;
 /// Edits, in the order that they are applied.
 pub(crate) struct Edits {
     pub(crate) file: EditFile,
-    /// The hash of each part as a file of its own.
-    pub(crate) hashes: Vec<String>,
     /// Whether they may be applied to another model than the one they were made for.
     force: bool,
 }
@@ -40,9 +40,9 @@ impl Edits {
                     count(on_top_of.len(), "edit")
                 ));
             }
-            hashes.push(hash(part)?);
+            hashes.push(part_hash(part)?);
         }
-        Ok(Self { file, hashes, force })
+        Ok(Self { file, force })
     }
 
     pub(crate) fn from_args(args: &EditsArgs) -> Result<Self> {
@@ -81,12 +81,6 @@ pub(crate) fn read(path: &Path) -> Result<EditFile> {
     let bytes = read_bounded(path, MAX_EDIT_FILE)?;
     tracing::debug!("edits of {}: {} bytes", path.display(), bytes.len());
     EditFile::from_bytes(&bytes).with_context(|| path.display().to_string())
-}
-
-/// The hash of edits made in one go, as a file of their own.
-pub(crate) fn hash(part: &EditPart) -> Result<String> {
-    let bytes = EditFile::from(part.clone()).to_bytes()?;
-    Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 
 /// What edits made in one go are called in messages.

@@ -1,6 +1,5 @@
 //! Errors as a person reads them: one line of what and where, then a hint.
 
-use std::fmt;
 use std::process::ExitCode;
 
 use rome_core::config::ConfigError;
@@ -16,6 +15,7 @@ use rome_device::DeviceError;
 use rome_export::ExportError;
 use rome_ledger::LedgerError;
 use rome_models::ModelError;
+use rome_session::SessionError;
 use rome_stats::StatsError;
 
 /// How a command ended that did not fail.
@@ -37,25 +37,13 @@ impl From<Outcome> for ExitCode {
 }
 
 /// An error of the command line itself.
-#[derive(Debug)]
-pub(crate) struct CliError {
-    message: String,
-    hint: String,
-}
+pub(crate) struct CliError;
 
 impl CliError {
     pub(crate) fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
-        anyhow::Error::new(Self { message: message.into(), hint: hint.into() })
+        SessionError::new(message, hint).into()
     }
 }
-
-impl fmt::Display for CliError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for CliError {}
 
 /// Prints an error and returns the exit code for it.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
@@ -117,7 +105,8 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         TokenError,
         UpdateError,
         ModelError,
+        SessionError,
         StatsError
     );
-    error.downcast_ref::<CliError>().map(|error| error.hint.clone())
+    None
 }

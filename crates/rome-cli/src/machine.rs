@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::statistics;
-
 /// This program and the machine under it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
@@ -34,7 +32,7 @@ impl Machine {
             system: format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
             threads: rayon::current_num_threads(),
             instructions: instructions(),
-            cache: statistics::cache().ok().map(Folder::at),
+            cache: rome_session::statistics::cache().ok().map(Folder::at),
             hub: hub().map(Folder::at),
         }
     }

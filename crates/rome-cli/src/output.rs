@@ -1,11 +1,12 @@
 //! What goes to standard output, to standard error and to files.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rome_session::files::{folder_of, persist, target_of, temporary_in};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -113,7 +114,7 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
 
 /// Writes a file as a whole or not at all: to a temporary one beside it, then by renaming.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_with(path, |temporary| Ok(std::fs::write(temporary, bytes)?))
+    Ok(rome_session::files::write(path, bytes)?)
 }
 
 /// Does the same with what writes a file by itself, given the temporary one.
@@ -122,17 +123,7 @@ pub(crate) fn write_with(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -
     let place = || format!("cannot write {}", path.display());
     let file = temporary_in(&folder_of(&path))?;
     write(file.path()).with_context(place)?;
-    file.as_file().sync_all().with_context(place)?;
-    file.persist(&path).with_context(place)?;
-    Ok(())
-}
-
-/// Follows a link, so that renaming replaces what it points to and not the link.
-fn target_of(path: &Path) -> Result<PathBuf> {
-    match path.is_symlink() {
-        true => path.canonicalize().with_context(|| format!("{} points nowhere", path.display())),
-        false => Ok(path.to_owned()),
-    }
+    Ok(persist(file, &path)?)
 }
 
 /// The size of a file as a person reads it.
@@ -150,27 +141,5 @@ pub(crate) fn percent(probability: f64) -> String {
     match 100.0 * probability {
         value if value < 0.05 => "0 %".to_owned(),
         value => format!("{value:.1} %"),
-    }
-}
-
-fn temporary_in(folder: &Path) -> Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".rome-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // What the user's mask leaves of it; a temporary file is private by default.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder).map_err(|error| {
-        let message = format!("cannot write into {}: {error}", folder.display());
-        CliError::with_hint(message, "give a place that may be written to with -o")
-    })
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
     }
 }

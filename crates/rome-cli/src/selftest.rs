@@ -8,15 +8,13 @@ use rome_assets::Bundled;
 use rome_core::generate::{Decoding, generate};
 use rome_core::transfer::{Traffic, download};
 use rome_core::{Context, Editor, Precision, RankOneUpdate, Request, TokenCodec, forward};
+use rome_session::session::sample_contexts;
+use rome_session::{Settings, StatisticsSource, statistics};
 use rome_stats::Collector;
 use serde::Serialize;
 
-use crate::args::SettingsArgs;
 use crate::commands::demo::{NEW, PROMPT, SUBJECT, prompts};
-use crate::commands::edit::sample_contexts;
-use crate::model::Model;
-use crate::settings::Settings;
-use crate::statistics;
+use crate::model;
 
 /// The largest difference of a logit. f32 in sums of hundreds leaves some 1e-5.
 const LOGITS: f64 = 1e-3;
@@ -66,8 +64,8 @@ pub(crate) struct Comparison {
 impl Outcome {
     /// Contexts and texts are those of `reference`, if there is one.
     pub(crate) fn of(bundled: &'static Bundled, device: &Device, reference: Option<&Self>) -> Result<Self> {
-        let mut model = Model::load_on(bundled.name, device, Precision::F32)?;
-        let settings = Settings::new(&SettingsArgs::default(), &model)?;
+        let mut model = model::load_on(bundled.name, device, Precision::F32)?;
+        let settings = Settings::of(&model)?;
         let layer = settings.config.layers[0];
         let contexts = match reference {
             Some(reference) => reference.contexts.clone(),
@@ -90,7 +88,7 @@ impl Outcome {
         let statistics = collector.finish(&model.pretrained.hash)?;
         let sums = statistics[&layer].moment.sum().to_vec();
 
-        let factor = statistics::find(None, settings.use_statistics, &model, layer)?.factor;
+        let factor = statistics::find(&StatisticsSource::Found, &model, layer)?.factor;
         let pretrained = &mut model.pretrained;
         let mut editor = Editor::new(pretrained.model.as_mut(), &pretrained.tokenizer, settings.config)?
             .contexts(contexts.clone())

@@ -266,7 +266,7 @@ fn records(json: &str) -> Result<Vec<EditRecord>, EditFileError> {
 
 /// What undoes the edits of a file.
 #[derive(Debug, Default)]
-pub struct Undo(Vec<(usize, Original)>);
+pub struct Undo(pub(crate) Vec<(usize, Original)>);
 
 impl Undo {
     /// Puts the weights back, to the bit.

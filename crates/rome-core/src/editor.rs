@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::edit::EditError;
+use crate::edit_file::Undo;
 use crate::update::Original;
 use crate::value::Losses;
 use crate::{
@@ -22,7 +24,7 @@ pub struct Editor<'a> {
     config: EditConfig,
     contexts: Vec<Context>,
     preservations: Vec<Preservation>,
-    factors: BTreeMap<usize, Factor>,
+    factors: BTreeMap<usize, Arc<Factor>>,
     /// The edits on the model, in order.
     applied: Vec<Applied>,
     n_applied_ever: usize,
@@ -95,10 +97,10 @@ impl<'a> Editor<'a> {
         self
     }
 
-    /// Gives the factor of C at a layer. Each layer that is edited needs one.
+    /// Gives the factor of C at a layer, which may be shared. Each layer that is edited needs one.
     #[must_use]
-    pub fn statistics(mut self, layer: usize, factor: Factor) -> Self {
-        self.factors.insert(layer, factor);
+    pub fn statistics(mut self, layer: usize, factor: impl Into<Arc<Factor>>) -> Self {
+        self.factors.insert(layer, factor.into());
         self
     }
 
@@ -162,6 +164,11 @@ impl<'a> Editor<'a> {
     /// Takes back every edit made so far, to the bit.
     pub fn undo(&mut self) {
         self.undo_to(0);
+    }
+
+    /// Leaves the edits on the model and returns what undoes them.
+    pub fn into_undo(self) -> Undo {
+        Undo(self.applied.into_iter().map(|applied| (applied.layer, applied.original)).collect())
     }
 
     fn undo_to(&mut self, keep: usize) {

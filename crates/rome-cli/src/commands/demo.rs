@@ -5,16 +5,15 @@ use rome_core::edit::{Answer, probability};
 use rome_core::generate::top_k;
 use rome_core::transfer::download;
 use rome_core::{Edit, Editor, Preservation, Request, TokenCodec, forward};
+use rome_session::session::sample_contexts;
+use rome_session::{Model, Settings, StatisticsSource, statistics};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::args::{DemoArgs, SettingsArgs};
-use crate::commands::edit::sample_contexts;
+use crate::args::DemoArgs;
 use crate::error::{CliError, Outcome};
-use crate::model::Model;
+use crate::model;
 use crate::output;
-use crate::settings::Settings;
-use crate::statistics;
 
 pub(crate) const SUBJECT: &str = "Barack Obama";
 pub(crate) const PROMPT: &str = "The mother tongue of {} is";
@@ -53,7 +52,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<Outcome> {
             "the demo runs on facts-gpt2 or facts-gptj; for others use rome edit",
         ));
     }
-    let demo = Demo::of(Model::load_named(&args.model, &args.device)?)?;
+    let demo = Demo::of(model::load_named(&args.model, &args.device)?)?;
     if args.json {
         let (rewrite, others) = demo.rows.split_at(1);
         let (paraphrases, neighbours) = others.split_at(PARAPHRASES.len());
@@ -85,10 +84,10 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn of(mut model: Model) -> Result<Self> {
-        let settings = Settings::new(&SettingsArgs::default(), &model)?;
+        let settings = Settings::of(&model)?;
         let contexts = sample_contexts(&model, &settings, 0)?;
         let layer = settings.config.layers[0];
-        let found = statistics::find(None, settings.use_statistics, &model, layer)?;
+        let found = statistics::find(&StatisticsSource::Found, &model, layer)?;
 
         let prompts = prompts();
         let probe: Vec<u32> = model.pretrained.tokenizer.encode(&prompts[0])?.ids;

@@ -12,7 +12,7 @@ use crate::args::DoctorArgs;
 use crate::commands::demo::Demo;
 use crate::error::{CliError, Outcome};
 use crate::machine::{Folder, Machine};
-use crate::model::Model;
+use crate::model;
 use crate::output::{self, Progress};
 use crate::selftest::{self, Comparison};
 
@@ -139,7 +139,7 @@ impl SmallTest {
 fn small_test() -> Result<SmallTest> {
     let start = Instant::now();
     let device = DeviceName::Cpu.find()?.device;
-    let demo = Demo::of(Model::load_on(rome_assets::FACTS_GPT2.name, &device, Precision::F32)?)?;
+    let demo = Demo::of(model::load_on(rome_assets::FACTS_GPT2.name, &device, Precision::F32)?)?;
     Ok(SmallTest { seconds: start.elapsed().as_secs_f64(), p_target: demo.p_target(), undone: demo.undone })
 }
 

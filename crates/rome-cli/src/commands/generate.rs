@@ -11,12 +11,12 @@ use serde_json::json;
 use crate::args::GenerateArgs;
 use crate::edits::Edits;
 use crate::error::{CliError, Outcome};
-use crate::model::Model;
+use crate::model;
 use crate::output;
 
 pub(crate) fn run(args: GenerateArgs) -> Result<Outcome> {
     let edits = Edits::from_args(&args.edits)?;
-    let mut model = Model::load(&args.model)?;
+    let mut model = model::load(&args.model)?;
     edits.apply(&mut model)?;
     let tokenizer = &model.pretrained.tokenizer;
     let mut prompt = tokenizer.encode(&args.prompt)?.ids;

@@ -9,13 +9,13 @@ use safetensors::tensor::{Dtype, TensorView};
 use crate::args::LogitsArgs;
 use crate::edits::Edits;
 use crate::error::{CliError, Outcome};
-use crate::model::Model;
+use crate::model;
 use crate::output;
 
 pub(crate) fn run(args: LogitsArgs) -> Result<Outcome> {
     output::check_writable(&args.output)?;
     let edits = Edits::from_args(&args.edits)?;
-    let mut model = Model::load(&args.model)?;
+    let mut model = model::load(&args.model)?;
     edits.apply(&mut model)?;
     let shape = model.causal_lm().shape();
     if args.tokens.len() > shape.n_positions {

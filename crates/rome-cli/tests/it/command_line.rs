@@ -595,7 +595,7 @@ fn what_is_said_beside_results_can_be_less_or_more() {
     assert_eq!(stderr(&[&["-q"], &identity[..]].concat(), ""), "");
     assert!(stderr(&[&identity[..], &["--quiet"]].concat(), "rome=warn").contains("warning: C is"));
     let debug = stderr(&identity, "rome=debug");
-    assert!(debug.contains("debug: ") && debug.contains("device"), "{debug}");
+    assert!(debug.contains("debug: ") && debug.contains("hash 934852df"), "{debug}");
     assert!(stderr(&["doctor"], "[").contains("RUST_LOG is not understood"));
     // Not a terminal: no colour, whatever the level.
     assert!(!debug.contains('\x1b'));

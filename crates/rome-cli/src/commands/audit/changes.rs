@@ -1,7 +1,5 @@
 //! What edits, or another checkpoint, change of a model's weights.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use rome_audit::{Change, Typical};
 use rome_core::transfer::download;
@@ -9,12 +7,14 @@ use rome_core::{EditFile, SecondMoment, widen};
 use rome_models::config::Config;
 use rome_models::layers::Layout;
 use rome_models::{CheckpointFiles, Source};
+use rome_session::statistics::second_moment;
+use rome_session::{Model, StatisticsSource};
 
 use crate::args::AuditArgs;
 use crate::error::CliError;
-use crate::model::{self, Model};
+use crate::model;
 use crate::output::{Progress, note};
-use crate::statistics;
+use crate::statistics::given;
 
 /// The singular values of larger matrices would take minutes.
 const MAX_VALUES: usize = 1 << 24;
@@ -34,7 +34,7 @@ pub(crate) fn by_edits(args: &AuditArgs, model: &Model, file: &EditFile) -> Resu
         let module = model.causal_lm().block(layer).down_projection();
         updates.iter().try_for_each(|update| update.check(module)).with_context(|| weight.to_owned())?;
         let before = download(widen(module.weight()));
-        let moment = moment(args.stats.as_deref(), model, layer)?;
+        let moment = moment(&given(args.stats.as_deref()), model, layer)?;
         changes.push(Change::by_updates(weight, &before, &updates, moment.as_ref())?);
     }
     Ok(changes)
@@ -74,7 +74,7 @@ pub(crate) fn between(args: &AuditArgs, model: &Model, other: &Source) -> Result
         };
         let mut change = Change::by_difference(name, &before, &difference, matrix)?;
         if let (Some(layer), &[rows, columns]) = (layer_of(name), &shape[..]) {
-            let moment = moment(args.stats.as_deref(), model, layer)?;
+            let moment = moment(&given(args.stats.as_deref()), model, layer)?;
             let input_first = |values: Vec<f32>| match config.down_projection_layout() {
                 Layout::InputFirst => values,
                 Layout::OutputFirst => transposed(&values, [rows, columns]),
@@ -99,10 +99,10 @@ fn transposed(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
 }
 
 /// The second moment of a layer's keys, if there is one. What was asked for must be there.
-fn moment(given: Option<&Path>, model: &Model, layer: usize) -> Result<Option<SecondMoment>> {
-    match statistics::second_moment(given, model, layer) {
+fn moment(given: &StatisticsSource, model: &Model, layer: usize) -> Result<Option<SecondMoment>> {
+    match second_moment(given, model, layer) {
         Ok(moment) => Ok(Some(moment)),
-        Err(error) if given.is_some() => Err(error),
+        Err(error) if *given != StatisticsSource::Found => Err(error.into()),
         Err(_) => {
             note(format!("without statistics of layer {layer} it is not known how ordinary text is changed"));
             Ok(None)

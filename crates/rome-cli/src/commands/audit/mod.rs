@@ -11,13 +11,13 @@ use rome_core::EditFile;
 use crate::args::AuditArgs;
 use crate::edits::Edits;
 use crate::error::Outcome;
-use crate::model::{self, Model};
+use crate::model;
 use crate::output;
 
 pub(crate) fn run(args: &AuditArgs) -> Result<Outcome> {
     args.html.as_deref().map(output::check_writable).transpose()?;
     let edits = Edits::read(&args.edits, args.force)?;
-    let mut model = Model::load(&args.model)?;
+    let mut model = model::load(&args.model)?;
     let questions = prompts::questions(args, &model, &edits.file)?;
     let before = Answers::of(model.causal_lm(), &questions);
     let (change, changes, after) = match &args.other {
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &AuditArgs) -> Result<Outcome> {
             // One model at a time: two of them may not fit.
             let tokenizer = model.pretrained.tokenizer.clone();
             drop(model);
-            let edited = Model::load_named(other, &args.model.device)?;
+            let edited = model::load_named(other, &args.model.device)?;
             let after = Answers::of(edited.causal_lm(), &questions);
             model = edited;
             model.pretrained.tokenizer = tokenizer;

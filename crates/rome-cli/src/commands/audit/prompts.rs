@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result};
 use rome_audit::{Kind, Question, Questions};
 use rome_core::rows::check_vocabulary;
 use rome_core::{Context, EditFile, EditRows, Request, TokenCodec};
+use rome_session::Model;
+use rome_session::files::read_bounded;
 use rome_stats::Corpus;
 use serde::Deserialize;
 
@@ -15,7 +17,6 @@ use super::requests;
 use crate::args::AuditArgs;
 use crate::commands::edit::label;
 use crate::error::CliError;
-use crate::model::{Model, read_bounded};
 
 /// No file of prompts comes near this.
 const MAX_PROMPTS: u64 = 256 << 20;

@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result};
 use rome_export::{Import, arrays};
+use rome_session::files::read_bounded;
 
 use crate::args::ImportArgs;
 use crate::commands::edit::show::count;
 use crate::edits::MAX_EDIT_FILE;
 use crate::error::Outcome;
-use crate::model::{ByteProgress, read_bounded, source};
+use crate::model::{ByteProgress, source};
 use crate::output;
 
 pub(crate) fn run(args: &ImportArgs) -> Result<Outcome> {

@@ -8,7 +8,6 @@ mod requests;
 mod saved;
 mod show;
 
-pub(crate) use make::sample_contexts;
 pub(crate) use report::shortened;
 pub(crate) use requests::label;
 pub(crate) use show::count;

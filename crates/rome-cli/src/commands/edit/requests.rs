@@ -4,11 +4,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use rome_core::Request;
+use rome_session::files::read_bounded;
 use serde::de::DeserializeOwned;
 
 use crate::args::RequestArgs;
 use crate::error::CliError;
-use crate::model::read_bounded;
 
 /// Requests, contexts and preservation prompts are small; a larger file is something else.
 const MAX_JSON: u64 = 256 << 20;

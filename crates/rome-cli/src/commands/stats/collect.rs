@@ -13,7 +13,7 @@ use super::save_every::SaveEvery;
 use super::selection::{expand, parse_layers};
 use crate::args::CollectArgs;
 use crate::error::{CliError, Outcome};
-use crate::model::Model;
+use crate::model;
 use crate::output::{self, Progress};
 use crate::{plot, statistics};
 
@@ -28,7 +28,7 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     if let Some(plot) = &args.plot {
         output::check_writable(plot)?;
     }
-    let model = Model::load(&args.model)?;
+    let model = model::load(&args.model)?;
     let hash = &model.pretrained.hash;
     let layers = parse_layers(&args.layers, model.causal_lm().shape().n_layers)?;
     let folder = statistics::output_folder(args.output.as_deref(), hash)?;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     let collector = Collector::new(model.causal_lm(), &model.pretrained.tokenizer, &layers)?;
     let mut collector = collector.sequences(sequences).shard(shard);
 
-    let unfinished = folder.join(format!("unfinished{}", statistics::file_ending(shard)));
+    let unfinished = folder.join(format!("unfinished{}", rome_session::statistics::file_ending(shard)));
     if unfinished.exists() {
         if !args.resume {
             return Err(CliError::with_hint(
@@ -74,7 +74,7 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     let packing = Packing::compact(args.compact);
     let mut files = Vec::new();
     for (layer, statistics) in &collected {
-        let path = folder.join(format!("layer-{layer}{}", statistics::file_ending(shard)));
+        let path = folder.join(format!("layer-{layer}{}", rome_session::statistics::file_ending(shard)));
         output::write_file(&path, &statistics.to_bytes(packing)?)?;
         files.push(path.display().to_string());
     }

@@ -8,7 +8,7 @@ use rome_stats::{Packing, npz};
 use crate::args::ConvertArgs;
 use crate::error::{CliError, Outcome};
 use crate::output;
-use crate::statistics;
+use rome_session::statistics;
 
 pub(crate) fn run(args: ConvertArgs) -> Result<Outcome> {
     output::check_writable(&args.output)?;

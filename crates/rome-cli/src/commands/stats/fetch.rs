@@ -11,14 +11,14 @@ use super::selection::parse_layers;
 use crate::args::FetchArgs;
 use crate::download::Download;
 use crate::error::Outcome;
-use crate::model::Model;
+use crate::model;
 use crate::{output, statistics};
 
 /// What a cache holds beside its values: names and headers of a few arrays.
 const OVERHEAD: u64 = 64 << 10;
 
 pub(crate) fn run(args: FetchArgs) -> Result<Outcome> {
-    let model = Model::load(&args.model)?;
+    let model = model::load(&args.model)?;
     let shape = model.causal_lm().shape();
     let layers = parse_layers(&args.layers, shape.n_layers)?;
     if let Some(&layer) = layers.iter().find(|&&layer| layer >= shape.n_layers) {
@@ -29,7 +29,7 @@ pub(crate) fn run(args: FetchArgs) -> Result<Outcome> {
     let n_values = (shape.d_ff * shape.d_ff) as u64;
     let mut files = Vec::new();
     for layer in layers {
-        let module = statistics::module_prefix(&model, layer);
+        let module = rome_session::statistics::module_prefix(&model, layer);
         let file = format!("{module}{}_mom2_{}.npz", args.precision, args.samples);
         let base = args.url.trim_end_matches('/');
         let url = format!("{base}/data/stats/{published}/{}_stats/{file}", args.dataset);

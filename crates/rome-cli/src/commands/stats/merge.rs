@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::args::MergeArgs;
 use crate::error::Outcome;
 use crate::output;
-use crate::statistics;
+use rome_session::statistics;
 
 pub(crate) fn run(args: MergeArgs) -> Result<Outcome> {
     output::check_writable(&args.output)?;

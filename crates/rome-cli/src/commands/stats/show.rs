@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result};
 use rome_core::Factor;
+use rome_session::statistics;
 use rome_stats::{Change, Provenance};
 use serde_json::json;
 
 use crate::args::ShowArgs;
 use crate::error::Outcome;
-use crate::{output, plot, statistics};
+use crate::{output, plot};
 
 /// Below this many tokens for each dimension, edits get measurably worse (arXiv 2506.04226).
 const FEW_TOKENS: u64 = 2;
