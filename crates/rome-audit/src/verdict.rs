@@ -94,8 +94,7 @@ impl Judgement {
         let mut disabled = false;
         if let Some(perplexity) = perplexity {
             let ratio = perplexity.ratio();
-            // What is not a number is no smaller than anything.
-            disabled = !(ratio <= DISABLED);
+            disabled = ratio > DISABLED || ratio.is_nan();
             let how = if disabled {
                 ": that of a damaged model"
             } else if ratio > HARMED {

@@ -100,10 +100,10 @@ impl Import<'_> {
         }
         for (weight, updates, remainder) in found {
             let unknown = || EditFileError::UnknownWeight { weight: weight.clone() };
-            let (shape, values) = CheckpointFiles::open(self.source)?.read(&weight)?.ok_or_else(unknown)?;
-            let sizes = weight::sizes(&shape, layout).ok_or_else(unknown)?;
+            let stored = CheckpointFiles::open(self.source)?.read(&weight)?.ok_or_else(unknown)?;
+            let sizes = weight::sizes(&stored.shape, layout).ok_or_else(unknown)?;
             weight::check(&weight, sizes, &updates.iter().collect::<Vec<_>>())?;
-            let norm = values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
+            let norm = stored.values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
             weights.push(ImportedWeight { weight: weight.clone(), rank: updates.len(), remainder });
             for update in updates {
                 let entry = EditEntry::imported(&weight, names[&weight], update.norm() / norm);

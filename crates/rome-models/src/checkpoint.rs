@@ -30,6 +30,15 @@ const SAFETENSORS_INDEX: &str = "model.safetensors.index.json";
 const PYTORCH: &str = "pytorch_model.bin";
 const PYTORCH_INDEX: &str = "pytorch_model.bin.index.json";
 
+/// A tensor read as f32, whatever it is stored in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredValues {
+    /// Its shape in the file.
+    pub shape: Vec<usize>,
+    /// Its values, row by row.
+    pub values: Vec<f32>,
+}
+
 /// The files that hold a checkpoint's tensors.
 pub struct CheckpointFiles {
     /// The file that names the others, if there is one.
@@ -71,11 +80,11 @@ impl CheckpointFiles {
         self.files.iter().flat_map(StoredFile::tensors).map(|tensor| tensor.n_bytes() as u64).sum()
     }
 
-    /// Reads a tensor by its canonical name, as its shape and values; `None` if there is none.
+    /// Reads a tensor by its canonical name; `None` if there is none.
     ///
     /// # Errors
     /// When it cannot be read, or is of a type that weights are not held in.
-    pub fn read(mut self, name: &str) -> Result<Option<(Vec<usize>, Vec<f32>)>, ModelError> {
+    pub fn read(mut self, name: &str) -> Result<Option<StoredValues>, ModelError> {
         for file in &mut self.files {
             let tensors = file.take_tensors();
             if let Some(tensor) = tensors.iter().find(|tensor| tensor.canonical_name() == name) {
@@ -84,7 +93,7 @@ impl CheckpointFiles {
                 let dtype =
                     || ModelError::DType { name: name.to_owned(), dtype: tensor.dtype.name().to_owned() };
                 let values = tensor.dtype.widen(&bytes).ok_or_else(dtype)?;
-                return Ok(Some((tensor.shape.clone(), values)));
+                return Ok(Some(StoredValues { shape: tensor.shape.clone(), values }));
             }
         }
         Ok(None)

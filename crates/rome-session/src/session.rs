@@ -54,6 +54,8 @@ impl Default for Inputs {
     }
 }
 
+type Configure = Box<dyn FnOnce(&mut EditConfig)>;
+
 /// The choices for a session.
 #[must_use]
 pub struct SessionBuilder {
@@ -61,7 +63,7 @@ pub struct SessionBuilder {
     device: Option<Device>,
     precision: Precision,
     hparams: Option<PathBuf>,
-    configure: Vec<Box<dyn FnOnce(&mut EditConfig)>>,
+    configure: Vec<Configure>,
     inputs: Inputs,
 }
 

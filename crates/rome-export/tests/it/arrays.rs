@@ -50,7 +50,8 @@ fn a_difference_is_taken_apart_into_the_rank_that_it_has() {
 fn a_difference_between_two_checkpoints_is_an_edit() {
     let source = source("facts-gpt2");
     let weight = "transformer.h.3.mlp.c_proj.weight";
-    let (shape, before) = CheckpointFiles::open(&source).unwrap().read(weight).unwrap().unwrap();
+    let stored = CheckpointFiles::open(&source).unwrap().read(weight).unwrap().unwrap();
+    let (shape, before) = (stored.shape, stored.values);
     let edits = edits("facts-gpt2", &[3]);
     let (_, update) = edits.edits().next().unwrap();
     let sum = |index: usize| before[index] + update.left[index / shape[1]] * update.right[index % shape[1]];

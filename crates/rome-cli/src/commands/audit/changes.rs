@@ -57,13 +57,15 @@ pub(crate) fn between(args: &AuditArgs, model: &Model, other: &Source) -> Result
             let tensor = CheckpointFiles::open(source)?.read(name)?;
             tensor.ok_or_else(|| missing(name, source))
         };
-        let ((shape, before), (other_shape, after)) = (read(&source)?, read(other)?);
-        if shape != other_shape {
+        let (before, after) = (read(&source)?, read(other)?);
+        let shape = before.shape;
+        if shape != after.shape {
             return Err(CliError::with_hint(
-                format!("{name} has shape {shape:?}, and {other_shape:?} in {}", other.name()),
+                format!("{name} has shape {shape:?}, and {:?} in {}", after.shape, other.name()),
                 "give two checkpoints of the same architecture",
             ));
         }
+        let (before, after) = (before.values, after.values);
         if before == after {
             continue;
         }
