@@ -24,6 +24,7 @@ const KEPT_NAMES: [&str; 2] = ["LICENSE", "NOTICE"];
 ///
 /// A checkpoint in safetensors keeps its files, and all bytes but those of the edited weights. One
 /// that torch has pickled becomes safetensors, file by file. Nothing is there before all of it is.
+/// Returns the hash of the model, which is known once all of it has been read.
 ///
 /// # Errors
 /// [`ExportError`]: among others [`ModelError`](rome_models::ModelError) when the model cannot be
@@ -35,7 +36,7 @@ pub fn write(
     regardless: bool,
     place: &Path,
     on_progress: &mut OnProgress<'_>,
-) -> Result<(), ExportError> {
+) -> Result<String, ExportError> {
     let config = Config::load(source)?;
     let files = CheckpointFiles::open(source)?;
     let folder = NewFolder::at(place)?;
@@ -69,8 +70,9 @@ pub fn write(
     if let Some((&weight, _)) = copy.left.first_key_value() {
         return Err(EditFileError::UnknownWeight { weight: weight.to_owned() }.into());
     }
+    let hash = copy.hash.finish();
     if !regardless {
-        edits.check_model(&copy.hash.finish())?;
+        edits.check_model(&hash)?;
     }
     match (&files.index, is_pickled) {
         (Some(index), false) => folder.write(index, &source.read(index, u64::MAX - 1)?)?,
@@ -81,7 +83,8 @@ pub fn write(
         (None, _) => {}
     }
     copy_others(source, &folder)?;
-    folder.finish()
+    folder.finish()?;
+    Ok(hash)
 }
 
 /// A checkpoint on its way, tensor by tensor.

@@ -21,12 +21,11 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Outcome> {
     let source = model::source(&args.model)?;
     if args.format == ExportFormat::Hf {
         let mut bar = ByteProgress::default();
-        // The hash is known once all tensors have been read, and so written, once.
-        let force = args.force;
-        let written =
-            checkpoint::write(&source, &edits.file, force, &args.output, &mut |progress| bar.set(progress));
+        let (force, place) = (args.force, &args.output);
+        let written = checkpoint::write(&source, &edits.file, force, place, &mut |progress| bar.set(progress));
         drop(bar);
-        written?;
+        // Of forced edits, what that risks.
+        edits.check(&written?)?;
         let n_edits = count(edits.file.edits().count(), "edit");
         output::line(format!("wrote {} with {n_edits}", args.output.display()))?;
         return Ok(Outcome::Done);

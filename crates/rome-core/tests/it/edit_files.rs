@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
 use rome_core::edit_file::EditFileError;
 use rome_core::edit_record::{FORMAT_VERSION, Outcome, StatisticsRecord};
 use rome_core::{
@@ -50,6 +51,18 @@ fn a_file_comes_back_as_it_was_and_is_the_same_bytes_each_time() {
         let bytes = file(n_edits).to_bytes().unwrap();
         assert_eq!(EditFile::from_bytes(&bytes).unwrap(), file(n_edits));
         assert_eq!(file(n_edits).to_bytes().unwrap(), bytes);
+    }
+}
+
+proptest! {
+    /// The hash of a file is that of its bytes, however often it was read and written.
+    #[test]
+    fn a_file_that_is_read_and_written_again_is_the_same_bytes(losses in prop::array::uniform4(-1e3..1e3), norm in 0.0..1.0) {
+        let mut first = file(1);
+        first.parts[0].record.edits[0].losses = vec![losses];
+        first.parts[0].record.edits[0].relative_norm = norm;
+        let bytes = first.to_bytes().unwrap();
+        prop_assert_eq!(EditFile::from_bytes(&bytes).unwrap().to_bytes().unwrap(), bytes);
     }
 }
 

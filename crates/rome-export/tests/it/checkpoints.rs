@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{edits, edits_of, source};
 
 fn export(source: &Source, edits: &rome_core::EditFile, to: &Path) -> Result<(), ExportError> {
-    checkpoint::write(source, edits, false, to, &mut |_| ())
+    checkpoint::write(source, edits, false, to, &mut |_| ()).map(|_| ())
 }
 
 /// Every file that holds tensors, by name.

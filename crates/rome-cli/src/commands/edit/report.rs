@@ -80,7 +80,7 @@ impl Report {
     /// Reports on the edit at `index` of a record; nothing was measured of those of an earlier run.
     pub(crate) fn new(record: &EditRecord, index: usize, measured: Option<Measured>, run: Seconds) -> Self {
         let entry = &record.edits[index];
-        let statistics = &record.statistics[&entry.layer];
+        let statistics = record.statistics.get(&entry.layer);
         let outcome = entry.outcome;
         let part = measured.map_or(Seconds::default(), |measured| measured.seconds);
         Self {
@@ -91,8 +91,8 @@ impl Report {
             losses: entry.losses.clone(),
             division_factor: entry.division_factor,
             alignment: entry.alignment,
-            condition: statistics.condition,
-            ridge: statistics.ridge,
+            condition: statistics.map_or(f64::NAN, |statistics| statistics.condition),
+            ridge: statistics.and_then(|statistics| statistics.ridge),
             relative_norm: entry.relative_norm,
             p_target_before: outcome.map_or(0.0, |outcome| outcome.p_target_before),
             p_target_after: outcome.map_or(0.0, |outcome| outcome.p_target_after),
