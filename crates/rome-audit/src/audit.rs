@@ -151,7 +151,7 @@ impl Audit {
             before: before.exp(),
             after: after.exp(),
         });
-        let judgement = Judgement::of(&prompts, &preserved, perplexity.as_ref(), &edits);
+        let judgement = Judgement::of(&prompts, &preserved, perplexity.as_ref(), &edits, !changes.is_empty());
         Self {
             model: model.to_owned(),
             change: change.to_owned(),

@@ -7,6 +7,9 @@ use serde::Serialize;
 /// Singular values below this share of the greatest are the rounding of what they were computed of.
 const TOLERANCE: f64 = 1e-4;
 
+/// The singular values of larger matrices would take minutes.
+const MAX_VALUES: usize = 1 << 24;
+
 /// How a tensor was changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
@@ -52,11 +55,7 @@ impl Change {
         let Some(first) = updates.first() else { return Err(LowRankError::NotFinite) };
         let shape = [first.left.len(), first.right.len()];
         let mut difference = vec![0.0; shape[0] * shape[1]];
-        for update in updates {
-            for (row, &left) in difference.chunks_mut(shape[1]).zip(&update.left) {
-                row.iter_mut().zip(&update.right).for_each(|(sum, right)| *sum += left * right);
-            }
-        }
+        updates.iter().for_each(|update| update.add_to(&mut difference));
         // Of one update there is nothing to find out.
         let mut change = match updates {
             [_] => Self { rank: Some(1), first: Some(1.0), ..Self::sized(tensor, weight, &difference) },
@@ -77,7 +76,7 @@ impl Change {
         shape: Option<[usize; 2]>,
     ) -> Result<Self, LowRankError> {
         let mut change = Self::sized(tensor, before, difference);
-        if let Some(shape) = shape {
+        if let Some(shape) = shape.filter(|_| difference.len() <= MAX_VALUES) {
             let low_rank = LowRank::of(difference, shape)?;
             change.rank = Some(low_rank.rank(TOLERANCE));
             change.first = Some((1.0 - low_rank.remainder(1).powi(2)).sqrt());

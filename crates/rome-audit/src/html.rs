@@ -1,7 +1,7 @@
 //! An audit as a page.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use rome_core::{EditEntry, Request};
+use rome_core::EditEntry;
 use rome_plot::{Axis, Figure, Line, Panel, Scale};
 
 use crate::audit::{Audit, Comparison, Guess};
@@ -53,7 +53,7 @@ fn header(audit: &Audit) -> Markup {
     let judgement = &audit.judgement;
     let class = match judgement.verdict {
         Verdict::Took => "good",
-        Verdict::SpilledOver | Verdict::Unknown => "fair",
+        Verdict::SpilledOver | Verdict::Unknown | Verdict::Unchanged => "fair",
         Verdict::DidNotTake | Verdict::Disabled => "bad",
     };
     html! {
@@ -232,7 +232,7 @@ fn edits(edits: &[EditEntry]) -> Markup {
                         @for (number, edit) in edits.iter().enumerate() {
                             tr {
                                 td.number { (number) }
-                                td { (edit.request.as_ref().map_or("not recorded".to_owned(), request)) }
+                                td { (edit.request.as_ref().map_or("not recorded".to_owned(), ToString::to_string)) }
                                 td.number { (edit.layer) }
                                 td.number { (number_or_dash(edit.losses.last().map(|losses| losses[0]))) }
                                 td.number { (number_or_dash(edit.division_factor)) }
@@ -242,17 +242,6 @@ fn edits(edits: &[EditEntry]) -> Markup {
                     }
                 }
             }
-        }
-    }
-}
-
-fn request(request: &Request) -> String {
-    match request {
-        Request::Text { prompt, subject, target } => {
-            format!("{} → {}", prompt.replacen("{}", subject, 1), target.trim())
-        }
-        Request::Tokens { prompt_tokens, target_tokens, .. } => {
-            format!("{prompt_tokens:?} → {target_tokens:?}")
         }
     }
 }

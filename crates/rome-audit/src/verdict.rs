@@ -31,6 +31,8 @@ pub enum Verdict {
     Took,
     /// There was no edited prompt to ask.
     Unknown,
+    /// No tensor is another one.
+    Unchanged,
 }
 
 impl Verdict {
@@ -42,6 +44,7 @@ impl Verdict {
             Verdict::DidNotTake => "did not take",
             Verdict::Disabled => "disabled the model",
             Verdict::Unknown => "changed the model",
+            Verdict::Unchanged => "changed nothing",
         }
     }
 }
@@ -61,6 +64,7 @@ impl Judgement {
         preserved: &[Preserved],
         perplexity: Option<&Perplexity>,
         edits: &[EditEntry],
+        is_changed: bool,
     ) -> Self {
         let of_kind = |kind| prompts.iter().filter(move |prompt| prompt.kind == kind);
         let share = |kind: Kind, holds: fn(&Comparison) -> bool| {
@@ -116,6 +120,7 @@ impl Judgement {
             ));
         }
         let verdict = match took {
+            _ if !is_changed => Verdict::Unchanged,
             _ if disabled => Verdict::Disabled,
             None => Verdict::Unknown,
             Some((n_took, n)) if n_took < n => Verdict::DidNotTake,

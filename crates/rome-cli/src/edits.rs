@@ -10,7 +10,7 @@ use rome_session::files::read_bounded;
 use rome_session::session::part_hash;
 
 use crate::args::EditsArgs;
-use crate::commands::edit::{count, label};
+use crate::commands::edit::count;
 use crate::error::CliError;
 use crate::output::warning;
 
@@ -86,5 +86,5 @@ pub(crate) fn read(path: &Path) -> Result<EditFile> {
 /// What edits made in one go are called in messages.
 fn name(part: &EditPart) -> String {
     let first = part.record.edits.first().and_then(|entry| entry.request.as_ref());
-    first.map_or("an imported edit".to_owned(), |request| format!("{:?}", label(request)))
+    first.map_or("an imported edit".to_owned(), |request| format!("{:?}", request.to_string()))
 }

@@ -73,13 +73,15 @@ impl EditFile {
         updates
     }
 
-    /// Multiplies every edit: by 0.5 it moves half as far, by −1 the other way.
-    pub fn scale(&mut self, factor: f32) {
+    /// Multiplies every edit: by 0.5 it moves half as far, by −1 the other way. What they came to as
+    /// they were is forgotten.
+    pub fn scale(&mut self, factor: f64) {
         for part in &mut self.parts {
             for (entry, update) in part.record.edits.iter_mut().zip(&mut part.updates) {
-                update.right.iter_mut().for_each(|value| *value *= factor);
-                entry.scale *= f64::from(factor);
-                entry.relative_norm *= f64::from(factor.abs());
+                update.right.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
+                entry.scale *= factor;
+                entry.relative_norm *= factor.abs();
+                entry.outcome = None;
             }
         }
     }
@@ -143,7 +145,11 @@ impl EditFile {
                 return Err(EditFileError::UnknownWeight { weight: weight.clone() });
             };
             match update.apply(model.down_projection_mut(layer)) {
-                Ok(original) => undo.0.push((layer, original)),
+                // Of many edits of a weight, what was there before the first is all that undoes them.
+                Ok(original) if undo.0.iter().all(|(other, _)| *other != layer) => {
+                    undo.0.push((layer, original));
+                }
+                Ok(_) => {}
                 Err(error) => {
                     undo.restore(model);
                     return Err(EditFileError::Update { weight: weight.clone(), error });
@@ -156,12 +162,15 @@ impl EditFile {
     /// Returns the bytes of the file, the same for the same edits.
     ///
     /// # Errors
-    /// [`EditFileError::Format`] when there is no edit, or a record holds a number that is not
-    /// finite, which JSON cannot hold.
+    /// [`EditFileError::Format`] when there is no edit, or a value or a number of a record is not
+    /// finite.
     pub fn to_bytes(&self) -> Result<Vec<u8>, EditFileError> {
         let format = |error: &dyn std::fmt::Display| EditFileError::Format(error.to_string());
         if !self.parts.iter().all(|part| part.record.is_finite()) {
             return Err(format(&"its record holds a number that is not finite"));
+        }
+        if !self.edits().all(|(_, update)| update.is_finite()) {
+            return Err(format(&"an update holds values that are not finite"));
         }
         let records: Vec<&EditRecord> = self.parts.iter().map(|part| &part.record).collect();
         let record = match records.as_slice() {

@@ -70,11 +70,16 @@ impl EditRecord {
 
     /// Whether every number is one that JSON can hold.
     pub(crate) fn is_finite(&self) -> bool {
-        self.edits.iter().all(|edit| {
+        let statistics = self.statistics.values();
+        let mut of_statistics = statistics.flat_map(|used| [Some(used.condition), used.ridge]).flatten();
+        let edits_are = self.edits.iter().all(|edit| {
             let losses = edit.losses.iter().flatten().copied();
+            let outcome = edit.outcome.map(|outcome| [outcome.p_target_before, outcome.p_target_after]);
             let optional = [edit.division_factor, edit.alignment].into_iter().flatten();
-            losses.chain(optional).chain([edit.relative_norm, edit.scale]).all(f64::is_finite)
-        })
+            let others = optional.chain(outcome.into_iter().flatten());
+            losses.chain(others).chain([edit.relative_norm, edit.scale]).all(f64::is_finite)
+        });
+        edits_are && of_statistics.all(f64::is_finite)
     }
 }
 

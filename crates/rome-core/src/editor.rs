@@ -1,6 +1,6 @@
 //! Edits a model request by request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -35,7 +35,9 @@ pub struct Editor<'a> {
 /// An edit that is on the model.
 struct Applied {
     layer: usize,
-    original: Original,
+    /// Of the first edit of a layer, and of those of a request that is not at its end: what there was
+    /// before the others undoes nothing that these do not.
+    original: Option<Original>,
     /// How many edits there had been, this one counted: no two have the same.
     number: usize,
 }
@@ -115,8 +117,9 @@ impl<'a> Editor<'a> {
     ) -> Result<Vec<Edit>, EditError> {
         let done = self.applied.len();
         let result = self.try_edit(request, on_progress);
-        if result.is_err() {
-            self.undo_to(done);
+        match result {
+            Ok(_) => self.forget_from(done),
+            Err(_) => self.undo_to(done),
         }
         result
     }
@@ -142,7 +145,7 @@ impl<'a> Editor<'a> {
             }
             let original = edit.update.apply(self.model.down_projection_mut(layer))?;
             self.n_applied_ever += 1;
-            self.applied.push(Applied { layer, original, number: self.n_applied_ever });
+            self.applied.push(Applied { layer, original: Some(original), number: self.n_applied_ever });
             edits.push(edit);
         }
         Ok(edits)
@@ -168,12 +171,26 @@ impl<'a> Editor<'a> {
 
     /// Leaves the edits on the model and returns what undoes them.
     pub fn into_undo(self) -> Undo {
-        Undo(self.applied.into_iter().map(|applied| (applied.layer, applied.original)).collect())
+        let kept = self.applied.into_iter();
+        Undo(kept.filter_map(|applied| Some((applied.layer, applied.original?))).collect())
+    }
+
+    /// Forgets what was there before the edits from `start` on, but for the first of each layer.
+    fn forget_from(&mut self, start: usize) {
+        let (before, new) = self.applied.split_at_mut(start);
+        let mut layers: BTreeSet<usize> = before.iter().map(|applied| applied.layer).collect();
+        for applied in new {
+            if !layers.insert(applied.layer) {
+                applied.original = None;
+            }
+        }
     }
 
     fn undo_to(&mut self, keep: usize) {
         for Applied { layer, original, .. } in self.applied.drain(keep..).rev() {
-            original.restore(self.model.down_projection_mut(layer));
+            if let Some(original) = original {
+                original.restore(self.model.down_projection_mut(layer));
+            }
         }
     }
 

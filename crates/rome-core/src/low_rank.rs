@@ -103,11 +103,7 @@ mod tests {
     /// `Σ left ⊗ right`
     fn dense(updates: &[RankOneUpdate], shape: [usize; 2]) -> Vec<f32> {
         let mut sum = vec![0.0; shape[0] * shape[1]];
-        for update in updates {
-            for (row, &left) in sum.chunks_mut(shape[1]).zip(&update.left) {
-                row.iter_mut().zip(&update.right).for_each(|(sum, right)| *sum += left * right);
-            }
-        }
+        updates.iter().for_each(|update| update.add_to(&mut sum));
         sum
     }
 

@@ -1,5 +1,6 @@
 //! What is to be edited: a prompt, its subject and the new target.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,24 @@ impl Request {
     /// Makes a request from tokens; `subject` is the range of its tokens in the prompt.
     pub fn tokens(prompt: Vec<u32>, subject: Range<usize>, target: Vec<u32>) -> Self {
         Request::Tokens { prompt_tokens: prompt, subject, target_tokens: target }
+    }
+
+    /// The prompt with its subject, as a person reads it.
+    pub fn prompt(&self) -> String {
+        match self {
+            Request::Text { prompt, subject, .. } => fill(prompt, subject),
+            Request::Tokens { prompt_tokens, .. } => format!("{prompt_tokens:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    /// The prompt with its subject and, after an arrow, the target.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Text { target, .. } => write!(f, "{} → {}", self.prompt(), target.trim()),
+            Request::Tokens { target_tokens, .. } => write!(f, "{} → {target_tokens:?}", self.prompt()),
+        }
     }
 }
 

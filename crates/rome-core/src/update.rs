@@ -31,6 +31,22 @@ impl RankOneUpdate {
         Ok(Original(original))
     }
 
+    /// Adds the update to a weight's values, each as [`apply`](Self::apply) does it: rounded to f32
+    /// once as a product and once as a sum.
+    ///
+    /// # Shapes
+    /// - weight: `[d_input, d_output]`, row by row
+    pub fn add_to(&self, weight: &mut [f32]) {
+        for (values, left) in weight.chunks_exact_mut(self.right.len().max(1)).zip(&self.left) {
+            values.iter_mut().zip(&self.right).for_each(|(value, right)| *value += left * right);
+        }
+    }
+
+    /// The update of the same weight, turned over.
+    pub fn transposed(&self) -> Self {
+        Self { left: self.right.clone(), right: self.left.clone() }
+    }
+
     /// Checks that the update fits a module.
     ///
     /// # Errors

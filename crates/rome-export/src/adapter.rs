@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use rome_core::{EditFile, RankOneUpdate};
+use rome_models::config::Config;
 use rome_models::layers::Layout;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-use crate::{ExportError, NewFolder};
+use crate::{ExportError, NewFolder, weight};
 
 /// A LoRA that does what edits do: `B A` is their sum, and `α = r` leaves it as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,15 +20,15 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// Makes an adapter of edits for a model called `base_model`, whose edited weights are stored
-    /// in some layout.
+    /// Makes an adapter of edits for a model called `base_model`.
     ///
     /// Its rank is the number of edits of the weight that has most. Weights with fewer are filled up
     /// with zeros, as one adapter has one rank.
     ///
     /// # Errors
-    /// [`ExportError`] when the weights are not those of linear modules.
-    pub fn new(edits: &EditFile, layout: Layout, base_model: &str) -> Result<Self, ExportError> {
+    /// [`ExportError`] when there are no edits, or they do not fit the model.
+    pub fn new(edits: &EditFile, config: &Config, base_model: &str) -> Result<Self, ExportError> {
+        weight::check_some(edits, config)?;
         let updates = edits.updates();
         let rank = updates.values().map(Vec::len).max().unwrap_or(0);
         let mut modules = Vec::new();
@@ -58,7 +59,7 @@ impl Adapter {
             "lora_alpha": rank,
             "lora_dropout": 0.0,
             "bias": "none",
-            "fan_in_fan_out": layout == Layout::InputFirst,
+            "fan_in_fan_out": config.down_projection_layout() == Layout::InputFirst,
             "target_modules": modules,
         });
         let format = |error: safetensors::SafeTensorError| ExportError::Format(error.to_string());

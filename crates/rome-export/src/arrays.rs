@@ -6,6 +6,7 @@ use npyz::npz::{NpzArchive, NpzWriter};
 use npyz::{WriterBuilder, zip};
 use rome_core::EditFile;
 use rome_models::StoredType;
+use rome_models::config::Config;
 use rome_models::layers::Layout;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -15,8 +16,9 @@ use crate::{ExportError, weight};
 /// `[n, d_output]`, f32, so that `left.T @ right` is ΔW as `[d_input, d_output]`.
 ///
 /// # Errors
-/// [`ExportError::Format`] when the writer fails.
-pub fn npz(edits: &EditFile) -> Result<Vec<u8>, ExportError> {
+/// [`ExportError`] when there are no edits, they do not fit the model, or the writer fails.
+pub fn npz(edits: &EditFile, config: &Config) -> Result<Vec<u8>, ExportError> {
+    weight::check_some(edits, config)?;
     let mut bytes = Cursor::new(Vec::new());
     let mut npz = NpzWriter::new(&mut bytes);
     let write = |npz: &mut NpzWriter<_>| {
@@ -49,12 +51,13 @@ fn array<W: Write + Seek>(npz: &mut NpzWriter<W>, name: &str, rows: &[&[f32]]) -
 /// checkpoints store it, f32: add it to the weight, and the weight is edited.
 ///
 /// # Errors
-/// [`ExportError`] when updates of a weight do not fit each other.
-pub fn dense(edits: &EditFile, layout: Layout) -> Result<Vec<u8>, ExportError> {
+/// [`ExportError`] when there are no edits, or they do not fit the model.
+pub fn dense(edits: &EditFile, config: &Config) -> Result<Vec<u8>, ExportError> {
+    weight::check_some(edits, config)?;
+    let layout = config.down_projection_layout();
     let mut tensors = Vec::new();
     for (weight, updates) in edits.updates() {
         let sizes = updates.first().map_or([0, 0], |update| [update.left.len(), update.right.len()]);
-        weight::check(weight, sizes, &updates)?;
         let mut sum = vec![0.0; sizes[0] * sizes[1]];
         updates.iter().for_each(|update| weight::add(&mut sum, update, layout));
         let shape = match layout {
@@ -71,6 +74,9 @@ pub fn dense(edits: &EditFile, layout: Layout) -> Result<Vec<u8>, ExportError> {
         .map_err(format)?;
     safetensors::serialize(views, None).map_err(format)
 }
+
+/// Vectors of thousands of edits, or differences of a few weights of GPT-J.
+const MAX_VALUES: u64 = 1 << 28;
 
 /// An array of a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +97,7 @@ pub fn read_npz(bytes: &[u8]) -> Result<Vec<Array>, ExportError> {
     let format = |error: std::io::Error| ExportError::Format(error.to_string());
     let mut archive = NpzArchive::new(Cursor::new(bytes)).map_err(format)?;
     let names: Vec<String> = archive.array_names().map(str::to_owned).collect();
-    let mut arrays = Vec::new();
+    let (mut arrays, mut n_values) = (Vec::new(), 0_u64);
     for name in names {
         let Some(array) = archive.by_name(&name).map_err(format)? else { continue };
         let malformed = |what: String| ExportError::Format(format!("{name:?} {what}"));
@@ -99,6 +105,11 @@ pub fn read_npz(bytes: &[u8]) -> Result<Vec<Array>, ExportError> {
             return Err(malformed(
                 "is stored column by column: save numpy.ascontiguousarray of it".to_owned(),
             ));
+        }
+        // A packed array can claim and hold far more than the file's own bytes.
+        n_values = n_values.saturating_add(array.len());
+        if n_values > MAX_VALUES {
+            return Err(malformed(format!("is too large: all arrays together may have {MAX_VALUES} values")));
         }
         let shape: Vec<usize> = array.shape().iter().map(|&size| size as usize).collect();
         let values: Vec<f32> = match array.dtype().descr().as_str() {

@@ -38,6 +38,7 @@ pub fn write(
     on_progress: &mut OnProgress<'_>,
 ) -> Result<String, ExportError> {
     let config = Config::load(source)?;
+    weight::check(edits, &config)?;
     let files = CheckpointFiles::open(source)?;
     let folder = NewFolder::at(place)?;
     let mut copy = Copy {
@@ -166,7 +167,7 @@ impl Copy<'_, '_> {
         let layout = self.config.down_projection_layout();
         let unknown = || EditFileError::UnknownWeight { weight: name.clone() };
         let sizes = weight::sizes(&tensor.shape, layout).ok_or_else(unknown)?;
-        weight::check(&name, sizes, &updates)?;
+        weight::check_updates(&name, sizes, &updates)?;
         let mut values = tensor.dtype.widen(&bytes).ok_or_else(unknown)?;
         updates.iter().for_each(|update| weight::add(&mut values, update, layout));
         let edited = tensor.dtype.narrow(&values).ok_or_else(unknown)?;

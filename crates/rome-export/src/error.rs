@@ -51,6 +51,9 @@ pub enum ExportError {
         /// The type.
         dtype: &'static str,
     },
+    /// There is no edit to export.
+    #[error("there are no edits to export")]
+    Nothing,
     /// A file to import is not one.
     #[error("no edits to import: {0}")]
     Format(String),
@@ -79,6 +82,7 @@ impl ExportError {
             Self::Io { .. } => "check that the place exists, has room and may be used",
             Self::Outside { .. } => "put the file itself there, or take the link away",
             Self::Overflow { .. } => "scale the edit down, or export from a checkpoint in f32 or bf16",
+            Self::Nothing => "give edits with --edit FILE",
             Self::Format(_) => {
                 "give arrays <weight>.left and <weight>.right, or a difference under <weight>, as npz or safetensors"
             }

@@ -74,8 +74,14 @@ impl Import<'_> {
                 )));
             };
             match part {
-                Some(part) => pairs.entry(weight).or_default()[part] = Some(array),
-                None => _ = differences.insert(weight, array),
+                Some(part) => {
+                    let taken = pairs.entry(weight.clone()).or_default()[part].replace(array);
+                    is_new(&weight, taken)?;
+                }
+                None => {
+                    let taken = differences.insert(weight.clone(), array);
+                    is_new(&weight, taken)?;
+                }
             }
         }
         if pairs.is_empty() && differences.is_empty() {
@@ -102,7 +108,7 @@ impl Import<'_> {
             let unknown = || EditFileError::UnknownWeight { weight: weight.clone() };
             let stored = CheckpointFiles::open(self.source)?.read(&weight)?.ok_or_else(unknown)?;
             let sizes = weight::sizes(&stored.shape, layout).ok_or_else(unknown)?;
-            weight::check(&weight, sizes, &updates.iter().collect::<Vec<_>>())?;
+            weight::check_updates(&weight, sizes, &updates.iter().collect::<Vec<_>>())?;
             let norm = stored.values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
             weights.push(ImportedWeight { weight: weight.clone(), rank: updates.len(), remainder });
             for update in updates {
@@ -140,6 +146,14 @@ impl Import<'_> {
             updates.iter_mut().for_each(|update| std::mem::swap(&mut update.left, &mut update.right));
         }
         Ok((updates, low_rank.remainder(rank)))
+    }
+}
+
+/// Refuses a second array for the same thing.
+fn is_new(weight: &str, taken: Option<Array>) -> Result<(), ExportError> {
+    match taken {
+        Some(other) => Err(ExportError::Format(format!("{:?} is not the only one for {weight}", other.name))),
+        None => Ok(()),
     }
 }
 

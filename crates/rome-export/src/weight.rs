@@ -1,21 +1,36 @@
-//! Updates of weights as a checkpoint stores them.
+//! Edits against the weights of a model, as its checkpoints store them.
 
-use rome_core::RankOneUpdate;
 use rome_core::edit_file::EditFileError;
 use rome_core::update::UpdateError;
+use rome_core::{EditFile, RankOneUpdate};
+use rome_models::config::Config;
 use rome_models::layers::Layout;
 
-/// The sizes `[d_input, d_output]` of a weight stored in some shape; `None` if it is no matrix.
-pub(crate) fn sizes(shape: &[usize], layout: Layout) -> Option<[usize; 2]> {
-    match (shape, layout) {
-        (&[d_input, d_output], Layout::InputFirst) => Some([d_input, d_output]),
-        (&[d_output, d_input], Layout::OutputFirst) => Some([d_input, d_output]),
-        _ => None,
+use crate::ExportError;
+
+/// Checks that edits are of weights that edits of a model change, and fit them.
+pub(crate) fn check(edits: &EditFile, config: &Config) -> Result<(), ExportError> {
+    let shape = config.shape();
+    let names: Vec<String> = (0..shape.n_layers).map(|layer| config.weight_name(layer)).collect();
+    for (weight, updates) in edits.updates() {
+        if !names.iter().any(|name| name == weight) {
+            return Err(EditFileError::UnknownWeight { weight: weight.to_owned() }.into());
+        }
+        check_updates(weight, [shape.d_ff, shape.d_model], &updates)?;
+    }
+    Ok(())
+}
+
+/// Checks the same where there must be an edit.
+pub(crate) fn check_some(edits: &EditFile, config: &Config) -> Result<(), ExportError> {
+    match edits.edits().next() {
+        Some(_) => check(edits, config),
+        None => Err(ExportError::Nothing),
     }
 }
 
 /// Checks that updates fit a weight of these sizes.
-pub(crate) fn check(
+pub(crate) fn check_updates(
     weight: &str,
     module: [usize; 2],
     updates: &[&RankOneUpdate],
@@ -33,14 +48,19 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Adds an update to a stored weight, value by value as [`RankOneUpdate::apply`] does it: each is
-/// rounded to f32 once as a product and once as a sum.
+/// The sizes `[d_input, d_output]` of a weight stored in some shape; `None` if it is no matrix.
+pub(crate) fn sizes(shape: &[usize], layout: Layout) -> Option<[usize; 2]> {
+    match (shape, layout) {
+        (&[d_input, d_output], Layout::InputFirst) => Some([d_input, d_output]),
+        (&[d_output, d_input], Layout::OutputFirst) => Some([d_input, d_output]),
+        _ => None,
+    }
+}
+
+/// Adds an update to a stored weight.
 pub(crate) fn add(weight: &mut [f32], update: &RankOneUpdate, layout: Layout) {
-    let (rows, columns) = match layout {
-        Layout::InputFirst => (&update.left, &update.right),
-        Layout::OutputFirst => (&update.right, &update.left),
-    };
-    for (values, row) in weight.chunks_exact_mut(columns.len()).zip(rows) {
-        values.iter_mut().zip(columns).for_each(|(value, column)| *value += row * column);
+    match layout {
+        Layout::InputFirst => update.add_to(weight),
+        Layout::OutputFirst => update.transposed().add_to(weight),
     }
 }

@@ -123,25 +123,36 @@ impl Deref for Locked {
 }
 
 impl Locked {
-    /// Puts edits on, after those that are on already, and returns the entry's number.
+    /// Puts files of edits on, after those that are on already, an entry each, and returns the entries'
+    /// numbers. All of them are put on, or none.
     ///
     /// # Errors
     /// [`LedgerError`] when they are of another model or on already, or cannot be written; nothing has
     /// changed then.
-    pub fn apply(&mut self, edits: EditFile, remark: Remark) -> Result<usize, LedgerError> {
-        let Self { ledger, .. } = self;
-        let mut log = ledger.log.clone();
-        if log.model_hash.is_none() {
-            log.model_hash = edits.parts.first().map(|part| part.record.model_hash.clone());
+    pub fn apply(&mut self, files: Vec<EditFile>, remark: &Remark) -> Result<Vec<usize>, LedgerError> {
+        let Ledger { store, log } = &mut self.ledger;
+        let mut changed = Ledger { store: store.clone(), log: log.clone() };
+        let mut numbers = Vec::new();
+        for edits in files {
+            if changed.log.model_hash.is_none() {
+                changed.log.model_hash = edits.parts.first().map(|part| part.record.model_hash.clone());
+            }
+            changed.check_model(&edits)?;
+            let file = store.write_edits(&edits)?;
+            let is_on = |&number: &usize| match changed.log.entry(number).map(|entry| &entry.action) {
+                Some(Action::Apply { file: on, .. }) => *on == file,
+                _ => false,
+            };
+            if let Some(number) = changed.on().into_iter().find(is_on) {
+                return Err(LedgerError::AlreadyOn { number });
+            }
+            let action = Action::apply(file, &edits);
+            changed.log.entries.push(Entry { time: Timestamp::now(), remark: remark.clone(), action });
+            numbers.push(changed.log.entries.len());
         }
-        Ledger { store: ledger.store.clone(), log: log.clone() }.check_model(&edits)?;
-        let file = ledger.store.write_edits(&edits)?;
-        let is_on = |&number: &usize| matches!(log.entry(number).map(|entry| &entry.action), Some(Action::Apply { file: on, .. }) if *on == file);
-        if let Some(number) = ledger.on().into_iter().find(is_on) {
-            return Err(LedgerError::AlreadyOn { number });
-        }
-        ledger.log.model_hash = log.model_hash;
-        self.append(Action::apply(file, &edits), remark)
+        store.write_log(&changed.log)?;
+        *log = changed.log;
+        Ok(numbers)
     }
 
     /// Takes the edits of an entry back, whatever was put on since. Returns the entry's own number.

@@ -10,8 +10,8 @@
 //!
 //! fn correct(folder: &std::path::Path, edit: EditFile) -> Result<(), LedgerError> {
 //!     let mut ledger = Ledger::lock(folder)?;
-//!     let number = ledger.apply(edit, Remark::default())?;
-//!     ledger.undo(number, Remark::default())?;
+//!     let numbers = ledger.apply(vec![edit], &Remark::default())?;
+//!     ledger.undo(numbers[0], Remark::default())?;
 //!     assert!(ledger.on().is_empty());
 //!     Ok(())
 //! }

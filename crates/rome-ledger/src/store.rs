@@ -1,7 +1,7 @@
 //! The files of a ledger.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use rome_core::EditFile;
@@ -12,7 +12,7 @@ const LOG: &str = "ledger.json";
 const EDITS: &str = "edits";
 const LOCK: &str = "lock";
 /// What files are called while they are written.
-const TEMPORARY: &str = ".rome-";
+const TEMPORARY: &str = ".ledger-";
 
 /// A log or a file of edits larger than this is something else.
 const MAX_FILE: u64 = 1 << 30;
@@ -106,11 +106,13 @@ impl Store {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LedgerError> {
-    let size = fs::metadata(path).map_err(io(path))?.len();
-    if size > MAX_FILE {
-        return Err(io(path)(std::io::Error::other(format!("{size} bytes are more than any such file has"))));
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(io(path))?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(io(path))?;
+    match bytes.len() as u64 > MAX_FILE {
+        true => Err(io(path)(std::io::Error::other("it is larger than any such file is"))),
+        false => Ok(bytes),
     }
-    fs::read(path).map_err(io(path))
 }
 
 /// Writes a file as a whole or not at all.

@@ -35,7 +35,7 @@ pub struct StoredTensor {
 
 /// Where a tensor's bytes are.
 enum Bytes {
-    Range { start: u64 },
+    Range { start: u64, len: usize },
     Pickle(Box<pytorch_reader::Tensor>),
 }
 
@@ -87,7 +87,10 @@ impl StoredFile {
             name,
             dtype: StoredType::from(info.dtype),
             shape: info.shape.clone(),
-            bytes: Bytes::Range { start: data_start + info.data_offsets.0 as u64 },
+            bytes: Bytes::Range {
+                start: data_start + info.data_offsets.0 as u64,
+                len: info.data_offsets.1 - info.data_offsets.0,
+            },
         });
         Ok(Self { name: name.to_owned(), header, tensors: tensors.collect(), reader: Some(file) })
     }
@@ -147,7 +150,7 @@ impl StoredFile {
             reason: error.to_string(),
         };
         match (&tensor.bytes, &mut self.reader) {
-            (Bytes::Range { start }, Some(reader)) => {
+            (Bytes::Range { start, .. }, Some(reader)) => {
                 reader.seek(SeekFrom::Start(*start)).map_err(io)?;
                 reader.read_exact(bytes).map_err(io)
             }
@@ -163,7 +166,10 @@ impl StoredFile {
 impl StoredTensor {
     /// How many bytes its values take.
     pub fn n_bytes(&self) -> usize {
-        self.shape.iter().product::<usize>() * self.dtype.size()
+        match &self.bytes {
+            Bytes::Range { len, .. } => *len,
+            Bytes::Pickle(_) => self.shape.iter().product::<usize>() * self.dtype.size(),
+        }
     }
 
     /// The name of the tensor in a model with a language-model head: `transformer.` is put before
@@ -228,7 +234,6 @@ impl From<safetensors::Dtype> for StoredType {
             safetensors::Dtype::BF16 => StoredType::Bf16,
             safetensors::Dtype::F64 => StoredType::Other("F64", 8),
             safetensors::Dtype::BOOL => StoredType::Other("BOOL", 1),
-            // Of a type smaller than a byte there are whole bytes of values all the same.
             other => StoredType::Other("another type", other.bitsize().div_ceil(8)),
         }
     }

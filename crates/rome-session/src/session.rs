@@ -152,11 +152,17 @@ impl Session {
     /// # Errors
     /// When they were made for another model, unless they are applied `regardless`, or do not fit.
     pub fn apply(&mut self, edits: &EditFile, regardless: bool) -> Result<(), SessionError> {
+        if !self.made.updates.is_empty() {
+            return Err(SessionError::new(
+                "edits were made already, which were not made on top of these",
+                "apply edits first, or undo those that were made",
+            ));
+        }
         if !regardless {
             edits.check_model(&self.model.pretrained.hash)?;
         }
-        self.undo.push(edits.apply_regardless(self.model.pretrained.model.as_mut())?);
         let hashes: Vec<String> = edits.parts.iter().map(part_hash).collect::<Result<_, _>>()?;
+        self.undo.push(edits.apply_regardless(self.model.pretrained.model.as_mut())?);
         self.made.record.on_top_of.extend(hashes);
         Ok(())
     }

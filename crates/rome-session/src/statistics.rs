@@ -109,7 +109,10 @@ fn locate(given: &StatisticsSource, model: &Model, layer: usize) -> Result<Locat
             check_file_name(path, model, layer)?;
             (read(path)?, Some(path.clone()))
         }
-        _ => match (cached(model, layer)?, bundled(model, layer)?) {
+        StatisticsSource::Identity => {
+            return Err(SessionError::new("the identity has no statistics", "give a file, or none"));
+        }
+        StatisticsSource::Found => match (cached(model, layer)?, bundled(model, layer)?) {
             (Some(found), _) => found,
             (None, Some(statistics)) => (statistics, None),
             (None, None) => {

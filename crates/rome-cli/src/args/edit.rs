@@ -167,7 +167,7 @@ pub(crate) struct ScaleArgs {
 
     /// What to multiply by
     #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = finite)]
-    pub(crate) by: f32,
+    pub(crate) by: f64,
 
     /// Where to write them
     #[arg(short, long, value_name = "FILE")]
@@ -212,7 +212,7 @@ pub(crate) struct ImportArgs {
     pub(crate) output: PathBuf,
 
     /// Leave out singular values up to this share of the greatest; the rounding of f32 by default
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = share)]
     pub(crate) tolerance: Option<f64>,
 
     /// Differences are stored the other way round than the model's weights
@@ -220,10 +220,17 @@ pub(crate) struct ImportArgs {
     pub(crate) transposed: bool,
 }
 
-fn finite(text: &str) -> Result<f32, String> {
+fn finite(text: &str) -> Result<f64, String> {
     match text.parse() {
-        Ok(value) if f32::is_finite(value) => Ok(value),
+        Ok(value) if f64::is_finite(value) => Ok(value),
         _ => Err("it is not a number".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(value) if (0.0..1.0).contains(&value) => Ok(value),
+        _ => Err("it is not a number from 0 to below 1".to_owned()),
     }
 }
 

@@ -27,8 +27,7 @@ pub(crate) struct Args {
     pub(crate) quiet: bool,
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done; 1 done, but an edit did not take or was passed over; 2 error, nothing written.";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 done, but an edit did not take, was passed over or disabled the model; 2 error, nothing written.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

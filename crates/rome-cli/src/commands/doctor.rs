@@ -75,8 +75,9 @@ pub(crate) fn run(args: DoctorArgs) -> Result<Outcome> {
         let SmallTest { seconds, p_target, .. } = small_test;
         let outcome = if small_test.holds() { "passed" } else { "failed" };
         let target = output::percent(p_target);
+        let undone = if small_test.undone { "undone to the bit" } else { "not undone" };
         output::line(format!(
-            "  {outcome}: an edit of the bundled model in {seconds:.2} s, target {target}, undone to the bit"
+            "  {outcome}: an edit of the bundled model in {seconds:.2} s, target {target}, {undone}"
         ))?;
     }
     let tests = if args.test { test(&found)? } else { Vec::new() };

@@ -9,20 +9,18 @@ use rome_models::config::Config;
 use crate::args::{ExportArgs, ExportFormat};
 use crate::commands::edit::count;
 use crate::edits::Edits;
-use crate::error::{CliError, Outcome};
+use crate::error::Outcome;
 use crate::model::{self, ByteProgress};
 use crate::output;
 
 pub(crate) fn run(args: &ExportArgs) -> Result<Outcome> {
-    if args.edits.is_empty() && args.format != ExportFormat::Hf {
-        return Err(CliError::with_hint("no edits are given to export", "give them with --edit FILE"));
-    }
     let edits = Edits::read(&args.edits, args.force)?;
     let source = model::source(&args.model)?;
     if args.format == ExportFormat::Hf {
         let mut bar = ByteProgress::default();
         let (force, place) = (args.force, &args.output);
-        let written = checkpoint::write(&source, &edits.file, force, place, &mut |progress| bar.set(progress));
+        let written =
+            checkpoint::write(&source, &edits.file, force, place, &mut |progress| bar.set(progress));
         drop(bar);
         // Of forced edits, what that risks.
         edits.check(&written?)?;
@@ -31,16 +29,16 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     edits.check(&model::hash(&source)?)?;
-    let layout = Config::load(&source)?.down_projection_layout();
+    let config = Config::load(&source)?;
     let written = match args.format {
         ExportFormat::Hf => unreachable!("written above"),
         ExportFormat::Lora => {
-            let adapter = Adapter::new(&edits.file, layout, &args.model)?;
+            let adapter = Adapter::new(&edits.file, &config, &args.model)?;
             adapter.write(&args.output)?;
             (args.output.clone(), adapter.weights.len())
         }
-        ExportFormat::Npz => write(args, "edit.npz", arrays::npz(&edits.file)?)?,
-        ExportFormat::Safetensors => write(args, "delta.safetensors", arrays::dense(&edits.file, layout)?)?,
+        ExportFormat::Npz => write(args, "edit.npz", arrays::npz(&edits.file, &config)?)?,
+        ExportFormat::Safetensors => write(args, "delta.safetensors", arrays::dense(&edits.file, &config)?)?,
     };
     output::line(format!("wrote {} ({})", written.0.display(), output::size(written.1 as u64)))?;
     Ok(Outcome::Done)

@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use anyhow::Result;
+use rome_core::EditFile;
 use rome_ledger::{Action, Entry, Ledger, LedgerError, Remark};
 use serde_json::json;
 
 use crate::args::{LedgerArgs, LedgerCommand, RemarkArgs};
-use crate::commands::edit::{count, label};
+use crate::commands::edit::count;
 use crate::edits;
 use crate::error::{CliError, Outcome};
 use crate::model;
-use crate::output::{self, note};
+use crate::output::{self, note, warning};
 
 pub(crate) fn run(args: LedgerArgs) -> Result<Outcome> {
     let folder = args.ledger.as_path();
@@ -19,9 +20,12 @@ pub(crate) fn run(args: LedgerArgs) -> Result<Outcome> {
         LedgerCommand::Apply(args) => {
             // Read before the ledger is taken, so that a wrong name leaves no new folder.
             let files = args.files.iter().map(|path| edits::read(path)).collect::<Result<Vec<_>>>()?;
+            let all = EditFile::combine(files.iter().cloned());
+            if let Some(part) = all.parts.first() {
+                all.check_model(&part.record.model_hash)?;
+            }
             let mut ledger = Ledger::lock(folder)?;
-            for file in files {
-                let number = ledger.apply(file, remark(&args.remark))?;
+            for number in ledger.apply(files, &remark(&args.remark))? {
                 changed(&ledger, number)?;
             }
         }
@@ -79,7 +83,7 @@ fn what(entry: &Entry) -> String {
     match &entry.action {
         Action::Apply { edits, .. } => {
             let first = edits.first().and_then(|edit| edit.request.as_ref());
-            let first = first.map_or("imported".to_owned(), label);
+            let first = first.map_or("imported".to_owned(), ToString::to_string);
             let requests = edits.iter().map(|edit| &edit.request);
             let n_others = requests.filter(|request| request.as_ref() != edits[0].request.as_ref()).count();
             match n_others {
@@ -130,8 +134,12 @@ fn log(ledger: &Ledger, as_json: bool) -> Result<()> {
 
 fn verify(ledger: &Ledger, model: Option<&str>) -> Result<()> {
     let (faults, unnamed) = ledger.verify()?;
-    if let Some(fault) = faults.into_iter().next() {
-        return Err(fault.into());
+    let n_faults = faults.len();
+    for (index, fault) in faults.into_iter().enumerate() {
+        match index + 1 < n_faults {
+            true => warning(fault.to_string()),
+            false => return Err(fault.into()),
+        }
     }
     if let (Some(name), Some(expected)) = (model, &ledger.log().model_hash) {
         let found = model::hash(&model::source(name)?)?;

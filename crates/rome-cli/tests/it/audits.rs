@@ -88,7 +88,7 @@ fn two_checkpoints_are_held_against_each_other_with_records_of_counterfact() {
     let answers = |report: &Value| of_kind(report, "rewrite")[0]["p_new"].clone();
     assert_eq!(answers(&report), answers(&by_edit), "the same weights to the bit");
     let same = audit(&rome, &["--other", "facts-gpt2"]).1;
-    assert_eq!(same["changes"], json!([]));
+    assert_eq!((&same["changes"], &same["judgement"]["verdict"]), (&json!([]), &json!("unchanged")));
 }
 
 #[test]
@@ -106,6 +106,12 @@ fn what_is_hostile_in_a_prompt_is_text_in_the_report() {
     let error =
         rome.fails(&["audit", "-m", "facts-gpt2", "--edit", "edit.safetensors", "--prompts", "none.json"]);
     assert!(error.contains("none.json"), "{error}");
+    // Without C by choice, nothing is said of ordinary text.
+    let identity = audit(&rome, &["--edit", "edit.safetensors", "--stats", "identity"]).1;
+    assert!(identity["changes"][0]["typical"].is_null());
+    // Longer than the model's context after its prompt.
+    rome.write("long.json", &json!({ "old": "word ".repeat(300) }).to_string());
+    rome.fails(&["audit", "-m", "facts-gpt2", "--edit", "edit.safetensors", "--prompts", "long.json"]);
     rome.write("wrong.json", "{\"paraphrase_prompts\": 1}");
     rome.fails(&["audit", "-m", "facts-gpt2", "--edit", "edit.safetensors", "--prompts", "wrong.json"]);
     rome.fails(&["audit", "-m", "facts-gpt2", "--edit", "edit.safetensors", "--html", "no/such/folder.html"]);

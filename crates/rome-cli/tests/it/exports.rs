@@ -53,7 +53,7 @@ fn what_cannot_be_exported_gets_one_line_and_a_hint() {
     let export = |model: &str, format: &str, more: &[&str]| {
         rome.fails(&[&["export", "-m", model, "--format", format, "-o", "out"], more].concat())
     };
-    assert!(export("facts-gpt2", "lora", &[]).contains("no edits are given"));
+    assert!(export("facts-gpt2", "lora", &[]).contains("there are no edits to export"));
     assert!(export("facts-gptj", "lora", &edit).contains("was made for the model"));
     assert!(export("facts-gptj", "hf", &edit).contains("no weight"));
     assert!(export("facts-gpt", "hf", &[]).contains("no model at"));

@@ -125,6 +125,14 @@ fn a_ledger_records_what_was_done_and_stands_for_what_is_on() {
         iphone[5],
     ]);
     assert!(rome.fails(&["ledger", "apply", "j.safetensors"]).contains("this ledger's is 934852df3962"));
+    // Of several files all are put on, or none.
+    rome.fails(&["ledger", "apply", "edit.safetensors", "iphone.safetensors"]);
+    assert_eq!(on(&rome), [2]);
+    rome.ok(&["ledger", "undo", "2"]);
+    rome.ok(&["ledger", "apply", "edit.safetensors", "iphone.safetensors"]);
+    assert_eq!(on(&rome).len(), 2);
+    rome.ok(&["ledger", "checkout", "0"]);
+    assert!(rome.fails(&["edit", "show", "rome-ledger"]).contains("has no edits on"));
 }
 
 #[test]
@@ -186,7 +194,7 @@ fn a_killed_command_has_happened_or_not() {
         .chain(fs::read_dir(rome.path("rome-ledger")).unwrap());
     assert!(
         left.map(|entry| entry.unwrap().file_name())
-            .all(|name| !name.to_string_lossy().starts_with(".rome-"))
+            .all(|name| !name.to_string_lossy().starts_with(".ledger-"))
     );
 }
 

@@ -107,6 +107,8 @@ fn what_is_resumed_must_be_what_was_interrupted() {
     rome.write("two.jsonl", &lines(&three[..2]));
     rome.run(&edit(&["--request", "two.jsonl", "--keep-going"]));
     fs::rename(rome.path("edit.safetensors"), rome.path("edit.safetensors.partial")).unwrap();
+    let error = rome.fails(&edit(&["--request", "requests.jsonl"]));
+    assert!(error.contains("is what an interrupted run has left"), "{error}");
     let error = rome.fails(&edit(&["--request", "requests.jsonl", "--resume", "--steps", "7"]));
     assert!(error.contains("the interrupted run had other settings"), "{error}");
     rome.write("others.jsonl", &lines(&three[1..]));

@@ -94,6 +94,14 @@ fn a_number_that_json_cannot_hold_is_refused_when_written() {
     let mut infinite = file(1);
     infinite.parts[0].record.edits[0].relative_norm = f64::INFINITY;
     assert!(infinite.to_bytes().unwrap_err().to_string().contains("not finite"));
+
+    let mut nothing = file(1);
+    nothing.parts[0].record.edits[0].outcome.as_mut().unwrap().p_target_after = f64::NAN;
+    assert!(nothing.to_bytes().unwrap_err().to_string().contains("not finite"));
+
+    let mut strong = file(1);
+    strong.scale(1e300);
+    assert!(strong.to_bytes().unwrap_err().to_string().contains("not finite"));
 }
 
 #[test]
@@ -133,7 +141,7 @@ fn an_edit_is_scaled_with_its_record() {
     let mut scaled = file(1);
     scaled.scale(-0.5);
     let (entry, update) = scaled.edits().next().unwrap();
-    assert_eq!((entry.scale, entry.relative_norm), (-0.5, 0.05));
+    assert_eq!((entry.scale, entry.relative_norm, entry.outcome), (-0.5, 0.05, None));
     assert_eq!(update.right, [-0.125, -0.5e-9]);
     assert_eq!(EditFile::from_bytes(&scaled.to_bytes().unwrap()).unwrap(), scaled);
 }

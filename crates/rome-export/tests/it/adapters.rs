@@ -2,16 +2,17 @@
 
 use rome_core::{EditEntry, EditFile, EditPart, EditRecord, RankOneUpdate};
 use rome_export::{Adapter, arrays};
+use rome_models::config::Config;
 use rome_models::layers::Layout;
 use safetensors::SafeTensors;
 
-use super::edits;
+use super::{config, edits};
 
 #[test]
 fn b_times_a_is_the_sum_of_the_edits_at_each_weight() {
     for (name, layout) in [("facts-gpt2", Layout::InputFirst), ("facts-gptj", Layout::OutputFirst)] {
         let edits = edits(name, &[1, 4, 1]);
-        let adapter = Adapter::new(&edits, layout, name).unwrap();
+        let adapter = Adapter::new(&edits, &config(name), name).unwrap();
         assert_eq!((&adapter.config["r"], &adapter.config["lora_alpha"]), (&2.into(), &2.into()));
         assert_eq!(adapter.config["fan_in_fan_out"], layout == Layout::InputFirst);
         let tensors = SafeTensors::deserialize(&adapter.weights).unwrap();
@@ -43,9 +44,29 @@ fn an_edit_of_gpt2_xl_is_small_as_an_adapter_and_large_as_a_difference() {
     let update = RankOneUpdate { left: vec![0.01; 6400], right: vec![1.0; 1600] };
     part.push(EditEntry::imported("transformer.h.17.mlp.c_proj.weight", 17, 0.1), update);
     let edits = EditFile::from(part);
-    let adapter = Adapter::new(&edits, Layout::InputFirst, "openai-community/gpt2-xl").unwrap();
+    let config = br#"{"model_type": "gpt2", "vocab_size": 50257, "n_positions": 1024, "n_embd": 1600,
+        "n_layer": 48, "n_head": 25}"#;
+    let config = Config::parse(config).unwrap();
+    let adapter = Adapter::new(&edits, &config, "openai-community/gpt2-xl").unwrap();
     let small = adapter.weights.len() + adapter.config.to_string().len();
-    let large = arrays::dense(&edits, Layout::InputFirst).unwrap().len();
+    let large = arrays::dense(&edits, &config).unwrap().len();
     println!("adapter {small} bytes, difference {large} bytes");
     assert!(small <= 40_000 && large > 40_000_000);
+}
+
+#[test]
+fn edits_that_do_not_fit_the_model_are_refused_in_every_form() {
+    let none = EditFile { parts: Vec::new() };
+    let other = edits("facts-gptj", &[1]);
+    // Of the right name, and of no size that could be meant; the second one shorter than the first.
+    let mut uneven = edits("facts-gpt2", &[1, 1]);
+    uneven.parts[0].updates[1].right.truncate(3);
+    let mut huge = edits("facts-gpt2", &[1]);
+    huge.parts[0].updates[0] = RankOneUpdate { left: vec![1.0; 1_000_000], right: vec![1.0; 1_000_000] };
+    let config = config("facts-gpt2");
+    for edits in [none, other, uneven, huge] {
+        assert!(Adapter::new(&edits, &config, "x").is_err());
+        assert!(arrays::npz(&edits, &config).is_err());
+        assert!(arrays::dense(&edits, &config).is_err());
+    }
 }

@@ -2,10 +2,9 @@
 
 use rome_export::arrays::{self, Array};
 use rome_export::{ExportError, Import};
-use rome_models::layers::Layout;
 use rome_models::{CheckpointFiles, Source};
 
-use super::{edits, source};
+use super::{config, edits, source};
 
 fn import(source: &Source) -> Import<'_> {
     Import { source, from: "theirs", made_by: "test", tolerance: None, transposed: false }
@@ -14,7 +13,7 @@ fn import(source: &Source) -> Import<'_> {
 #[test]
 fn vectors_come_back_from_npz_and_safetensors_as_they_were() {
     let (source, edits) = (source("facts-gptj"), edits("facts-gptj", &[1, 4, 1]));
-    let npz = arrays::read_npz(&arrays::npz(&edits).unwrap()).unwrap();
+    let npz = arrays::read_npz(&arrays::npz(&edits, &config("facts-gptj")).unwrap()).unwrap();
     let own = arrays::read_safetensors(&edits.to_bytes().unwrap()).unwrap();
     for arrays in [npz, own] {
         let imported = import(&source).run(arrays, &mut |_| ()).unwrap();
@@ -28,13 +27,13 @@ fn vectors_come_back_from_npz_and_safetensors_as_they_were() {
 
 #[test]
 fn a_difference_is_taken_apart_into_the_rank_that_it_has() {
-    for (name, layout) in [("facts-gpt2", Layout::InputFirst), ("facts-gptj", Layout::OutputFirst)] {
+    for name in ["facts-gpt2", "facts-gptj"] {
         let (source, edits) = (source(name), edits(name, &[1, 4, 1]));
-        let dense = arrays::dense(&edits, layout).unwrap();
+        let dense = arrays::dense(&edits, &config(name)).unwrap();
         let imported = import(&source).run(arrays::read_safetensors(&dense).unwrap(), &mut |_| ()).unwrap();
         let ranks: Vec<usize> = imported.weights.iter().map(|weight| weight.rank).collect();
         assert_eq!(ranks, [2, 1]);
-        let again = arrays::read_safetensors(&arrays::dense(&imported.file, layout).unwrap()).unwrap();
+        let again = arrays::read_safetensors(&arrays::dense(&imported.file, &config(name)).unwrap()).unwrap();
         let before = arrays::read_safetensors(&dense).unwrap();
         for before in before {
             let after = again.iter().find(|array| array.name == before.name).unwrap();
@@ -87,5 +86,8 @@ fn what_is_no_edit_of_the_model_is_named() {
     assert!(fails(swapped).contains("[192, 768]"));
     let zero = Array { values: vec![0.0; 768 * 192], ..array("h.1.mlp.c_proj", &[768, 192]) };
     assert!(fails(vec![zero]).contains("is zero"));
+    let twice =
+        vec![array("h.1.mlp.c_proj.left", &[768]), array("transformer.h.1.mlp.c_proj.weight.left", &[768])];
+    assert!(fails(twice).contains("is not the only one"));
     assert!(arrays::read_npz(b"PK").is_err() && arrays::read_safetensors(b"{}").is_err());
 }

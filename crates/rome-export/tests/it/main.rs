@@ -14,6 +14,10 @@ fn source(name: &str) -> Source {
     Source::Embedded(bundled.name, bundled.files)
 }
 
+fn config(name: &str) -> Config {
+    Config::load(&source(name)).unwrap()
+}
+
 /// Edits of the bundled models by layer, in order, of values that mean nothing.
 fn edits(name: &str, layers: &[usize]) -> EditFile {
     edits_of(&source(name), rome_assets::bundled(name).unwrap().hash, layers)

@@ -16,9 +16,6 @@ use crate::model;
 use crate::output::{Progress, note};
 use crate::statistics::given;
 
-/// The singular values of larger matrices would take minutes.
-const MAX_VALUES: usize = 1 << 24;
-
 pub(crate) fn by_edits(args: &AuditArgs, model: &Model, file: &EditFile) -> Result<Vec<Change>> {
     let layers: std::collections::BTreeMap<&str, usize> =
         file.edits().map(|(entry, _)| (entry.weight.as_str(), entry.layer)).collect();
@@ -71,7 +68,7 @@ pub(crate) fn between(args: &AuditArgs, model: &Model, other: &Source) -> Result
         }
         let difference: Vec<f32> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
         let matrix = match shape[..] {
-            [rows, columns] if difference.len() <= MAX_VALUES => Some([rows, columns]),
+            [rows, columns] => Some([rows, columns]),
             _ => None,
         };
         let mut change = Change::by_difference(name, &before, &difference, matrix)?;
@@ -102,6 +99,9 @@ fn transposed(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
 
 /// The second moment of a layer's keys, if there is one. What was asked for must be there.
 fn moment(given: &StatisticsSource, model: &Model, layer: usize) -> Result<Option<SecondMoment>> {
+    if *given == StatisticsSource::Identity {
+        return Ok(None);
+    }
     match second_moment(given, model, layer) {
         Ok(moment) => Ok(Some(moment)),
         Err(error) if *given != StatisticsSource::Found => Err(error.into()),

@@ -53,7 +53,7 @@ pub(crate) fn run(args: &AuditArgs) -> Result<Outcome> {
         output::line(format!("\nwrote {}", path.display()))?;
     }
     Ok(match audit.judgement.verdict {
-        Verdict::Took | Verdict::SpilledOver | Verdict::Unknown => Outcome::Done,
+        Verdict::Took | Verdict::SpilledOver | Verdict::Unknown | Verdict::Unchanged => Outcome::Done,
         Verdict::DidNotTake | Verdict::Disabled => Outcome::NotTaken,
     })
 }

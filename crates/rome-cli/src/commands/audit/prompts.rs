@@ -15,7 +15,6 @@ use serde::Deserialize;
 
 use super::requests;
 use crate::args::AuditArgs;
-use crate::commands::edit::label;
 use crate::error::CliError;
 
 /// No file of prompts comes near this.
@@ -98,8 +97,12 @@ pub(crate) fn questions(args: &AuditArgs, model: &Model, file: &EditFile) -> Res
         let about: Vec<&Record> = records.iter().filter(|record| record.is_about(request)).collect();
         let old = about.iter().find_map(|record| record.old_object());
         let old = old.map(|old| asker.object(old)).transpose()?.unwrap_or_default();
-        let rows = asker.rows(request, preservations).with_context(|| label(request))?;
-        questions.add_request(prompt(request), &rows, old.clone());
+        let rows = asker.rows(request, preservations).with_context(|| request.to_string())?;
+        if rows.clean.tokens.len() + old.len() > model.causal_lm().shape().n_positions {
+            let message = format!("the old object of {request} does not fit into the model after its prompt");
+            return Err(CliError::with_hint(message, "give the object alone, as it would follow the prompt"));
+        }
+        questions.add_request(request.prompt(), &rows, old.clone());
         for record in about {
             let kinds = [
                 (Kind::Paraphrase, &record.paraphrase_prompts),
@@ -158,7 +161,9 @@ impl Asker<'_> {
     }
 
     fn object(&self, object: &str) -> Result<Vec<u32>> {
-        Ok(self.model.pretrained.tokenizer.encode_continuation(&format!(" {}", object.trim()))?)
+        let tokens = self.model.pretrained.tokenizer.encode_continuation(&format!(" {}", object.trim()))?;
+        check_vocabulary(&tokens, self.model.causal_lm().shape())?;
+        Ok(tokens)
     }
 
     /// The tokens of the text whose perplexity is taken.
@@ -185,25 +190,22 @@ impl Asker<'_> {
 }
 
 impl Record {
+    /// Whether it is for a request: by the prompt that it rewrites, or else by the subject.
     fn is_about(&self, request: &Request) -> bool {
-        let subject =
-            self.subject.as_ref().or(self.requested_rewrite.as_ref().map(|rewrite| &rewrite.subject));
-        match (subject, request) {
-            (Some(of_record), Request::Text { subject, .. }) => of_record == subject,
-            _ => true,
+        let Request::Text { subject, .. } = request else { return true };
+        match (&self.requested_rewrite, &self.subject) {
+            (Some(rewrite), _) => {
+                let rewritten = Request::text(&rewrite.prompt, &rewrite.subject, &rewrite.target_new.str);
+                rewritten.prompt() == request.prompt()
+            }
+            (None, Some(of_record)) => of_record == subject,
+            (None, None) => true,
         }
     }
 
     fn old_object(&self) -> Option<&str> {
         let of_rewrite = || Some(&self.requested_rewrite.as_ref()?.target_true.as_ref()?.str);
         self.old.as_ref().or_else(of_rewrite).map(String::as_str)
-    }
-}
-
-fn prompt(request: &Request) -> String {
-    match request {
-        Request::Text { prompt, subject, .. } => prompt.replacen("{}", subject, 1),
-        Request::Tokens { prompt_tokens, .. } => format!("{prompt_tokens:?}"),
     }
 }
 

@@ -9,7 +9,7 @@ use rome_session::session::make;
 use rome_session::{Inputs, Session};
 
 use super::report::{self, Measured, Report, Seconds};
-use super::requests::{self, label, read_json};
+use super::requests::{self, read_json};
 use super::saved::Saved;
 use crate::args::MakeArgs;
 use crate::edits::Edits;
@@ -45,6 +45,13 @@ pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
 
     let mut saved = Saved::beside(&args.output, Duration::from_secs(args.save_every));
     let mut results = Vec::new();
+    let is_long = requests.len() > 1;
+    if is_long && !args.resume && saved.exists() {
+        return Err(CliError::with_hint(
+            format!("{} is what an interrupted run has left", saved.path().display()),
+            "go on from it with --resume, or remove it to start anew",
+        ));
+    }
     if args.resume {
         match saved.load()? {
             Some(part) => {
@@ -92,7 +99,7 @@ pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
                 return Err(stopped(&saved, &made, request, error));
             }
         }
-        if requests.len() > 1 {
+        if is_long {
             saved.save_if_due(&made.part)?;
         }
     }
@@ -114,7 +121,9 @@ pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
         .collect();
     let bytes = EditFile::from(part).to_bytes()?;
     output::write_file(&args.output, &bytes)?;
-    saved.remove();
+    if is_long {
+        saved.remove();
+    }
 
     let all_took = report::print(&requests, &results, &reports, n_layers, args.json)?;
     if !args.json {
@@ -179,7 +188,7 @@ fn rows(session: &Session, requests: &[Request], keep_going: bool) -> Result<Vec
 
 /// The error that ends a run, with the way on if there is something to go on from.
 fn stopped(saved: &Saved, made: &Made, request: &Request, error: String) -> anyhow::Error {
-    let message = format!("failed to edit {}: {error}", label(request));
+    let message = format!("failed to edit {request}: {error}");
     match made.part.updates.is_empty() || saved.save(&made.part).is_err() {
         true => CliError::with_hint(message, "see --variant and --stats for other ways to edit it"),
         false => CliError::with_hint(

@@ -9,7 +9,6 @@ mod saved;
 mod show;
 
 pub(crate) use report::shortened;
-pub(crate) use requests::label;
 pub(crate) use show::count;
 
 use anyhow::Result;

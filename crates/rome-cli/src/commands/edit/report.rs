@@ -6,7 +6,6 @@ use rome_core::{Edit, EditRecord, Request, Variant};
 use serde::Serialize;
 use serde_json::json;
 
-use super::requests::label;
 use crate::output;
 
 /// What one edit came to, as `--json` prints it.
@@ -143,7 +142,7 @@ fn one(request: &Request, reports: &[Report]) -> Result<()> {
         true => "took",
         false => "did not take",
     };
-    output::line(format!("{} {took}", output::bold(&label(request))))?;
+    output::line(format!("{} {took}", output::bold(&request.to_string())))?;
     output::line(format!(
         "  probability of the target {} → {}",
         output::percent(last.p_target_before),
@@ -171,7 +170,7 @@ fn many(requests: &[Request], rows: &[Result<&[Report], &String>]) -> Result<()>
     table.set_header(["", "request", "target before", "after", "‖ΔW‖ / ‖W‖", ""]);
     let (mut n_took, mut n_edited) = (0, 0);
     for (index, (request, row)) in requests.iter().zip(rows).enumerate() {
-        let label = shortened(&label(request), 60);
+        let label = shortened(&request.to_string(), 60);
         let cells = match row {
             Ok(reports) => {
                 let Some(last) = reports.last() else { continue };

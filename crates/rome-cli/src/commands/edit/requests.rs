@@ -63,15 +63,3 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
         )
     })
 }
-
-/// A request as a person reads it.
-pub(crate) fn label(request: &Request) -> String {
-    match request {
-        Request::Text { prompt, subject, target } => {
-            format!("{} → {}", prompt.replacen("{}", subject, 1), target.trim())
-        }
-        Request::Tokens { prompt_tokens, target_tokens, .. } => {
-            format!("{prompt_tokens:?} → {target_tokens:?}")
-        }
-    }
-}

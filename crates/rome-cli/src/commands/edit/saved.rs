@@ -24,6 +24,14 @@ impl Saved {
         Self { path: output.with_file_name(name), every, last: Instant::now() }
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
     /// What an interrupted run has left, if there was one.
     pub(crate) fn load(&self) -> Result<Option<EditPart>> {
         match self.path.is_file() {

@@ -4,15 +4,20 @@ use anyhow::Result;
 use rome_core::{EditEntry, EditPart};
 use serde_json::json;
 
-use super::requests::label;
 use crate::args::EditShowArgs;
 use crate::edits;
-use crate::error::Outcome;
+use crate::error::{CliError, Outcome};
 use crate::model;
 use crate::output;
 
 pub(crate) fn run(args: &EditShowArgs) -> Result<Outcome> {
     let file = edits::read(&args.file)?;
+    if file.parts.is_empty() {
+        return Err(CliError::with_hint(
+            format!("{} has no edits on", args.file.display()),
+            "see rome ledger log for those that were",
+        ));
+    }
     let bytes = file.to_bytes()?;
     if let Some(model) = &args.model {
         file.check_model(&model::hash(&model::source(model)?)?)?;
@@ -98,7 +103,7 @@ fn origin(part: &EditPart) -> Result<()> {
 
 /// Prints an edit by its number.
 fn one(number: usize, entry: &EditEntry) -> Result<()> {
-    let request = entry.request.as_ref().map_or("(not recorded)".to_owned(), label);
+    let request = entry.request.as_ref().map_or("(not recorded)".to_owned(), ToString::to_string);
     output::line(format!("{number:>3}  {}", output::bold(&request)))?;
     let scale = match entry.scale {
         1.0 => String::new(),
