@@ -28,8 +28,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let run = ["run", "--release", "-p", "examples", "--features", device, "--example", example];
         step(example, &run, Some(device))?;
     }
+    let rome = program::build(&[])?;
+    eprintln!("\n== the archive of a release, in a bare root");
+    let archive = concat!(env!("CARGO_MANIFEST_DIR"), "/../dist/linux");
+    if !Command::new(archive).arg(&rome).status()?.success() {
+        bail!("the archive of a release does not run");
+    }
+    step(
+        "every crate as others would get it",
+        &["publish", "--workspace", "--dry-run", "--allow-dirty"],
+        None,
+    )?;
     eprintln!("\n== shards on a cluster, of which a part is killed");
-    python::test("ray", &program::build(&[])?)
+    python::test("ray", &rome)
 }
 
 fn step(what: &str, args: &[&str], device: Option<&str>) -> Result<()> {

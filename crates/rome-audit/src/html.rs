@@ -120,7 +120,7 @@ fn answer(prompt: &Comparison) -> Markup {
             td.number {
                 (nats(prompt.divergence))
                 @if let (Some([before, after]), true) = (prompt.p_old, prompt.kind >= Kind::Neighbour) {
-                    div.shift { (format!("{:+.1} points", 100.0 * (after - before))) }
+                    div.shift { (points(after - before)) }
                 }
             }
         }
@@ -255,6 +255,13 @@ fn percent(p: f64) -> String {
         value if value < 0.05 => "0\u{a0}%".to_owned(),
         value if value < 9.95 => format!("{value:.1}\u{a0}%"),
         value => format!("{value:.0}\u{a0}%"),
+    }
+}
+
+fn points(shift: f64) -> String {
+    match 100.0 * shift {
+        points if points.abs() < 0.05 => "0.0 points".to_owned(),
+        points => format!("{points:+.1} points"),
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn print(audit: &Audit) -> Result<()> {
         output::line(format!("  {reason}"))?;
     }
     changes(audit)?;
+    edits(audit)?;
     for kind in Kind::ALL {
         let prompts: Vec<&Comparison> = audit.of_kind(kind).collect();
         if !prompts.is_empty() {
@@ -43,6 +44,28 @@ fn changes(audit: &Audit) -> Result<()> {
             format!("{:.1} %", 100.0 * change.relative_norm),
             typical(|typical| format!("{:.3}", typical.energy)),
             typical(|typical| format!("{:.1} %", 100.0 * typical.output_shift)),
+        ]);
+    }
+    show(table, 1)
+}
+
+/// The edits with what they were divided by, where that is known.
+fn edits(audit: &Audit) -> Result<()> {
+    let known: Vec<_> = audit.edits.iter().filter(|edit| edit.division_factor.is_some()).collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    output::line(format!("\n{}", output::bold("The edits")))?;
+    let mut table = table(&["request", "layer", "last loss", "division factor", "cosine"]);
+    for edit in known {
+        let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
+        let request = edit.request.as_ref().map_or("not recorded".to_owned(), ToString::to_string);
+        table.add_row([
+            shortened(&request, WIDEST),
+            edit.layer.to_string(),
+            number(edit.losses.last().map(|losses| losses[0])),
+            number(edit.division_factor),
+            number(edit.alignment),
         ]);
     }
     show(table, 1)
