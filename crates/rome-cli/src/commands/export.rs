@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use rome_export::{Adapter, NewFolder, arrays, checkpoint};
+use rome_models::Source;
 use rome_models::config::Config;
+use rome_models::progress::Progress;
 
 use crate::args::{ExportArgs, ExportFormat};
 use crate::commands::edit::count;
@@ -16,32 +18,39 @@ use crate::output;
 pub(crate) fn run(args: &ExportArgs) -> Result<Outcome> {
     let edits = Edits::read(&args.edits, args.force)?;
     let source = model::source(&args.model)?;
-    if args.format == ExportFormat::Hf {
-        let mut bar = ByteProgress::default();
-        let (force, place) = (args.force, &args.output);
-        let written =
-            checkpoint::write(&source, &edits.file, force, place, &mut |progress| bar.set(progress));
-        drop(bar);
-        // Of forced edits, what that risks.
-        edits.check(&written?)?;
-        let n_edits = count(edits.file.edits().count(), "edit");
-        output::line(format!("wrote {} with {n_edits}", args.output.display()))?;
-        return Ok(Outcome::Done);
-    }
-    edits.check(&model::hash(&source)?)?;
-    let config = Config::load(&source)?;
-    let written = match args.format {
-        ExportFormat::Hf => unreachable!("written above"),
+    // A checkpoint is read, and so hashed, while it is written.
+    let checked_config = || -> Result<Config> {
+        edits.check(&model::hash(&source)?)?;
+        Ok(Config::load(&source)?)
+    };
+    let (place, n_bytes) = match args.format {
+        ExportFormat::Hf => {
+            folder(args, &source, &edits)?;
+            let n_edits = count(edits.file.edits().count(), "edit");
+            output::line(format!("wrote {} with {n_edits}", args.output.display()))?;
+            return Ok(Outcome::Done);
+        }
         ExportFormat::Lora => {
-            let adapter = Adapter::new(&edits.file, &config, &args.model)?;
+            let adapter = Adapter::new(&edits.file, &checked_config()?, &args.model)?;
             adapter.write(&args.output)?;
             (args.output.clone(), adapter.weights.len())
         }
-        ExportFormat::Npz => write(args, "edit.npz", arrays::npz(&edits.file, &config)?)?,
-        ExportFormat::Safetensors => write(args, "delta.safetensors", arrays::dense(&edits.file, &config)?)?,
+        ExportFormat::Npz => write(args, "edit.npz", arrays::npz(&edits.file, &checked_config()?)?)?,
+        ExportFormat::Safetensors => {
+            write(args, "delta.safetensors", arrays::dense(&edits.file, &checked_config()?)?)?
+        }
     };
-    output::line(format!("wrote {} ({})", written.0.display(), output::size(written.1 as u64)))?;
+    output::line(format!("wrote {} ({})", place.display(), output::size(n_bytes as u64)))?;
     Ok(Outcome::Done)
+}
+
+/// Writes a checkpoint's folder, and says of forced edits what that risks.
+fn folder(args: &ExportArgs, source: &Source, edits: &Edits) -> Result<()> {
+    let mut bar = ByteProgress::default();
+    let mut on_progress = |progress: Progress<'_>| bar.set(progress);
+    let written = checkpoint::write(source, &edits.file, args.force, &args.output, &mut on_progress);
+    drop(bar);
+    edits.check(&written?)
 }
 
 /// Writes a file: the one that is named, or `name` in a folder.

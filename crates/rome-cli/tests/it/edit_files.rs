@@ -6,15 +6,13 @@ use rome_core::EditFile;
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::program::{Rome, edit, obama};
+use crate::program::{Rome, iphone, obama};
 
 /// Two edits of different layers, and two of the same.
 fn two(rome: &Rome, layers: [&str; 2]) {
     obama(rome, &["--layer", layers[0]]);
     fs::rename(rome.path("edit.safetensors"), rome.path("obama.safetensors")).unwrap();
-    let request = ["--prompt", "{} is produced by", "--subject", "iPhone 5", "--target", "Nokia"];
-    rome.ok(&edit(&[&request[..], &["--layer", layers[1]]].concat()));
-    fs::rename(rome.path("edit.safetensors"), rome.path("iphone.safetensors")).unwrap();
+    iphone(rome, "facts-gpt2", "iphone.safetensors", &["--layer", layers[1]]);
 }
 
 fn read(rome: &Rome, name: &str) -> EditFile {
@@ -100,19 +98,7 @@ fn another_model_is_refused_unless_forced_and_then_warned_about() {
     let stderr = String::from_utf8(forced.stderr).unwrap();
     assert!(forced.status.success() && stderr.contains("it may do nothing, or harm"), "{stderr}");
 
-    rome.ok(&[
-        "edit",
-        "-m",
-        "facts-gptj",
-        "--prompt",
-        "{} is produced by",
-        "--subject",
-        "iPhone 5",
-        "--target",
-        "Nokia",
-        "-o",
-        "j.safetensors",
-    ]);
+    iphone(&rome, "facts-gptj", "j.safetensors", &[]);
     let combine = ["edit", "combine", "edit.safetensors", "j.safetensors", "-o", "mixed.safetensors"];
     assert!(rome.fails(&combine).contains("the edit was made for the model"));
     rome.ok(&[&combine[..], &["--force"]].concat());
@@ -123,19 +109,7 @@ fn another_model_is_refused_unless_forced_and_then_warned_about() {
 fn vectors_and_differences_of_others_become_edits() {
     for model in ["facts-gpt2", "facts-gptj"] {
         let rome = Rome::new();
-        rome.ok(&[
-            "edit",
-            "-m",
-            model,
-            "--prompt",
-            "{} is produced by",
-            "--subject",
-            "iPhone 5",
-            "--target",
-            "Nokia",
-            "-o",
-            "edit.safetensors",
-        ]);
+        iphone(&rome, model, "edit.safetensors", &[]);
         for (format, name) in [("npz", "theirs.npz"), ("safetensors", "delta.safetensors")] {
             rome.ok(&["export", "-m", model, "--edit", "edit.safetensors", "--format", format, "-o", name]);
             let printed = rome.ok(&["edit", "import", name, "-m", model, "-o", "imported.safetensors"]);

@@ -10,7 +10,7 @@ use rome_core::{EditEntry, EditFile, EditPart, EditRecord, RankOneUpdate};
 use serde_json::Value;
 
 use crate::edit_files::logits;
-use crate::program::{Rome, edit, obama};
+use crate::program::{Rome, iphone, obama};
 
 /// A file with an edit of random values, as strong as real ones.
 fn random(rome: &Rome, name: &str, layer: usize, rng: &mut ChaCha8Rng) {
@@ -65,23 +65,8 @@ fn fifty_random_edits_at_three_layers_undone_in_any_order_leave_the_base_to_the_
 fn a_ledger_records_what_was_done_and_stands_for_what_is_on() {
     let rome = Rome::new();
     obama(&rome, &[]);
-    let iphone = ["--prompt", "{} is produced by", "--subject", "iPhone 5", "--target", "Nokia", "--edit"];
     rome.ok(&["ledger", "apply", "edit.safetensors", "--author", "Ada", "--message", "a test"]);
-    rome.ok(&[
-        "edit",
-        "-m",
-        "facts-gpt2",
-        "-o",
-        "iphone.safetensors",
-        iphone[0],
-        iphone[1],
-        iphone[2],
-        iphone[3],
-        iphone[4],
-        iphone[5],
-        iphone[6],
-        "rome-ledger",
-    ]);
+    iphone(&rome, "facts-gpt2", "iphone.safetensors", &["--edit", "rome-ledger"]);
     rome.ok(&["ledger", "apply", "iphone.safetensors"]);
     let both = logits(&rome, "facts-gpt2", &["edit.safetensors", "iphone.safetensors"]);
     assert_eq!(logits(&rome, "facts-gpt2", &["rome-ledger"]), both);
@@ -111,19 +96,7 @@ fn a_ledger_records_what_was_done_and_stands_for_what_is_on() {
         let error = rome.fails(args);
         assert!(error.contains(expected), "{error}");
     }
-    rome.ok(&[
-        "edit",
-        "-m",
-        "facts-gptj",
-        "-o",
-        "j.safetensors",
-        iphone[0],
-        iphone[1],
-        iphone[2],
-        iphone[3],
-        iphone[4],
-        iphone[5],
-    ]);
+    iphone(&rome, "facts-gptj", "j.safetensors", &[]);
     assert!(rome.fails(&["ledger", "apply", "j.safetensors"]).contains("this ledger's is 934852df3962"));
     // Of several files all are put on, or none.
     rome.fails(&["ledger", "apply", "edit.safetensors", "iphone.safetensors"]);
@@ -219,8 +192,7 @@ fn processes_at_the_same_time_wait_for_each_other() {
     }
     assert_eq!(on(&rome), (1..=8).collect::<Vec<_>>(), "none has overwritten another");
     rome.ok(&["ledger", "verify"]);
-    // An edit for the sake of its folder: a ledger that is not there yet is not made by a wrong name.
+    // A ledger that is not there yet is not made by a wrong name.
     rome.fails(&["ledger", "apply", "nothing.safetensors", "--ledger", "new"]);
     assert!(!rome.path("new").exists());
-    let _ = edit(&[]);
 }

@@ -9,6 +9,7 @@ mod exports;
 mod fetching;
 mod ledgers;
 mod many;
+mod output;
 mod outside;
 mod precision;
 mod predecessor;

@@ -81,3 +81,9 @@ pub(crate) fn obama(rome: &Rome, extra: &[&str]) -> Vec<u8> {
     rome.ok(&args);
     fs::read(rome.path("edit.safetensors")).unwrap()
 }
+
+/// Edits another fact of a bundled model, into `output`.
+pub(crate) fn iphone(rome: &Rome, model: &str, output: &str, extra: &[&str]) {
+    let request = ["--prompt", "{} is produced by", "--subject", "iPhone 5", "--target", "Nokia"];
+    rome.ok(&[&["edit", "-m", model, "-o", output], &request[..], extra].concat());
+}
