@@ -202,6 +202,7 @@ fn draw(points: &[Point]) -> Result<String> {
                     .filter(|point| point.model == model && point.tokens.is_some())
                     .map(|point| (point.per_dimension, value(point)))
                     .collect(),
+                band: Vec::new(),
             })
             .to_vec(),
     };

@@ -165,11 +165,15 @@ fn losses(edits: &[EditEntry]) -> Markup {
         [edit] => PARTS
             .iter()
             .enumerate()
-            .map(|(part, name)| Line { name: (*name).to_owned(), points: points(edit, part) })
+            .map(|(part, name)| Line {
+                name: (*name).to_owned(),
+                points: points(edit, part),
+                band: Vec::new(),
+            })
             .collect(),
         edits => (0..)
             .zip(edits)
-            .map(|(n, edit)| Line { name: format!("edit {n}"), points: points(edit, 0) })
+            .map(|(n, edit)| Line { name: format!("edit {n}"), points: points(edit, 0), band: Vec::new() })
             .collect(),
     };
     let axis = |name: &str, scale, format| Axis { name: name.to_owned(), scale, format };

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use rome_core::{EditFile, EditPart};
 use rome_ledger::Ledger;
 use rome_session::Model;
-use rome_session::files::read_bounded;
+use rome_files::read_bounded;
 use rome_session::session::part_hash;
 
 use crate::args::EditsArgs;

@@ -12,7 +12,9 @@ use rome_core::solve::SolveError;
 use rome_core::tokens::TokenError;
 use rome_core::update::UpdateError;
 use rome_device::DeviceError;
+use rome_eval::EvalError;
 use rome_export::ExportError;
+use rome_files::FileError;
 use rome_ledger::LedgerError;
 use rome_models::ModelError;
 use rome_session::SessionError;
@@ -96,7 +98,9 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         DeviceError,
         EditError,
         EditFileError,
+        EvalError,
         ExportError,
+        FileError,
         LedgerError,
         LowRankError,
         RequestError,

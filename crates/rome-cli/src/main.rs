@@ -51,10 +51,13 @@ fn run(command: Command) -> anyhow::Result<error::Outcome> {
         Command::Demo(args) => commands::demo::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Edit(args) => commands::edit::run(args),
+        Command::Eval(args) => commands::eval::run(args),
         Command::Export(args) => commands::export::run(&args),
         Command::Generate(args) => commands::generate::run(args),
         Command::Ledger(args) => commands::ledger::run(args),
         Command::Logits(args) => commands::logits::run(args),
         Command::Stats(args) => commands::stats::run(args),
+        Command::Suggest(args) => commands::suggest::run(&args),
+        Command::Trace(args) => commands::trace::run(&args),
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rome_session::files::{folder_of, persist, target_of, temporary_in};
+use rome_files::{folder_of, persist, target_of, temporary_in};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -114,7 +114,7 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
 
 /// Writes a file as a whole or not at all: to a temporary one beside it, then by renaming.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    Ok(rome_session::files::write(path, bytes)?)
+    Ok(rome_files::write(path, bytes)?)
 }
 
 /// Does the same with what writes a file by itself, given the temporary one.

@@ -24,7 +24,7 @@ pub(crate) fn convergence(curves: &[(usize, &[Change])]) -> Result<String> {
 
 fn line(layer: usize, changes: &[Change], value: fn(&Change) -> f32) -> Line {
     let point = |change: &Change| (change.tokens as f64, f64::from(value(change)));
-    Line { name: format!("layer {layer}"), points: changes.iter().map(point).collect() }
+    Line { name: format!("layer {layer}"), points: changes.iter().map(point).collect(), band: Vec::new() }
 }
 
 /// A count as an axis has it.

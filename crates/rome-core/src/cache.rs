@@ -49,7 +49,7 @@ impl KvCache {
     }
 
     /// Returns a cache whose row `i` continues the first `lens[i]` positions of this one's.
-    pub(crate) fn fork_until(&self, lens: &[usize]) -> Self {
+    pub fn fork_until(&self, lens: &[usize]) -> Self {
         let mut fork = self.clone();
         fork.slots.truncate(lens.len());
         for (slots, &len) in fork.slots.iter_mut().zip(lens) {

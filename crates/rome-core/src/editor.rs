@@ -151,6 +151,11 @@ impl<'a> Editor<'a> {
         Ok(edits)
     }
 
+    /// The settings of its edits.
+    pub fn config(&self) -> &EditConfig {
+        &self.config
+    }
+
     /// Returns the rows that a request is optimised over.
     ///
     /// # Errors

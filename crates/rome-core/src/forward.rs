@@ -157,7 +157,7 @@ impl<'a, 'm> Pass<'a, 'm> {
     }
 
     /// Keeps the keys and values of attention in memory, and computes no more than these.
-    fn remember(&self, hidden: Tensor<2>, memory: &mut Memory<'_>) {
+    pub(crate) fn remember(&self, hidden: Tensor<2>, memory: &mut Memory<'_>) {
         let block = self.model.block(self.layer);
         let normed = block.norm(hidden.into()).into_value();
         let positions = self.batch.positions();

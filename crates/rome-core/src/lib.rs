@@ -10,6 +10,7 @@
 //! | [`generate`] | all blocks, one new position, the earlier ones in a [`KvCache`] |
 //! | [`keys`] for a [`SecondMoment`] | blocks up to a layer, stop before its down projection |
 //! | [`Capture`] | the contexts of a request, through the edited layer |
+//! | [`Scoring`] | many prompts with their targets, from an edited layer on, the head where a target is read |
 //! | [`optimise`](value::optimise) | the blocks above the layer, positions from the subject's last token on |
 //!
 //! The shortest way to an edit is [`Editor`]:
@@ -57,6 +58,7 @@ pub mod precision;
 pub mod prefixes;
 pub mod request;
 pub mod rows;
+pub mod scoring;
 pub mod second_moment;
 pub mod solve;
 pub mod tap;
@@ -64,7 +66,7 @@ pub mod tokens;
 pub mod transfer;
 pub mod update;
 pub mod value;
-mod workers;
+pub mod workers;
 
 pub use batch::Batch;
 pub use cache::{KvCache, Memory, Past};
@@ -85,8 +87,10 @@ pub use precision::{Precision, widen};
 pub use prefixes::Prefixes;
 pub use request::Request;
 pub use rows::EditRows;
+pub use scoring::{Query, Scoring};
 pub use second_moment::SecondMoment;
 pub use solve::Factor;
 pub use tap::{Part, Site, Tap};
 pub use tokens::TokenCodec;
 pub use update::{Patched, RankOneUpdate};
+pub use workers::Workers;

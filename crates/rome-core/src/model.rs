@@ -47,6 +47,13 @@ pub trait CausalLm: Send + Sync {
     /// - output: `[n_tokens, d_model]`
     fn embed(&self, tokens: Tensor<1, Int>, positions: Tensor<1, Int>) -> Tensor<2>;
 
+    /// Embeds tokens alone, without their positions: what tracing corrupts.
+    ///
+    /// # Shapes
+    /// - tokens: `[n_tokens]`
+    /// - output: `[n_tokens, d_model]`
+    fn embed_tokens(&self, tokens: Tensor<1, Int>) -> Tensor<2>;
+
     /// Returns block `layer`.
     fn block(&self, layer: usize) -> &dyn Block;
 

@@ -14,14 +14,14 @@ const TOKENS_PER_WORKER: usize = 40;
 /// Rows do not see each other, so on the CPU this beats sharing out each product: the threads
 /// meet once in a pass instead of at every product, and what lies between the products, which
 /// the backend computes on one thread, is shared out too. A GPU is one worker.
-pub(crate) struct Workers {
+pub struct Workers {
     /// Each with its share of the machine's threads; none if there is but one worker.
     pools: Vec<ThreadPool>,
 }
 
 impl Workers {
     /// Makes as many workers as `n_tokens` keep busy, and no more than `most`.
-    pub(crate) fn new(device: &Device, n_tokens: usize, most: usize) -> Self {
+    pub fn new(device: &Device, n_tokens: usize, most: usize) -> Self {
         let n_threads = rayon::current_num_threads();
         let n_workers = Self::wanted(device, n_tokens, most);
         let pool = || ThreadPoolBuilder::new().num_threads(n_threads / n_workers).build();
@@ -47,12 +47,13 @@ impl Workers {
     }
 
     /// The number of workers.
-    pub(crate) fn len(&self) -> usize {
+    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
         self.pools.len().max(1)
     }
 
     /// Maps a list with one item for each worker.
-    pub(crate) fn map<T: Send, R: Send>(&self, items: Vec<T>, map: impl Fn(T) -> R + Sync) -> Vec<R> {
+    pub fn map<T: Send, R: Send>(&self, items: Vec<T>, map: impl Fn(T) -> R + Sync) -> Vec<R> {
         if self.pools.is_empty() {
             return items.into_iter().map(map).collect();
         }

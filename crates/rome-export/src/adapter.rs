@@ -8,7 +8,8 @@ use rome_models::layers::Layout;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-use crate::{ExportError, NewFolder, weight};
+use rome_files::NewFolder;
+use crate::{ExportError, weight};
 
 /// A LoRA that does what edits do: `B A` is their sum, and `α = r` leaves it as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +81,7 @@ impl Adapter {
         let folder = NewFolder::at(place)?;
         folder.write("adapter_config.json", format!("{:#}\n", self.config).as_bytes())?;
         folder.write("adapter_model.safetensors", &self.weights)?;
-        folder.finish()
+        Ok(folder.finish()?)
     }
 }
 

@@ -13,7 +13,8 @@ use rome_models::{CheckpointFiles, ModelHash, OnProgress, Source, StoredFile, St
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 
-use crate::{ExportError, NewFolder, weight};
+use rome_files::NewFolder;
+use crate::{ExportError, weight};
 
 /// What beside its weights makes a model, by the ends of names. Weights in other forms are left
 /// behind: they would be those without the edit.
@@ -190,7 +191,7 @@ fn copy_others(source: &Source, folder: &NewFolder) -> Result<(), ExportError> {
         Source::Embedded(_, files) => files
             .iter()
             .filter(|(name, _)| is_kept(name))
-            .try_for_each(|(name, bytes)| folder.write(name, bytes)),
+            .try_for_each(|(name, bytes)| Ok(folder.write(name, bytes)?)),
         Source::Folder(from) => {
             let io = |error| ExportError::Io { path: from.clone(), error };
             let names: Result<BTreeSet<_>, _> =

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use rome_core::edit_file::EditFileError;
 use rome_core::low_rank::LowRankError;
+use rome_files::FileError;
 use rome_models::ModelError;
 use thiserror::Error;
 
@@ -24,9 +25,9 @@ pub enum ExportError {
         /// What is wrong.
         error: LowRankError,
     },
-    /// There is something where the folder should be.
-    #[error("{} is there already and is not empty", .0.display())]
-    Occupied(PathBuf),
+    /// A folder cannot be made.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file cannot be read or written.
     #[error("cannot use {}: {error}", .path.display())]
     Io {
@@ -78,7 +79,7 @@ impl ExportError {
             Self::Model(error) => error.hint(),
             Self::Edits(error) => error.hint(),
             Self::LowRank { error, .. } => error.hint(),
-            Self::Occupied(_) => "give the name of a folder that is not there yet",
+            Self::File(error) => error.hint(),
             Self::Io { .. } => "check that the place exists, has room and may be used",
             Self::Outside { .. } => "put the file itself there, or take the link away",
             Self::Overflow { .. } => "scale the edit down, or export from a checkpoint in f32 or bf16",

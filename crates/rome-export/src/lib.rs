@@ -14,11 +14,9 @@ pub mod adapter;
 pub mod arrays;
 pub mod checkpoint;
 pub mod error;
-pub mod folder;
 pub mod import;
 mod weight;
 
 pub use adapter::Adapter;
 pub use error::ExportError;
-pub use folder::NewFolder;
 pub use import::Import;

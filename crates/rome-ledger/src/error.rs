@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use rome_core::edit_file::EditFileError;
+use rome_files::FileError;
 use thiserror::Error;
 
 /// Why a ledger cannot be read or changed.
@@ -12,13 +13,8 @@ pub enum LedgerError {
     #[error("{} is not a ledger: it has no ledger.json", .0.display())]
     NotFound(PathBuf),
     /// A file cannot be read or written.
-    #[error("cannot use {}: {error}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        error: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The log makes no sense.
     #[error("{}: {reason}", .path.display())]
     Malformed {
@@ -80,7 +76,7 @@ impl LedgerError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "start one with rome ledger apply, or name it with --ledger",
-            Self::Io { .. } => "check that the place exists, has room and may be used",
+            Self::File(error) => error.hint(),
             Self::Malformed { .. } => {
                 "put the file back from a copy: rome writes it as a whole or not at all"
             }

@@ -1,18 +1,16 @@
 //! The files of a ledger.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use rome_core::EditFile;
+use rome_files::{FileError, TEMPORARY, read_bounded};
 
 use crate::{LedgerError, Log};
 
 const LOG: &str = "ledger.json";
 const EDITS: &str = "edits";
 const LOCK: &str = "lock";
-/// What files are called while they are written.
-const TEMPORARY: &str = ".ledger-";
 
 /// A log or a file of edits larger than this is something else.
 const MAX_FILE: u64 = 1 << 30;
@@ -51,10 +49,8 @@ impl Store {
     /// Reads the log; `None` if there is none.
     pub(crate) fn read_log(&self) -> Result<Option<Log>, LedgerError> {
         let path = self.0.join(LOG);
-        let bytes = match read(&path) {
-            Err(LedgerError::Io { error, .. }) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(None);
-            }
+        let bytes = match read_bounded(&path, MAX_FILE) {
+            Err(error) if error.is_not_found() => return Ok(None),
             result => result?,
         };
         let malformed = |reason: String| LedgerError::Malformed { path: path.clone(), reason };
@@ -73,7 +69,7 @@ impl Store {
         };
         let mut json = serde_json::to_vec_pretty(log).map_err(malformed)?;
         json.push(b'\n');
-        write(&path, &json)
+        Ok(rome_files::write(&path, &json)?)
     }
 
     /// Writes edits under the hash of their bytes, and returns it.
@@ -81,14 +77,14 @@ impl Store {
         let failed = |error| LedgerError::Edits { path: self.0.join(EDITS), error };
         let bytes = edits.to_bytes().map_err(failed)?;
         let hash = blake3::hash(&bytes).to_hex().to_string();
-        write(&self.edit_path(&hash), &bytes)?;
+        rome_files::write(&self.edit_path(&hash), &bytes)?;
         Ok(hash)
     }
 
     /// Reads edits by the hash of their bytes.
     pub(crate) fn read_edits(&self, hash: &str) -> Result<EditFile, LedgerError> {
         let path = self.edit_path(hash);
-        let bytes = read(&path)?;
+        let bytes = read_bounded(&path, MAX_FILE)?;
         let found = blake3::hash(&bytes).to_hex().to_string();
         if found != hash {
             return Err(LedgerError::Changed { path, found });
@@ -105,33 +101,6 @@ impl Store {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LedgerError> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(io(path))?;
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(io(path))?;
-    match bytes.len() as u64 > MAX_FILE {
-        true => Err(io(path)(std::io::Error::other("it is larger than any such file is"))),
-        false => Ok(bytes),
-    }
-}
-
-/// Writes a file as a whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // What the user's mask leaves of it; a temporary file is private by default.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).map_err(io(path))?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io(path))?;
-    file.persist(path).map_err(|error| io(path)(error.error))?;
-    Ok(())
-}
-
-fn io(path: &Path) -> impl Fn(std::io::Error) -> LedgerError + '_ {
-    |error| LedgerError::Io { path: path.to_owned(), error }
+fn io(path: &Path) -> impl Fn(std::io::Error) -> FileError + '_ {
+    |error| FileError::Write { path: path.to_owned(), error }
 }

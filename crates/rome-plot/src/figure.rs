@@ -2,16 +2,15 @@
 
 use std::ops::Range;
 
-use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
-use thiserror::Error;
 
-use crate::colour::{self, GRID, INK};
+use crate::canvas::{self, Area, Drawn, FONT};
+use crate::colour::{GRID, INK};
+use crate::legend::Legend;
+use crate::{Palette, PlotError, text, ticks};
 
 const PANEL: (u32, u32) = (520, 440);
-const LEGEND_WIDTH: u32 = 110;
-const FONT: &str = "sans-serif";
 
 /// Panels side by side, and beside them the names of their lines.
 #[derive(Debug, Clone)]
@@ -58,85 +57,84 @@ pub enum Scale {
 pub struct Line {
     /// What the legend calls it.
     pub name: String,
-    /// In order of `x`.
+    /// In order of `x`; those that have no place on the axes are left out.
     pub points: Vec<(f64, f64)>,
+    /// From where to where the values at each point are, such as an interval of confidence; empty for
+    /// none.
+    pub band: Vec<(f64, f64)>,
 }
 
-/// Why a picture cannot be drawn.
-#[derive(Debug, Error)]
-#[error("the figure cannot be drawn: {0}")]
-pub struct PlotError(String);
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), Box<dyn std::error::Error>>;
-
 impl Figure {
-    /// Draws it.
+    /// Draws it, with colours that say the order of the lines.
     ///
     /// # Errors
-    /// [`PlotError`] when the drawing library gives up.
+    /// [`PlotError::Drawing`] when the drawing library gives up.
     pub fn to_svg(&self) -> Result<String, PlotError> {
-        let size = (PANEL.0 * self.panels.len() as u32 + LEGEND_WIDTH, PANEL.1);
-        let mut svg = String::new();
-        {
-            let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-            self.draw(&area).map_err(|error| PlotError(error.to_string()))?;
-        }
-        Ok(svg)
+        self.to_svg_with(Palette::Ordered)
     }
 
-    fn draw(&self, area: &Area<'_>) -> Drawn {
-        area.fill(&WHITE)?;
-        let (panels, legend) = area.split_horizontally(PANEL.0 * self.panels.len() as u32);
-        for (panel, area) in self.panels.iter().zip(panels.split_evenly((1, self.panels.len()))) {
-            panel.draw(&area)?;
-        }
-        if let Some(panel) = self.panels.first() {
-            draw_legend(&legend, &panel.lines)?;
-        }
-        area.present()?;
-        Ok(())
+    /// Draws it, with colours that say what a palette says.
+    ///
+    /// # Errors
+    /// [`PlotError::Drawing`] when the drawing library gives up.
+    pub fn to_svg_with(&self, palette: Palette) -> Result<String, PlotError> {
+        let width = PANEL.0 * self.panels.len() as u32;
+        let names = self.panels.first().map_or(&[][..], |panel| &panel.lines);
+        let legend = Legend::new(names.iter().map(|line| line.name.as_str()), palette, PANEL.1);
+        canvas::svg((width + legend.size.0, PANEL.1.max(legend.size.1)), |area| {
+            let (panels, beside) = area.split_horizontally(width);
+            for (panel, area) in self.panels.iter().zip(panels.split_evenly((1, self.panels.len()))) {
+                panel.draw(&area, palette)?;
+            }
+            legend.draw(&beside)
+        })
     }
 }
 
 impl Panel {
-    fn draw(&self, area: &Area<'_>) -> Drawn {
+    fn draw(&self, area: &Area<'_>, palette: Palette) -> Drawn {
         let points = || self.lines.iter().flat_map(|line| &line.points);
-        let (x, y) =
-            (self.x.range(points().map(|point| point.0)), self.y.range(points().map(|point| point.1)));
+        let bands = self.lines.iter().flat_map(|line| &line.band).flat_map(|&(low, high)| [low, high]);
+        let (x, y) = (
+            self.x.range(points().map(|point| point.0)),
+            self.y.range(points().map(|point| point.1).chain(bands)),
+        );
+        let bottom = y.start;
         // The library has a type for each kind of axis.
         let log = |range: Range<f64>| {
-            let ticks = ticks(&range);
+            let ticks = ticks::logarithmic(&range);
             range.log_scale().with_key_points(ticks)
         };
         match (self.x.scale, self.y.scale) {
-            (Scale::Log, Scale::Log) => self.draw_on(area, log(x), log(y)),
-            (Scale::Log, Scale::Linear) => self.draw_on(area, log(x), y),
-            (Scale::Linear, Scale::Log) => self.draw_on(area, x, log(y)),
-            (Scale::Linear, Scale::Linear) => self.draw_on(area, x, y),
+            (Scale::Log, Scale::Log) => self.draw_on(area, palette, log(x), log(y), bottom),
+            (Scale::Log, Scale::Linear) => self.draw_on(area, palette, log(x), y, bottom),
+            (Scale::Linear, Scale::Log) => self.draw_on(area, palette, x, log(y), bottom),
+            (Scale::Linear, Scale::Linear) => self.draw_on(area, palette, x, y, bottom),
         }
     }
 
     fn draw_on<X, Y>(
         &self,
         area: &Area<'_>,
+        palette: Palette,
         x: impl AsRangedCoord<CoordDescType = X, Value = f64>,
         y: impl AsRangedCoord<CoordDescType = Y, Value = f64>,
+        bottom: f64,
     ) -> Drawn
     where
         X: Ranged<ValueType = f64> + ValueFormatter<f64>,
         Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
     {
         let mut chart = ChartBuilder::on(area)
-            .caption(&self.title, (FONT, 20, &INK))
+            .caption(text::visible(&self.title), (FONT, 20, &INK))
             .margin(14)
             .x_label_area_size(46)
             .y_label_area_size(if self.y.name.is_empty() { 56 } else { 70 })
             .build_cartesian_2d(x, y)?;
         chart
             .configure_mesh()
-            .x_desc(&self.x.name)
-            .y_desc(&self.y.name)
+            .x_desc(text::visible(&self.x.name))
+            .y_desc(text::visible(&self.y.name))
             .x_labels(7)
             .y_labels(8)
             .x_label_formatter(&|value| (self.x.format)(*value))
@@ -147,37 +145,49 @@ impl Panel {
             .bold_line_style(GRID)
             .light_line_style(TRANSPARENT)
             .draw()?;
-        for (index, line) in self.lines.iter().enumerate() {
-            let colour = colour::of_line(index, self.lines.len());
-            chart.draw_series(LineSeries::new(line.points.iter().copied(), colour.stroke_width(2)))?;
-            chart.draw_series(line.points.iter().map(|&point| Circle::new(point, 3, colour.filled())))?;
+        let colours = || (0..).map(|index| palette.of_line(index, self.lines.len()));
+        // No area covers a line.
+        for (line, colour) in self.lines.iter().zip(colours()) {
+            for outline in self.bands(line, bottom) {
+                chart.draw_series([Polygon::new(outline, colour.mix(0.18))])?;
+            }
+        }
+        for (line, colour) in self.lines.iter().zip(colours()) {
+            let points = line.points.iter().copied();
+            let points: Vec<_> = points.filter(|&(x, y)| self.x.has(x) && self.y.has(y)).collect();
+            chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
+            chart.draw_series(points.iter().map(|&point| Circle::new(point, 3, colour.filled())))?;
         }
         Ok(())
     }
-}
 
-/// Of many lines, only the first and the last are named: their colours say the order.
-fn draw_legend(area: &Area<'_>, lines: &[Line]) -> Drawn {
-    const ROOM: usize = 340;
-    const STEPS: Range<usize> = 14..22;
-    let step = (ROOM / lines.len().max(1)).clamp(1, STEPS.end);
-    let style = (FONT, 16, &INK).into_text_style(area);
-    for (index, line) in lines.iter().enumerate() {
-        let y = (50 + index * step) as i32;
-        let colour = colour::of_line(index, lines.len());
-        area.draw(&PathElement::new([(2, y), (20, y)], colour.stroke_width(3)))?;
-        if step >= STEPS.start || index == 0 || index + 1 == lines.len() {
-            area.draw_text(&line.name, &style, (26, y - 6))?;
-        }
+    /// The outlines of a line's band: one for each stretch without gaps. What goes below a logarithmic
+    /// axis ends at its bottom.
+    fn bands(&self, line: &Line, bottom: f64) -> Vec<Vec<(f64, f64)>> {
+        let edges = line.points.iter().zip(&line.band).map(|(&(x, _), &(low, high))| {
+            let low = if low <= 0.0 && self.y.scale == Scale::Log { bottom } else { low };
+            (x, low, high)
+        });
+        let has = |&(x, low, high): &(f64, f64, f64)| self.x.has(x) && self.y.has(low) && self.y.has(high);
+        let edges: Vec<_> = edges.collect();
+        let stretches = edges.chunk_by(|a, b| has(a) == has(b)).filter(|stretch| stretch.iter().all(has));
+        let outline = |stretch: &[(f64, f64, f64)]| {
+            let (lower, upper) = (stretch.iter(), stretch.iter().rev());
+            lower.map(|edge| (edge.0, edge.1)).chain(upper.map(|edge| (edge.0, edge.2))).collect()
+        };
+        stretches.map(outline).collect()
     }
-    Ok(())
 }
 
 impl Axis {
+    /// Whether a value has a place on it.
+    fn has(&self, value: f64) -> bool {
+        value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
+    }
+
     /// A range around values, with a margin.
     fn range(&self, values: impl Iterator<Item = f64>) -> Range<f64> {
-        let values =
-            values.filter(|value| value.is_finite() && (self.scale == Scale::Linear || *value > 0.0));
+        let values = values.filter(|value| self.has(*value));
         let least = |(low, high): (f64, f64), value: f64| (low.min(value), high.max(value));
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), least);
         match (self.scale, low <= high) {
@@ -192,21 +202,6 @@ impl Axis {
             (Scale::Linear, false) => 0.0..1.0,
         }
     }
-}
-
-/// Round values for a logarithmic axis: powers of ten, and what is between if these are few.
-fn ticks(range: &Range<f64>) -> Vec<f64> {
-    const ENOUGH: usize = 3;
-    const FINER: [&[f64]; 3] =
-        [&[1.0], &[1.0, 2.0, 5.0], &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]];
-    let powers = range.start.log10().floor() as i32..=range.end.log10().ceil() as i32;
-    let of = |digits: &[f64]| -> Vec<f64> {
-        let values =
-            powers.clone().flat_map(|power| digits.iter().map(move |digit| digit * 10f64.powi(power)));
-        values.filter(|value| range.contains(value)).collect()
-    };
-    let found = FINER.into_iter().map(of).find(|ticks| ticks.len() >= ENOUGH);
-    found.unwrap_or_else(|| of(FINER[FINER.len() - 1]))
 }
 
 #[cfg(test)]
@@ -228,6 +223,7 @@ mod tests {
             let lines = ["first & best", "second"].map(|name| Line {
                 name: name.to_owned(),
                 points: vec![(1.0, 0.5), (10.0, 0.25), (100.0, 0.125)],
+                band: Vec::new(),
             });
             let panel = Panel { title: "A".to_owned(), x: axis(x), y: axis(y), lines: lines.to_vec() };
             let svg = Figure { panels: vec![panel.clone(), panel] }.to_svg().unwrap();
@@ -239,21 +235,93 @@ mod tests {
     }
 
     #[test]
-    fn a_logarithmic_axis_has_round_ticks_and_enough_of_them() {
-        assert_eq!(ticks(&(8.0..2000.0)), [10.0, 100.0, 1000.0]);
-        assert_eq!(ticks(&(9.0..60.0)), [10.0, 20.0, 50.0]);
-        let narrow = ticks(&(0.021..0.049));
-        assert_eq!(narrow, [0.03, 0.04]);
-    }
-
-    #[test]
     fn nothing_to_show_is_an_empty_picture() {
         for scale in [Scale::Log, Scale::Linear] {
             let panel = Panel { title: "A".to_owned(), x: axis(scale), y: axis(scale), lines: Vec::new() };
             assert!(Figure { panels: vec![panel] }.to_svg().unwrap().contains("<svg"));
-            let one = Line { name: "one".to_owned(), points: vec![(5.0, 5.0)] };
+            let one = Line { name: "one".to_owned(), points: vec![(5.0, 5.0)], band: Vec::new() };
             let panel = Panel { title: "A".to_owned(), x: axis(scale), y: axis(scale), lines: vec![one] };
             assert_eq!(Figure { panels: vec![panel] }.to_svg().unwrap().matches("<circle").count(), 1);
         }
+    }
+
+    /// A line over three points, with a band.
+    fn banded(name: &str, band: &[(f64, f64)]) -> Line {
+        let points = vec![(1.0, 2.0), (2.0, 3.0), (3.0, 4.0)];
+        Line { name: name.to_owned(), points, band: band.to_vec() }
+    }
+
+    fn drawn(y: Scale, lines: Vec<Line>, palette: Palette) -> String {
+        let panel = Panel { title: "A".to_owned(), x: axis(Scale::Linear), y: axis(y), lines };
+        Figure { panels: vec![panel] }.to_svg_with(palette).unwrap()
+    }
+
+    /// The heights of the corners of bands.
+    fn corners(svg: &str) -> Vec<i32> {
+        let points = svg.split("<polygon").skip(1).filter_map(|part| part.split('"').nth(5));
+        points
+            .flat_map(str::split_whitespace)
+            .map(|point| point.split_once(',').unwrap().1.parse().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_band_is_an_area_inside_the_axes_and_below_every_line() {
+        for scale in [Scale::Linear, Scale::Log] {
+            let lines = vec![
+                banded("a", &[(1.0, 30.0), (2.0, 4.0), (0.5, 50.0)]),
+                banded("b", &[(1.0, 3.0), (2.0, 4.0), (3.0, 5.0)]),
+            ];
+            let svg = drawn(scale, lines, Palette::Categorical);
+            let corners = corners(&svg);
+            assert_eq!(corners.len(), 12, "{svg}");
+            assert!(corners.iter().all(|y| (0..PANEL.1 as i32 - 46).contains(y)), "{corners:?}");
+            // The lines that follow the areas.
+            assert!(svg.rfind("<polygon") < svg.find("<circle"), "{svg}");
+        }
+    }
+
+    #[test]
+    fn a_band_ends_at_the_bottom_of_a_logarithmic_axis_and_at_gaps() {
+        let svg =
+            drawn(Scale::Log, vec![banded("a", &[(-1.0, 3.0), (0.0, 4.0), (1.0, 5.0)])], Palette::Ordered);
+        let corners = corners(&svg);
+        assert!(corners.len() == 6 && corners[0] == corners[1] && corners[1] > corners[2], "{corners:?}");
+        assert!(corners[0] < PANEL.1 as i32 - 46, "{corners:?}");
+        let gap = banded("a", &[(1.0, 3.0), (f64::NAN, 4.0), (1.0, 5.0)]);
+        assert_eq!(drawn(Scale::Linear, vec![gap], Palette::Ordered).matches("<polygon").count(), 2);
+    }
+
+    #[test]
+    fn points_without_a_place_on_the_axes_are_left_out() {
+        let mut line = banded("a", &[]);
+        line.points.extend([(4.0, 0.0), (5.0, f64::NAN), (f64::INFINITY, 1.0)]);
+        assert_eq!(drawn(Scale::Log, vec![line], Palette::Ordered).matches("<circle").count(), 3);
+    }
+
+    #[test]
+    fn every_category_is_named_and_of_many_ordered_lines_the_first_and_the_last() {
+        let lines: Vec<Line> = (0..40).map(|n| banded(&format!("line {n}."), &[])).collect();
+        let named = |palette| {
+            let svg = drawn(Scale::Linear, lines.clone(), palette);
+            lines.iter().filter(|line| svg.contains(&line.name)).count()
+        };
+        assert_eq!((named(Palette::Categorical), named(Palette::Ordered)), (40, 2));
+    }
+
+    #[test]
+    fn hostile_names_make_a_picture() {
+        let lines =
+            ["<&\"'>", "", "a\nb", "\0\u{1b}", "東京 🗼", &"W".repeat(500)].map(|name| banded(name, &[]));
+        let mut panel = Panel {
+            title: "\0<".to_owned(),
+            x: axis(Scale::Linear),
+            y: axis(Scale::Log),
+            lines: lines.to_vec(),
+        };
+        panel.x.name = "\u{ffff}".to_owned();
+        let svg = Figure { panels: vec![panel] }.to_svg().unwrap();
+        assert!(!crate::outlined(&svg).unwrap().contains("<text"));
+        assert!(Figure { panels: Vec::new() }.to_svg().is_ok());
     }
 }

@@ -1,8 +1,26 @@
-//! Pictures as SVG, which need nothing of the machine that draws them.
+//! Pictures as SVG and PNG, which need nothing of the machine that draws them.
 //!
 //! A [`Figure`] is one or more [`Panel`]s side by side, each with the same lines in the same colours.
+//! A [`HeatMap`] has a cell for each pair of a row and a column, such as a token and a layer.
+//! [`outlined`] and [`to_png`] bring the font along.
 
+mod canvas;
 mod colour;
+mod error;
 mod figure;
+mod heat_map;
+mod label;
+mod layout;
+mod legend;
+mod palette;
+mod picture;
+mod ramp;
+mod text;
+mod ticks;
 
-pub use figure::{Axis, Figure, Line, Panel, PlotError, Scale};
+pub use error::PlotError;
+pub use figure::{Axis, Figure, Line, Panel, Scale};
+pub use heat_map::{HeatMap, heat_maps_svg};
+pub use palette::Palette;
+pub use picture::{outlined, to_png};
+pub use ramp::Ramp;

@@ -1,7 +1,6 @@
 //! Errors as a person reads them.
 
 use std::fmt;
-use std::path::Path;
 
 /// Why something cannot be done: what and where, and how to mend it.
 #[derive(Debug)]
@@ -26,13 +25,6 @@ impl SessionError {
     pub fn at(self, place: impl fmt::Display) -> Self {
         Self { message: format!("{place}: {}", self.message), ..self }
     }
-
-    pub(crate) fn io(what: &str, path: &Path, error: &std::io::Error) -> Self {
-        Self::new(
-            format!("cannot {what} {}: {error}", path.display()),
-            "check that the place exists, has room and may be used",
-        )
-    }
 }
 
 impl fmt::Display for SessionError {
@@ -54,6 +46,7 @@ macro_rules! from {
 }
 
 from!(
+    rome_files::FileError,
     rome_core::config::ConfigError,
     rome_core::context::SampleError,
     rome_core::edit::EditError,

@@ -23,7 +23,6 @@
 //! It writes nothing to the terminal; what a user may want to know is said by `tracing`.
 
 pub mod error;
-pub mod files;
 pub mod model;
 pub mod session;
 pub mod settings;

@@ -18,7 +18,7 @@ use rome_core::{
 use rome_device::DeviceName;
 
 use crate::statistics::{self, StatisticsSource};
-use crate::{Model, SessionError, Settings, files};
+use crate::{Model, SessionError, Settings};
 
 /// A model with all that its edits need, and the edits made on it so far.
 pub struct Session {
@@ -127,6 +127,11 @@ impl Session {
         &self.model
     }
 
+    /// The model for a change of another kind than an edit; whoever makes one takes it back.
+    pub fn model_mut(&mut self) -> &mut Model {
+        &mut self.model
+    }
+
     /// The settings of its edits.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -172,7 +177,11 @@ impl Session {
     /// # Errors
     /// When there are none for a layer.
     pub fn find_statistics(&mut self) -> Result<(), SessionError> {
-        for &layer in &self.settings.config.layers {
+        self.find_statistics_of(&self.settings.config.layers.clone())
+    }
+
+    fn find_statistics_of(&mut self, layers: &[usize]) -> Result<(), SessionError> {
+        for &layer in layers {
             if !self.factors.contains_key(&layer) {
                 let found = statistics::find(&self.statistics, &self.model, layer)?;
                 self.made.record.statistics.insert(layer, found.record);
@@ -210,10 +219,19 @@ impl Session {
     /// # Errors
     /// When there are no statistics for a layer.
     pub fn editor(&mut self) -> Result<Editor<'_>, SessionError> {
-        self.find_statistics()?;
-        let Self { model, settings, factors, made, .. } = self;
+        self.editor_with(self.settings.config.clone())
+    }
+
+    /// An editor with other settings than the session's, such as another layer.
+    ///
+    /// # Errors
+    /// When the settings do not fit the model, or there are no statistics for a layer.
+    pub fn editor_with(&mut self, config: EditConfig) -> Result<Editor<'_>, SessionError> {
+        config.check(self.model.causal_lm().shape())?;
+        self.find_statistics_of(&config.layers)?;
+        let Self { model, factors, made, .. } = self;
         let pretrained = &mut model.pretrained;
-        let editor = Editor::new(pretrained.model.as_mut(), &pretrained.tokenizer, settings.config.clone())?
+        let editor = Editor::new(pretrained.model.as_mut(), &pretrained.tokenizer, config)?
             .contexts(made.record.contexts.clone())
             .preservations(made.record.preservations.clone());
         let factors = factors.iter().map(|(&layer, factor)| (layer, Arc::clone(factor)));
@@ -271,7 +289,7 @@ impl Session {
     /// # Errors
     /// When there are none, or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SessionError> {
-        files::write(path.as_ref(), &EditFile::from(self.made.clone()).to_bytes()?)
+        Ok(rome_files::write(path.as_ref(), &EditFile::from(self.made.clone()).to_bytes()?)?)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use rome_core::{EditConfig, HyperParams};
+use rome_files::read_bounded;
 use rome_models::settings::{Origin, suggest};
 
-use crate::files::read_bounded;
 use crate::{Model, SessionError};
 
 const MAX_SETTINGS_FILE: u64 = 1 << 20;

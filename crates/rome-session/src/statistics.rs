@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use rome_core::edit_record::StatisticsRecord;
 use rome_core::{Factor, SecondMoment};
+use rome_files::{FileError, read_bounded};
 use rome_stats::{Shard, Statistics, npz, read_factor, write_factor};
 
-use crate::files::{self, read_bounded};
 use crate::{Model, SessionError};
 
 /// A sum over keys of 131,072 values would be larger.
@@ -146,10 +146,11 @@ fn factor(statistics: &Statistics, sums_hash: &str, path: Option<&Path>) -> Resu
         return Ok(factor);
     }
     let factor = Factor::new(&statistics.moment)?;
-    let kept = files::temporary_in(&files::folder_of(&path)).and_then(|file| {
+    let kept = (|| -> Result<(), SessionError> {
+        let file = rome_files::temporary_in(&rome_files::folder_of(&path))?;
         write_factor(file.path(), &factor, sums_hash)?;
-        files::persist(file, &path)
-    });
+        Ok(rome_files::persist(file, &path)?)
+    })();
     if let Err(error) = kept {
         tracing::info!("the factor of C is not kept for later edits: {error}");
     }
@@ -265,7 +266,7 @@ fn file_in(folder: &Path, model: &Model, layer: usize) -> Result<Option<PathBuf>
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, SessionError> {
-    let entries = fs::read_dir(folder).map_err(|error| SessionError::io("read", folder, &error))?;
+    let entries = fs::read_dir(folder).map_err(|error| FileError::Read { path: folder.to_owned(), error })?;
     Ok(entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect())
 }
 

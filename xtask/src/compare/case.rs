@@ -98,6 +98,12 @@ impl Case {
         }
     }
 
+    /// The bundled model that is asked for, if it is one.
+    pub(crate) fn bundled(&self) -> Option<&str> {
+        let is_bundled = self.shape.is_none() && fixtures::MODELS.contains(&self.model.as_str());
+        is_bundled.then_some(&self.model)
+    }
+
     /// The backend to build rome with, beside the default one.
     pub(crate) fn backend(&self) -> Option<String> {
         let name = self.device.split(':').next().unwrap_or_default();

@@ -1,17 +1,22 @@
 //! How close our edits are to those of kmeng01/rome, and how fast.
 
 mod case;
+mod evaluation;
 mod goldens;
 mod original;
+mod outcome;
+mod runs;
 mod side_by_side;
 mod statistics;
 mod task;
+mod trace;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
 use crate::compare::case::Case;
+use crate::compare::evaluation::Facts;
 use crate::compare::original::Original;
 use crate::compare::statistics::Collection;
 use crate::compare::task::Task;
@@ -19,7 +24,8 @@ use crate::report::{self, Format};
 
 /// Without arguments: the edits of both bundled models against values that the original computed
 /// and that are kept in `fixtures/goldens`. With a checkout of the original: both programs, one
-/// after the other, on the same model, request, contexts and C; with --stats, on the same text.
+/// after the other, on the same model, request, contexts and C; with --stats, on the same text; with
+/// --trace, on the same prompts and noise; with --eval, on the same facts.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Args {
@@ -32,11 +38,23 @@ pub(crate) struct Args {
     python: Option<PathBuf>,
 
     /// Compare collections of second moments, and not edits
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["trace", "eval"])]
     stats: bool,
 
     #[command(flatten)]
     collection: Collection,
+
+    /// Compare causal traces: of a bundled model those of the reference values, of another model
+    /// those of --prompt and --subject
+    #[arg(long, conflicts_with = "eval")]
+    trace: bool,
+
+    /// Compare what facts of CounterFact are asked after and before an edit
+    #[arg(long)]
+    eval: bool,
+
+    #[command(flatten)]
+    facts: Facts,
 
     #[command(flatten)]
     case: Case,
@@ -56,7 +74,9 @@ Examples:
   cargo xtask compare --reference ../rome --python .venv/bin/python -m gpt2-medium \\
     --prompt '{} is in the city of' --subject 'Space Needle' --target Rome --layer 8 \\
     --second-moment stats/layer-8.safetensors
-  cargo xtask compare --stats --reference ../rome --python .venv/bin/python --text wiki.parquet";
+  cargo xtask compare --stats --reference ../rome --python .venv/bin/python --text wiki.parquet
+  cargo xtask compare --trace --reference ../rome --python .venv/bin/python -m facts-gptj
+  cargo xtask compare --eval --reference ../rome --python .venv/bin/python --limit 100 --runs 3";
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let form = args.format.form();
@@ -65,6 +85,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let report = if args.stats {
         let Task { model, layer, n_threads, .. } = &Task::new(&args.case)?;
         statistics::run(original, (model, *layer, *n_threads), &args.collection, args.runs)?
+    } else if args.trace {
+        trace::run(original, &args.case, args.runs)?
+    } else if args.eval {
+        evaluation::run(original, &args.case, &args.facts, args.runs)?
     } else if original.is_some() || args.case.is_given() {
         side_by_side::run(original, &args.case, args.runs)?
     } else {

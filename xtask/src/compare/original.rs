@@ -23,6 +23,8 @@ pub(crate) struct Original<'a> {
 pub(crate) enum Driver {
     Edit,
     SecondMoment,
+    Trace,
+    Evaluate,
 }
 
 impl Driver {
@@ -30,6 +32,8 @@ impl Driver {
         match self {
             Self::Edit => include_str!("python/edit.py"),
             Self::SecondMoment => include_str!("python/second_moment.py"),
+            Self::Trace => include_str!("python/trace.py"),
+            Self::Evaluate => include_str!("python/evaluate.py"),
         }
     }
 }

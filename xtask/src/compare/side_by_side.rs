@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::compare::case::Case;
 use crate::compare::original::Original;
+use crate::compare::runs::{self, Medians, median};
 use crate::compare::task::{Run, Task};
 use crate::program;
 use crate::report::Report;
@@ -17,15 +18,12 @@ use crate::report::Report;
 pub(crate) fn run(original: Option<Original<'_>>, case: &Case, runs: u32) -> Result<Report> {
     let rome = program::build(&Vec::from_iter(case.backend()))?;
     let task = Task::new(case)?;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for index in 1..=runs {
-        eprintln!("run {index} of {runs}: rome");
-        ours.push(task.run_ours(&rome, case)?);
-        if let Some(original) = original {
-            eprintln!("run {index} of {runs}: kmeng01/rome");
-            theirs.push(task.run_theirs(original, case)?);
-        }
-    }
+    let (ours, theirs) = runs::in_turn(
+        original,
+        runs,
+        |_| task.run_ours(&rome, case),
+        |original| task.run_theirs(original, case),
+    )?;
     let last = ours.last().context("no run was made")?;
     let n_tokens = suffix_tokens(&last.said.lookup_idxs, &task, case)?;
     // What one product reaches is known of the processor alone.
@@ -45,32 +43,22 @@ fn report(
     theirs: &[Run],
     (n_tokens, product_rate): (usize, Option<f64>),
 ) -> Report {
-    let of = |runs: &[Run], get: fn(&Run) -> f64| median(runs.iter().map(get).collect());
     let printed = &last.said;
     let rate = printed.flops["optimise"] as f64 / printed.seconds["optimise"] / 1e9;
     let memory_limit = (task.weight_bytes + task.statistics_bytes) as f64;
-    let mut rows = vec![["", "rome", "kmeng01/rome", "ratio"].map(str::to_owned).to_vec()];
-    let mut json = json!({
+    let peak_memory = median(ours.iter().map(|run| run.peak_memory as f64).collect());
+    let json = json!({
         "model": task.model, "layer": task.layer, "threads": task.n_threads,
         "evaluations": printed.losses.len(), "runs": ours.len(),
         "flops": printed.flops, "seconds": printed.seconds,
         "gflops_per_second": rate, "product_gflops_per_second": product_rate, "product_rows": n_tokens,
-        "memory_of_weights_and_c": of(ours, |run| run.peak_memory as f64) / memory_limit,
+        "memory_of_weights_and_c": peak_memory / memory_limit,
     });
-    let mut add = |name: &str, key: &str, scale: f64, get: fn(&Run) -> f64| {
-        let ours = of(ours, get);
-        let mut row = vec![name.to_owned(), figure(ours / scale)];
-        json[key] = json!({ "ours": ours });
-        if !theirs.is_empty() {
-            let theirs = of(theirs, get);
-            row.extend([figure(theirs / scale), format!("{:.2}", theirs / ours)]);
-            json[key] = json!({ "ours": ours, "theirs": theirs, "ratio": theirs / ours });
-        }
-        rows.push(row);
-    };
-    add("an edit, s", "edit", 1.0, |run| run.edit);
-    add("the whole process, s", "process", 1.0, |run| run.process);
-    add("peak memory, MiB", "peak_memory", f64::from(1 << 20), |run| run.peak_memory as f64);
+    let mut medians = Medians::new(ours, theirs, json);
+    medians.add("an edit, s", "edit", 1.0, |run| run.edit);
+    medians.add("the whole process, s", "process", 1.0, |run| run.process);
+    medians.add("peak memory, MiB", "peak_memory", f64::from(1 << 20), |run| run.peak_memory as f64);
+    let Medians { rows, mut json, .. } = medians;
 
     let mut notes = vec![
         format!(
@@ -94,10 +82,7 @@ fn report(
             None => format!("v*: {rate:.0} GF/s on the operations it cannot do without"),
         },
         match printed.device_memory {
-            None => format!(
-                "memory: {:.2} × (weights + C)",
-                of(ours, |run| run.peak_memory as f64) / memory_limit
-            ),
+            None => format!("memory: {:.2} × (weights + C)", peak_memory / memory_limit),
             Some(bytes) => format!("memory of {}: {:.0} MiB", case.device, bytes as f64 / f64::from(1 << 20)),
         },
     ];
@@ -170,21 +155,4 @@ fn product_rate(n_tokens: usize, d_model: usize, n_threads: usize) -> Result<f64
         }
         f64::from(n_products) * flops / start.elapsed().as_secs_f64() / 1e9
     }))
-}
-
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() % 2 {
-        1 => values[middle],
-        _ => 0.5 * (values[middle - 1] + values[middle]),
-    }
-}
-
-pub(crate) fn figure(value: f64) -> String {
-    match value {
-        value if value < 10.0 => format!("{value:.2}"),
-        value if value < 100.0 => format!("{value:.1}"),
-        value => format!("{value:.0}"),
-    }
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::compare::original::{Driver, Original};
-use crate::compare::side_by_side::{figure, median};
+use crate::compare::runs::{figure, median};
 use crate::report::Report;
 use crate::{process, program};
 

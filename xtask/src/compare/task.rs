@@ -87,8 +87,7 @@ impl Task {
                     .model(&models)
                     .with_context(|| format!("cannot write to {}", models.display()))?
             }
-            None if fixtures::MODELS.contains(&case.model.as_str()) => fixtures::model_folder(&case.model),
-            None => PathBuf::from(&case.model),
+            None => case.bundled().map_or_else(|| PathBuf::from(&case.model), fixtures::model_folder),
         };
         let model =
             model.canonicalize().with_context(|| format!("there is no model in {}", model.display()))?;
@@ -146,8 +145,15 @@ impl Task {
         Ok(task)
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Adds the settings of an edit to a command of ours.
+    pub(crate) fn add_settings(&self, command: &mut Command, case: &Case) {
+        command.arg("--hparams").arg(self.file("hparams.json"));
+        command.arg("--contexts").arg(self.file("contexts.json"));
+        command.args(["--stats", &case.second_moment]);
     }
 
     pub(crate) fn run_ours(&self, rome: &Path, case: &Case) -> Result<Run> {
@@ -155,12 +161,8 @@ impl Task {
         let mut command = Command::new(rome);
         command.arg("edit").arg("--model").arg(&self.model);
         command.args(["--prompt", &case.prompt, "--subject", &case.subject, "--target", &case.target]);
-        command.arg("--hparams").arg(self.file("hparams.json"));
-        command.arg("--contexts").arg(self.file("contexts.json"));
-        command
-            .args(["--device", &case.device, "--stats", &case.second_moment, "--json"])
-            .arg("--output")
-            .arg(&output);
+        self.add_settings(&mut command, case);
+        command.args(["--device", &case.device, "--json"]).arg("--output").arg(&output);
         command.env("RAYON_NUM_THREADS", self.n_threads.to_string());
         let finished = process::run(&mut command)?;
         let said = serde_json::from_slice(&finished.stdout)?;
@@ -200,7 +202,7 @@ fn read_statistics(path: &Path) -> Result<Statistics> {
     }
 }
 
-fn json_file<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+pub(crate) fn json_file<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&bytes).with_context(|| format!("cannot read {}", path.display()))
 }

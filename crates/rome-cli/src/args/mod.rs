@@ -2,8 +2,10 @@
 
 mod audit;
 mod edit;
+mod eval;
 mod ledger;
 mod stats;
+mod trace;
 
 use std::path::PathBuf;
 
@@ -12,8 +14,10 @@ use rome_core::Precision;
 
 pub(crate) use audit::*;
 pub(crate) use edit::*;
+pub(crate) use eval::*;
 pub(crate) use ledger::*;
 pub(crate) use stats::*;
+pub(crate) use trace::*;
 
 /// Edit facts in language models: ROME (Rank-One Model Editing) for GPT-2 and GPT-J.
 #[derive(Debug, Parser)]
@@ -43,6 +47,12 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Judge an edit: what changed, what the model answers before and after, and a verdict
     Audit(Box<AuditArgs>),
+    /// Evaluate edits on CounterFact or zsRE: methods, layers and settings compared
+    Eval(EvalArgs),
+    /// Trace where a fact is: which hidden states carry it to the answer
+    Trace(Box<TraceArgs>),
+    /// Find the layer and the settings for a model that nobody has published any for
+    Suggest(Box<SuggestArgs>),
     /// Keep a history of a model's edits: put them on, take any of them back
     Ledger(LedgerArgs),
     /// Collect and inspect the statistics that edits need

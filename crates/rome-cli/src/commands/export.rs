@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use rome_export::{Adapter, NewFolder, arrays, checkpoint};
+use rome_export::{Adapter, arrays, checkpoint};
+use rome_files::NewFolder;
 use rome_models::Source;
 use rome_models::config::Config;
 use rome_models::progress::Progress;

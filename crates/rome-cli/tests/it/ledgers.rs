@@ -167,7 +167,7 @@ fn a_killed_command_has_happened_or_not() {
         .chain(fs::read_dir(rome.path("rome-ledger")).unwrap());
     assert!(
         left.map(|entry| entry.unwrap().file_name())
-            .all(|name| !name.to_string_lossy().starts_with(".ledger-"))
+            .all(|name| !name.to_string_lossy().starts_with(".rome-"))
     );
 }
 

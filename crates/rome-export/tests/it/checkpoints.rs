@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rome_core::edit_file::EditFileError;
 use rome_export::{ExportError, checkpoint};
+use rome_files::FileError;
 use rome_models::{CheckpointFiles, Pretrained, Source, StoredType};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -168,7 +169,7 @@ fn what_cannot_be_exported_leaves_nothing_behind() {
     // Regardless, it is written all the same.
     checkpoint::write(&source, &other_model, true, &place, &mut |_| ()).unwrap();
     let error = export(&source, &edits("facts-gpt2", &[1]), &place).unwrap_err();
-    assert!(matches!(error, ExportError::Occupied(_)), "{error}");
+    assert!(matches!(error, ExportError::File(FileError::Occupied(_))), "{error}");
 }
 
 #[test]

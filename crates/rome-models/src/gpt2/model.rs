@@ -63,7 +63,11 @@ impl CausalLm for Gpt2 {
     }
 
     fn embed(&self, tokens: Tensor<1, Int>, positions: Tensor<1, Int>) -> Tensor<2> {
-        widen(self.wte.val().select(0, tokens)) + widen(self.wpe.val().select(0, positions))
+        self.embed_tokens(tokens) + widen(self.wpe.val().select(0, positions))
+    }
+
+    fn embed_tokens(&self, tokens: Tensor<1, Int>) -> Tensor<2> {
+        widen(self.wte.val().select(0, tokens))
     }
 
     fn block(&self, layer: usize) -> &dyn rome_core::Block {

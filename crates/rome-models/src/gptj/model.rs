@@ -68,6 +68,10 @@ impl CausalLm for GptJ {
     }
 
     fn embed(&self, tokens: Tensor<1, Int>, _positions: Tensor<1, Int>) -> Tensor<2> {
+        self.embed_tokens(tokens)
+    }
+
+    fn embed_tokens(&self, tokens: Tensor<1, Int>) -> Tensor<2> {
         widen(self.wte.val().select(0, tokens))
     }
 

@@ -46,12 +46,21 @@ torch.tensor = on_device(torch.tensor)
 torch.zeros = on_device(torch.zeros)
 torch.Tensor.to = on_device(torch.Tensor.to)
 
-# Imported by its modules, and of no use here.
-for module, name in [("datasets", "load_dataset"), ("matplotlib.style", "context")]:
+
+def stand_in(module, *names):
+    """Answers for a package that the original imports and that is of no use here."""
     parents = module.split(".")
     for depth in range(1, len(parents) + 1):
-        sys.modules[".".join(parents[:depth])] = types.ModuleType(module)
-    setattr(sys.modules[module], name, None)
+        name = ".".join(parents[:depth])
+        sys.modules[name] = sys.modules.get(name) or types.ModuleType(name)
+        if depth > 1:
+            setattr(sys.modules[".".join(parents[: depth - 1])], parents[depth - 1], sys.modules[name])
+    for name in names:
+        setattr(sys.modules[module], name, None)
+
+
+stand_in("datasets", "load_dataset")
+stand_in("matplotlib.style", "context")
 
 start = time.perf_counter()
 model = AutoModelForCausalLM.from_pretrained(job["model"]).to(DEVICE)

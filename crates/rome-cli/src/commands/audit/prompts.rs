@@ -9,7 +9,7 @@ use rome_audit::{Kind, Question, Questions};
 use rome_core::rows::check_vocabulary;
 use rome_core::{Context, EditFile, EditRows, Request, TokenCodec};
 use rome_session::Model;
-use rome_session::files::read_bounded;
+use rome_files::read_bounded;
 use rome_stats::Corpus;
 use serde::Deserialize;
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use rome_export::{Import, arrays};
-use rome_session::files::read_bounded;
+use rome_files::read_bounded;
 
 use crate::args::ImportArgs;
 use crate::commands::edit::show::count;

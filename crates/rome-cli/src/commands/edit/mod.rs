@@ -4,7 +4,7 @@ mod files;
 mod import;
 mod make;
 mod report;
-mod requests;
+pub(crate) mod requests;
 mod saved;
 mod show;
 

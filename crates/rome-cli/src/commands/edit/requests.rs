@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use rome_core::Request;
-use rome_session::files::read_bounded;
+use rome_files::read_bounded;
 use serde::de::DeserializeOwned;
 
 use crate::args::RequestArgs;

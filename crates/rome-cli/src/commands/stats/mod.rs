@@ -10,6 +10,8 @@ mod show;
 
 use anyhow::Result;
 
+pub(crate) use selection::parse_layers;
+
 use crate::args::{StatsArgs, StatsCommand};
 use crate::error::Outcome;
 

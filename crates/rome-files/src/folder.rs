@@ -1,11 +1,12 @@
-//! Folders that are there as a whole or not at all.
+//! One folder.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::ExportError;
+use crate::file::{TEMPORARY, folder_of};
+use crate::FileError;
 
 /// A folder being filled: a temporary one beside its place, renamed when it is
 /// [finished](Self::finish) and gone if it is not.
@@ -18,29 +19,26 @@ impl NewFolder {
     /// Starts a folder that shall be at `place`.
     ///
     /// # Errors
-    /// [`ExportError::Occupied`] when there is something but an empty folder,
-    /// [`ExportError::Io`] when nothing can be written beside it.
-    pub fn at(place: &Path) -> Result<Self, ExportError> {
-        let io = |path: &Path, error| ExportError::Io { path: path.to_owned(), error };
+    /// [`FileError::Occupied`] when there is something but an empty folder, and when nothing can be
+    /// written beside it.
+    pub fn at(place: &Path) -> Result<Self, FileError> {
         if place.symlink_metadata().is_ok() {
-            let mut entries = fs::read_dir(place).map_err(|_| ExportError::Occupied(place.to_owned()))?;
+            let mut entries = fs::read_dir(place).map_err(|_| FileError::Occupied(place.to_owned()))?;
             if place.is_symlink() || entries.next().is_some() {
-                return Err(ExportError::Occupied(place.to_owned()));
+                return Err(FileError::Occupied(place.to_owned()));
             }
         }
-        let beside = match place.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let beside = folder_of(place);
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".rome-");
+        builder.prefix(TEMPORARY);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             // What the user's mask leaves of it; a temporary folder is private by default.
             builder.permissions(fs::Permissions::from_mode(0o777));
         }
-        let temporary = builder.tempdir_in(beside).map_err(|error| io(beside, error))?;
+        let temporary = builder.tempdir_in(&beside);
+        let temporary = temporary.map_err(|error| FileError::WriteInto { folder: beside, error })?;
         Ok(Self { temporary, place: place.to_owned() })
     }
 
@@ -52,18 +50,18 @@ impl NewFolder {
     /// Writes a file in it.
     ///
     /// # Errors
-    /// [`ExportError::Io`] when it cannot be written.
-    pub fn write(&self, file: &str, bytes: &[u8]) -> Result<(), ExportError> {
+    /// [`FileError::Write`] when it cannot be written.
+    pub fn write(&self, file: &str, bytes: &[u8]) -> Result<(), FileError> {
         let path = self.path(file);
-        fs::write(&path, bytes).map_err(|error| ExportError::Io { path: self.place.join(file), error })
+        fs::write(&path, bytes).map_err(|error| FileError::Write { path: self.place.join(file), error })
     }
 
     /// Puts the folder in its place, its files safe on the disk.
     ///
     /// # Errors
-    /// [`ExportError::Io`] when it cannot be renamed.
-    pub fn finish(self) -> Result<(), ExportError> {
-        let io = |error| ExportError::Io { path: self.place.clone(), error };
+    /// [`FileError::Write`] when it cannot be renamed.
+    pub fn finish(self) -> Result<(), FileError> {
+        let io = |error| FileError::Write { path: self.place.clone(), error };
         for entry in fs::read_dir(self.temporary.path()).map_err(io)? {
             let file = entry.and_then(|entry| File::open(entry.path()));
             file.and_then(|file| file.sync_all()).map_err(io)?;

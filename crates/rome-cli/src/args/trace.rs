@@ -1,0 +1,118 @@
+//! `rome trace`
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+use rome_eval::trace::Kind;
+
+use super::{EditsArgs, ModelArgs};
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = TRACE_EXAMPLES)]
+pub(crate) struct TraceArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) edits: EditsArgs,
+
+    /// The prompt, with {} for the subject, or a sentence that contains it
+    #[arg(long, requires = "subject", required_unless_present = "facts", conflicts_with = "facts")]
+    pub(crate) prompt: Option<String>,
+
+    /// What the fact is about
+    #[arg(long, requires = "prompt")]
+    pub(crate) subject: Option<String>,
+
+    /// Trace many facts and average them: a file such as known_1000.json, or "bundled" for those of a
+    /// bundled model
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<PathBuf>,
+
+    /// Only the first N facts that the model knows
+    #[arg(long, value_name = "N", requires = "facts")]
+    pub(crate) limit: Option<usize>,
+
+    /// Go on after a fact that is malformed
+    #[arg(long, requires = "facts")]
+    pub(crate) keep_going: bool,
+
+    /// What is restored: the output of one block, or those of MLPs or attention around it
+    #[arg(long, default_value = "state")]
+    pub(crate) kind: KindArg,
+
+    /// At so many layers at once, for mlp and attn
+    #[arg(long, default_value_t = 10, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) window: u32,
+
+    /// Cut the paths through the MLPs or attention of the token whose state is restored
+    #[arg(long, value_name = "KIND")]
+    pub(crate) sever: Option<SeverArg>,
+
+    /// Give cut paths other noise than the rest, as the reference does
+    #[arg(long, requires = "sever")]
+    pub(crate) compatible: bool,
+
+    /// How often the prompt is corrupted
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) samples: u32,
+
+    /// The noise on the subject's embeddings: a standard deviation, or s3 for three times that of the
+    /// embeddings of known subjects
+    #[arg(long, default_value = "s3", value_name = "s3|X")]
+    pub(crate) noise: String,
+
+    /// The noise itself: safetensors with "noise", [samples, subject tokens, d_model], already scaled
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["noise", "facts"])]
+    pub(crate) noise_file: Option<PathBuf>,
+
+    /// Where to write: FILE.json, FILE.svg or FILE.png; a folder for many facts
+    #[arg(short, long, value_name = "FILE|DIR")]
+    pub(crate) output: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum KindArg {
+    State,
+    Mlp,
+    Attn,
+    /// All three, side by side
+    All,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum SeverArg {
+    Mlp,
+    Attn,
+}
+
+impl KindArg {
+    pub(crate) fn kinds(self) -> Vec<Kind> {
+        match self {
+            Self::State => vec![Kind::State],
+            Self::Mlp => vec![Kind::Mlp],
+            Self::Attn => vec![Kind::Attn],
+            Self::All => Kind::ALL.to_vec(),
+        }
+    }
+}
+
+impl From<SeverArg> for Kind {
+    fn from(arg: SeverArg) -> Self {
+        match arg {
+            SeverArg::Mlp => Kind::Mlp,
+            SeverArg::Attn => Kind::Attn,
+        }
+    }
+}
+
+const TRACE_EXAMPLES: &str = "\
+Examples:
+  rome trace -m facts-gpt2 --prompt 'The mother tongue of {} is' --subject 'Barack Obama' -o obama.svg
+  rome trace -m facts-gpt2 --prompt 'iPhone 5 is produced by' --subject 'iPhone 5' --kind all \\
+    --window 3 -o iphone.png
+  rome trace -m gpt2-xl --facts known_1000.json --kind all -o traces";

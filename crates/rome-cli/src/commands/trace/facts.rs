@@ -1,0 +1,147 @@
+//! The traces of many facts, and their averages.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Result;
+use rome_core::TokenCodec;
+use rome_core::generate::{Decoding, generate};
+use rome_eval::Facts;
+use rome_eval::trace::{
+    Averages, Kind, KnownFact, Noise, Trace, TracedPrompt, averages_figure, averages_map,
+};
+use rome_session::Model;
+use serde_json::json;
+
+use super::{configs, model_name, noise_scale};
+use crate::args::TraceArgs;
+use crate::commands::edit::count;
+use crate::edits::Edits;
+use crate::error::{CliError, Outcome};
+use crate::model;
+use crate::output::{self, Progress, note};
+
+/// The order of a bundled model's own facts.
+const SEED: u64 = 0;
+
+pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
+    let start = Instant::now();
+    let configs = configs(args)?;
+    let edits = Edits::from_args(&args.edits)?;
+    let mut model = model::load(&args.model)?;
+    edits.check(&model.pretrained.hash)?;
+    let _undo = edits.file.apply_regardless(model.pretrained.model.as_mut())?;
+    let (facts, faults) = facts(args, path, &model)?;
+    output::make_folder(&args.output)?;
+    let load = start.elapsed();
+
+    let start = Instant::now();
+    let subjects = || Ok(facts.iter().map(|fact| fact.subject.clone()).collect());
+    let scale = noise_scale(&args.noise, &model, &subjects)?;
+    let (lm, tokens) = (model.causal_lm(), &model.pretrained.tokenizer);
+    let limit = args.limit.unwrap_or(usize::MAX);
+    let mut progress = Progress::new(limit.min(facts.len()) as u64, "{bar:30} {pos} of {len} · {msg} · {eta} left");
+    let mut traces: BTreeMap<Kind, Vec<Trace>> = BTreeMap::new();
+    let (mut n_known, mut n_unknown) = (0, 0);
+    for fact in &facts {
+        if n_known == limit {
+            break;
+        }
+        let prompt = TracedPrompt::new(&fact.prompt, &fact.subject, tokens, lm.shape())?;
+        // What the model does not know is nowhere in it.
+        let answer = generate(lm, &prompt.tokens, 1, None, &mut Decoding::Greedy);
+        let token = tokens.decode(&answer[prompt.tokens.len()..])?;
+        if !fact.is_answered_by(&token) {
+            n_unknown += 1;
+            continue;
+        }
+        n_known += 1;
+        let shape = [args.samples as usize, prompt.subject.len(), lm.shape().d_model];
+        let noise = Noise::normal(scale, shape);
+        for &config in &configs {
+            let trace = Trace::new(lm, tokens, &prompt, &noise, config, &|_| ());
+            let name = format!("fact_{}_{}.json", fact.known_id, config.kind.name());
+            output::write_file(&args.output.join(name), format!("{}\n", json!(trace)).as_bytes())?;
+            traces.entry(config.kind).or_default().push(trace);
+        }
+        progress.set(n_known as u64, fact.subject.clone());
+    }
+    drop(progress);
+    let averages: Vec<Averages> =
+        configs.iter().filter_map(|config| Averages::of(traces.get(&config.kind)?)).collect();
+    if averages.is_empty() {
+        return Err(CliError::with_hint(
+            format!("the model answers none of {} as expected", count(facts.len(), "fact")),
+            "give facts that it knows",
+        ));
+    }
+    write(&args.output, &averages, &model_name(args))?;
+
+    let seconds = json!({ "load": load.as_secs_f64(), "trace": start.elapsed().as_secs_f64() });
+    if args.json {
+        output::json(&json!({
+            "n": n_known, "unknown": n_unknown, "noise": scale, "averages": averages,
+            "left_out": faults, "seconds": seconds,
+        }))?;
+    } else {
+        for line in averages.iter().map(summary) {
+            output::line(line)?;
+        }
+        if n_unknown > 0 {
+            output::line(format!("{} that the model does not know left out", count(n_unknown, "fact")))?;
+        }
+        output::line(format!("traces and averages are in {}", args.output.display()))?;
+    }
+    Ok(if faults.is_empty() { Outcome::Done } else { Outcome::NotTaken })
+}
+
+/// The facts to trace, and what is wrong with those that are left out.
+fn facts(args: &TraceArgs, path: &Path, model: &Model) -> Result<(Vec<KnownFact>, Vec<String>)> {
+    if path == Path::new("bundled") {
+        if model.bundled.is_none() {
+            return Err(CliError::with_hint(
+                format!("{:?} is no bundled model, so no facts come with it", model.name),
+                "give a file such as known_1000.json with --facts",
+            ));
+        }
+        return Ok((Facts::from_json(rome_assets::FACTS)?.known(SEED), Vec::new()));
+    }
+    let (mut facts, mut faults) = (Vec::new(), Vec::new());
+    for fact in KnownFact::read(path)? {
+        match fact {
+            Ok(fact) => facts.push(fact),
+            Err(error) if args.keep_going => {
+                note(format!("left out: {error}"));
+                faults.push(error.to_string());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((facts, faults))
+}
+
+fn write(folder: &Path, averages: &[Averages], model: &str) -> Result<()> {
+    let write = |name: &str, svg: String| -> Result<()> {
+        output::write_file(&folder.join(format!("{name}.svg")), rome_plot::outlined(&svg)?.as_bytes())?;
+        output::write_file(&folder.join(format!("{name}.png")), &rome_plot::to_png(&svg, 2.0)?)
+    };
+    output::write_file(&folder.join("averages.json"), format!("{:#}\n", json!(averages)).as_bytes())?;
+    for average in averages {
+        write(&format!("averages_{}", average.kind.name()), averages_map(average, model).to_svg()?)?;
+    }
+    write("averages", averages_figure(averages, model)?)
+}
+
+fn summary(averages: &Averages) -> String {
+    let Averages { kind, n, total_effect, indirect_effect, layer, role, .. } = averages;
+    format!(
+        "{}: over {}, the average total effect is {:.1} % ±{:.1}; the average indirect effect is highest at the {}, layer {layer}: {:.1} %",
+        kind.name(),
+        count(*n, "fact"),
+        100.0 * total_effect.mean,
+        100.0 * total_effect.ci95,
+        role.label().to_lowercase(),
+        100.0 * indirect_effect,
+    )
+}

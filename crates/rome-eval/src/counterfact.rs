@@ -1,0 +1,91 @@
+//! CounterFact (Meng et al. 2022, section 3.3): does an edit hold in other words, and only there?
+
+use rome_core::scoring::TokenScore;
+use rome_core::{Query, TokenCodec};
+use serde::{Deserialize, Serialize};
+
+use crate::answers::Nll;
+use crate::{Answers, EvalError, Record, Rewrite};
+
+/// A record of CounterFact. Lists may be empty, or missing: what would be asked of them is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CounterFact {
+    /// Its number.
+    pub case_id: u64,
+    /// The fact to write.
+    pub requested_rewrite: Rewrite,
+    /// The same in other words.
+    #[serde(default)]
+    pub paraphrase_prompts: Vec<String>,
+    /// Of subjects that share the old object.
+    #[serde(default)]
+    pub neighborhood_prompts: Vec<String>,
+    /// Of subjects that have the new object already.
+    #[serde(default)]
+    pub attribute_prompts: Vec<String>,
+    /// To be continued freely.
+    #[serde(default)]
+    pub generation_prompts: Vec<String>,
+}
+
+impl CounterFact {
+    /// The prompts, kind by kind, in the reference's order.
+    fn prompts(&self) -> [Vec<String>; 4] {
+        [
+            vec![self.requested_rewrite.sentence()],
+            self.paraphrase_prompts.clone(),
+            self.neighborhood_prompts.clone(),
+            self.attribute_prompts.clone(),
+        ]
+    }
+}
+
+impl Record for CounterFact {
+    fn case_id(&self) -> u64 {
+        self.case_id
+    }
+
+    fn rewrite(&self) -> &Rewrite {
+        &self.requested_rewrite
+    }
+
+    fn generation_prompts(&self) -> &[String] {
+        &self.generation_prompts
+    }
+
+    fn queries(&self, tokens: &dyn TokenCodec) -> Result<Vec<Query>, EvalError> {
+        let Rewrite { target_new, target_true, .. } = &self.requested_rewrite;
+        // A blank is put in front whatever the name begins with, as the reference does.
+        let target = |name: &str| tokens.encode_continuation(&format!(" {}", name.trim_start()));
+        let targets = vec![target(&target_new.str)?, target(&target_true.str)?];
+        let query = |prompt: String| {
+            Ok(Query { prompt: tokens.encode(&prompt)?.ids, targets: targets.clone() })
+        };
+        self.prompts().into_iter().flatten().map(query).collect()
+    }
+
+    fn judge(&self, scores: &[Vec<Vec<TokenScore>>]) -> Answers {
+        let mut scores = scores.iter();
+        let mut of = |prompts: &[String]| -> Option<Vec<Nll>> {
+            let nll = |targets: &Vec<Vec<TokenScore>>| Nll {
+                target_new: mean_nll(&targets[0]),
+                target_true: mean_nll(&targets[1]),
+            };
+            let judged: Vec<Nll> = scores.by_ref().take(prompts.len()).map(nll).collect();
+            (!judged.is_empty()).then_some(judged)
+        };
+        let [rewrite, paraphrase, neighborhood, attribute] = self.prompts();
+        Answers {
+            rewrite_prompts_probs: of(&rewrite),
+            paraphrase_prompts_probs: of(&paraphrase),
+            neighborhood_prompts_probs: of(&neighborhood),
+            attribute_prompts_probs: of(&attribute),
+            ..Answers::default()
+        }
+    }
+}
+
+/// The negative log-likelihood of a target, the mean over its tokens.
+fn mean_nll(tokens: &[TokenScore]) -> f64 {
+    -tokens.iter().map(|token| token.log_prob).sum::<f64>() / tokens.len() as f64
+}

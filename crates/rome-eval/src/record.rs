@@ -1,0 +1,73 @@
+//! What a data set has to offer: an edit, and questions to the model before and after it.
+
+use rome_core::scoring::TokenScore;
+use rome_core::{Query, Request, TokenCodec};
+use serde::{Deserialize, Serialize};
+
+use crate::{Answers, EvalError};
+
+/// A record of a data set.
+pub trait Record: Send + Sync {
+    /// Its number, by which results are told apart.
+    fn case_id(&self) -> u64;
+
+    /// The fact to write.
+    fn rewrite(&self) -> &Rewrite;
+
+    /// Prompts to be continued as text.
+    fn generation_prompts(&self) -> &[String];
+
+    /// What a model is asked, as tokens.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses a text.
+    fn queries(&self, tokens: &dyn TokenCodec) -> Result<Vec<Query>, EvalError>;
+
+    /// What the scores of the queries, in their order, come to.
+    fn judge(&self, scores: &[Vec<Vec<TokenScore>>]) -> Answers;
+}
+
+/// The edit that a record asks for, by the names of the reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rewrite {
+    /// The prompt, with `{}` for the subject.
+    pub prompt: String,
+    /// The relation's id in Wikidata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relation_id: Option<String>,
+    /// The new object.
+    pub target_new: Target,
+    /// The old one.
+    pub target_true: Target,
+    /// The subject.
+    pub subject: String,
+}
+
+/// An object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its name.
+    pub str: String,
+    /// Its id in Wikidata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+impl Target {
+    /// An object by its name alone.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { str: name.into(), id: None }
+    }
+}
+
+impl Rewrite {
+    /// The edit itself.
+    pub fn request(&self) -> Request {
+        Request::text(&self.prompt, &self.subject, &self.target_new.str)
+    }
+
+    /// The prompt with its subject.
+    pub fn sentence(&self) -> String {
+        self.prompt.replacen("{}", &self.subject, 1)
+    }
+}

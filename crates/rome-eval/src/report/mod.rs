@@ -1,0 +1,177 @@
+//! Results as a page: what they come to, how they are distributed, and the worst cases.
+
+mod histogram;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::answers::Nll;
+use crate::summary::contributions;
+use crate::{Answers, Case, Estimate, MEASURES, Results, RunSummary};
+
+const STYLE: &str = include_str!("style.css");
+
+/// How many of the worst cases are shown.
+const N_WORST: usize = 20;
+
+/// Makes a page of the results of one run, or of several to compare; `pictures` are SVG.
+pub fn html(title: &str, runs: &[&Results], pictures: &[String]) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { (title) }
+                @if let [run, ..] = runs {
+                    p { "Model " (run.run().model_hash.get(..12).unwrap_or_default()) "…, records of " (run.run().dataset) "." }
+                }
+                (table(runs))
+                @for picture in pictures { figure { (PreEscaped(picture)) } }
+                @if let [run] = runs {
+                    (distributions(run))
+                    (worst(run))
+                }
+                p.faint { "Made by rome eval " (env!("CARGO_PKG_VERSION")) "." }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn table(runs: &[&Results]) -> Markup {
+    let summaries: Vec<(&str, RunSummary)> =
+        runs.iter().map(|run| (run.run().name.as_str(), run.summary())).collect();
+    let has = |name: &str| {
+        summaries.iter().any(|(_, summary)| summary.post.contains_key(name) || summary.pre.contains_key(name))
+    };
+    let shown: Vec<(&str, &str)> = MEASURES.into_iter().filter(|(name, _)| has(name)).collect();
+    let cell = |estimate: Option<&Estimate>| {
+        html! {
+            td.number {
+                @match estimate {
+                    Some(Estimate { mean, ci95 }) => { (format!("{mean:.1}")) " " small { "±" (format!("{ci95:.1}")) } }
+                    None => "–",
+                }
+            }
+        }
+    };
+    html! {
+        section {
+            h2 { "Before and after" }
+            p { "Means over records, times 100, with 95 % intervals." }
+            div.wide { table {
+                thead { tr {
+                    th { "method" } th.number { "records" } th.number { "s an edit" }
+                    @for (name, _) in &shown { th.number { (name) } }
+                } }
+                tbody {
+                    @if let Some((_, summary)) = summaries.first() {
+                        tr {
+                            td { "before any edit" } td.number { (summary.n) } td.number { "–" }
+                            @for (name, _) in &shown { (cell(summary.pre.get(*name))) }
+                        }
+                    }
+                    @for (name, summary) in &summaries {
+                        tr {
+                            td { (name) } td.number { (summary.n) } td.number { (format!("{:.2}", summary.time)) }
+                            @for (name, _) in &shown { (cell(summary.post.get(*name))) }
+                        }
+                    }
+                }
+            } }
+            table { tbody { @for (name, meaning) in &shown { tr { th { (name) } td { (meaning) } } } } }
+        }
+    }
+}
+
+/// Of each kind of prompt, how much more probable the object is that should be.
+fn distributions(run: &Results) -> Markup {
+    let values = |of: fn(&Case) -> &Answers, list: fn(&Answers) -> &Option<Vec<Nll>>, sign: f64| {
+        let nlls = run.cases().values().flat_map(move |case| list(of(case)).iter().flatten());
+        nlls.map(|nll| sign * nll.difference()).collect::<Vec<f64>>()
+    };
+    let lists: [(&str, fn(&Answers) -> &Option<Vec<Nll>>, f64); 3] = [
+        ("the edit's own prompt: p(new) − p(old)", |answers| &answers.rewrite_prompts_probs, 1.0),
+        ("in other words: p(new) − p(old)", |answers| &answers.paraphrase_prompts_probs, 1.0),
+        ("neighbours: p(old) − p(new)", |answers| &answers.neighborhood_prompts_probs, -1.0),
+    ];
+    let figures: Vec<(&str, [Vec<f64>; 2])> = lists
+        .into_iter()
+        .map(|(name, list, sign)| {
+            (name, [values(|case| &case.pre, list, sign), values(|case| &case.post, list, sign)])
+        })
+        .filter(|(_, [before, after])| !before.is_empty() || !after.is_empty())
+        .collect();
+    html! {
+        @if !figures.is_empty() {
+            section {
+                h2 { "Distributions" }
+                p { "Prompts by how much more probable the object is that should be."
+                    span.swatch.before {} "before" span.swatch.after {} "after" }
+                div.histograms {
+                    @for (name, [before, after]) in &figures {
+                        figure { (histogram::draw(before, after)) figcaption { (name) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The cases that came out worst: the mean of what they contribute to S, or to the score of zsRE.
+fn worst(run: &Results) -> Markup {
+    let merit = |case: &Case| {
+        let contributed = contributions(&case.post);
+        let parts = ["ES", "PS", "NS", "efficacy", "paraphrase", "specificity"];
+        let values: Vec<f64> = parts.iter().filter_map(|part| contributed.get(part).copied()).collect();
+        values.iter().sum::<f64>() / values.len().max(1) as f64
+    };
+    let mut cases: Vec<(f64, &Case)> = run.cases().values().map(|case| (merit(case), case)).collect();
+    cases.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.case_id.cmp(&b.1.case_id)));
+    cases.retain(|(merit, _)| *merit < 1.0);
+    html! {
+        section {
+            h2 { "The worst cases" }
+            @if cases.is_empty() { p { "Every prompt came out as it should." } }
+            @else {
+                div.wide { table {
+                    thead { tr {
+                        th.number { "case" } th { "edit" } th { "from" } th { "to" } th.number { "right" }
+                        th.number { "own prompt" } th.number { "paraphrases" } th.number { "neighbours" }
+                    } }
+                    tbody {
+                        @for (merit, case) in cases.iter().take(N_WORST) {
+                            tr {
+                                td.number { (case.case_id) }
+                                td { (case.requested_rewrite.sentence()) }
+                                td { (case.requested_rewrite.target_true.str) }
+                                td { (case.requested_rewrite.target_new.str) }
+                                td.number { (format!("{:.0} %", 100.0 * merit)) }
+                                @let post = &case.post;
+                                (right(&post.rewrite_prompts_probs, &post.rewrite_prompts_correct, Nll::prefers_new))
+                                (right(&post.paraphrase_prompts_probs, &post.paraphrase_prompts_correct, Nll::prefers_new))
+                                (right(&post.neighborhood_prompts_probs, &post.neighborhood_prompts_correct, Nll::prefers_true))
+                            }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// How many prompts, or tokens of an answer, came out as they should.
+fn right(nlls: &Option<Vec<Nll>>, correct: &Option<Vec<bool>>, is_success: fn(Nll) -> bool) -> Markup {
+    let outcomes: Vec<bool> = match (nlls, correct) {
+        (Some(nlls), _) => nlls.iter().map(|&nll| is_success(nll)).collect(),
+        (None, Some(correct)) => correct.clone(),
+        (None, None) => Vec::new(),
+    };
+    let n_right = outcomes.iter().filter(|outcome| **outcome).count();
+    let class = if n_right < outcomes.len() { "number wrong" } else { "number" };
+    html! { td class=(class) { @if outcomes.is_empty() { "–" } @else { (n_right) " of " (outcomes.len()) } } }
+}

@@ -1,0 +1,218 @@
+//! Causal tracing (Meng et al. 2022, section 2): which hidden states carry a fact to the answer?
+//!
+//! A model answers a prompt (the clean run), answers it with noise on the subject's token embeddings
+//! (the corrupted run), and answers it corrupted but for one state, which is given back its clean
+//! value. How probable the clean answer is then says how much of the fact goes through that state.
+
+mod averages;
+mod corrupted;
+mod known;
+mod noise;
+mod picture;
+mod prompt;
+
+use rome_core::forward;
+use rome_core::generate::argmax;
+use rome_core::transfer::download;
+use burn::prelude::Tensor;
+use rome_core::{Batch, CausalLm, Memory, Part, Site, TokenCodec, Workers, edit};
+use serde::{Deserialize, Serialize};
+
+pub use averages::{Averages, Role, RoleAverage};
+pub use known::KnownFact;
+pub use noise::{Noise, sigma};
+pub use picture::{averages_figure, averages_map, heat_map};
+pub use prompt::TracedPrompt;
+
+use corrupted::Corrupted;
+
+/// What is restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The output of one whole block.
+    State,
+    /// The outputs of the MLPs of some layers around one.
+    Mlp,
+    /// The outputs of attention of some layers around one.
+    Attn,
+}
+
+impl Kind {
+    /// All of them, in the paper's order.
+    pub const ALL: [Self; 3] = [Self::State, Self::Mlp, Self::Attn];
+
+    fn part(self) -> Part {
+        match self {
+            Self::State => Part::Block,
+            Self::Mlp => Part::Mlp,
+            Self::Attn => Part::Attention,
+        }
+    }
+
+    /// The name in files and options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::State => "state",
+            Self::Mlp => "mlp",
+            Self::Attn => "attn",
+        }
+    }
+}
+
+/// What is traced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceConfig {
+    /// What is restored.
+    pub kind: Kind,
+    /// The number of layers whose MLPs or attentions are restored at once.
+    pub window: usize,
+    /// Whose path is cut: where a state is restored, the outputs of these at the same token stay what
+    /// they are in the corrupted run, at all layers.
+    pub severed: Option<Kind>,
+    /// Cut paths stay what they are under other noise than the rest of the run has, as in
+    /// `trace_with_repatch` of the reference, whose second pass draws anew.
+    pub other_noise: bool,
+}
+
+impl TraceConfig {
+    /// Traces one kind, in windows of ten layers as in the paper.
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, window: 10, severed: None, other_noise: false }
+    }
+}
+
+/// A trace: how probable the answer is with each state restored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The prompt, subject in its place.
+    pub prompt: String,
+    /// The subject.
+    pub subject: String,
+    /// What was restored.
+    pub kind: Kind,
+    /// At how many layers at once.
+    pub window: usize,
+    /// Whose paths were cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severed: Option<Kind>,
+    /// How often the prompt was corrupted.
+    pub samples: usize,
+    /// The standard deviation of the noise; nothing of noise from a file.
+    #[serde(default)]
+    pub noise: Option<f64>,
+    /// The tokens of the prompt.
+    pub tokens: Vec<String>,
+    /// Those of the subject, end exclusive.
+    pub subject_range: [usize; 2],
+    /// The most probable token of the clean run.
+    pub answer: String,
+    /// Its probability in the clean run.
+    pub high_score: f64,
+    /// Its probability in the corrupted run, the mean over samples.
+    pub low_score: f64,
+    /// Its probability with a state restored, `[tokens][layers]`.
+    pub scores: Vec<Vec<f64>>,
+}
+
+impl Trace {
+    /// Traces a prompt.
+    ///
+    /// What is not changed is not run again: a cell's run starts at the restored layer and at the
+    /// restored token, from what the corrupted run has left there. All cells of a layer are one batch.
+    /// `on_cells` is told how many cells are done each time, tokens before the subject left out.
+    ///
+    /// # Shapes
+    /// - noise: `[samples, subject tokens, d_model]`
+    ///
+    /// # Panics
+    /// If the noise has another shape.
+    pub fn new(
+        model: &dyn CausalLm,
+        tokens: &dyn TokenCodec,
+        prompt: &TracedPrompt,
+        noise: &Noise,
+        config: TraceConfig,
+        on_cells: &(dyn Fn(usize) + Sync),
+    ) -> Self {
+        let n_layers = model.shape().n_layers;
+        let clean = Clean::new(model, &prompt.tokens, config.kind.part());
+        let held = config.severed.map(Kind::part);
+
+        let n_samples = noise.n_samples();
+        let lens = (prompt.subject.start..prompt.tokens.len()).map(|token| prompt.tokens.len() - token);
+        let workers = Workers::new(&model.device(), n_samples * lens.sum::<usize>(), n_samples);
+        // Samples do not see each other.
+        let share = |worker: usize| {
+            let of = |worker: usize| worker * n_samples / workers.len();
+            of(worker)..of(worker + 1)
+        };
+        let shares = workers.map((0..workers.len()).map(share).collect(), |samples| {
+            let run = |is_second: bool| {
+                let noise: Vec<&[f32]> =
+                    samples.clone().map(|sample| noise.sample(sample, is_second)).collect();
+                Corrupted::new(model, prompt, &clean, &noise, held)
+            };
+            let first = run(false);
+            let second = config.other_noise.then(|| run(true));
+            let is_first = samples.start == 0;
+            let on_cells = &|n: usize| if is_first { on_cells(n) };
+            (first.low, second.as_ref().unwrap_or(&first).restore(config, &first, on_cells))
+        });
+
+        let low_score = shares.iter().map(|(low, _)| low).sum::<f64>() / n_samples as f64;
+        let mut scores = vec![vec![0.0; n_layers]; prompt.tokens.len()];
+        for (token, row) in scores.iter_mut().enumerate() {
+            for (layer, score) in row.iter_mut().enumerate() {
+                // Before the subject nothing is corrupted, so nothing can be restored.
+                *score = match token < prompt.subject.start {
+                    true => low_score,
+                    false => shares.iter().map(|(_, sums)| sums[token][layer]).sum::<f64>() / n_samples as f64,
+                };
+            }
+        }
+        let text = |token: &u32| tokens.decode(&[*token]).unwrap_or_else(|_| format!("<{token}>"));
+        Self {
+            prompt: prompt.text.clone(),
+            subject: prompt.subject_text.clone(),
+            kind: config.kind,
+            window: if config.kind == Kind::State { 1 } else { config.window },
+            severed: config.severed,
+            samples: n_samples,
+            noise: noise.scale(),
+            tokens: prompt.tokens.iter().map(text).collect(),
+            subject_range: [prompt.subject.start, prompt.subject.end],
+            answer: text(&clean.answer),
+            high_score: clean.probability,
+            low_score,
+            scores,
+        }
+    }
+}
+
+/// The run without noise.
+struct Clean {
+    /// By layer, what may be restored, `[n_tokens, d_model]`.
+    states: Vec<Tensor<2>>,
+    answer: u32,
+    probability: f64,
+}
+
+impl Clean {
+    fn new(model: &dyn CausalLm, tokens: &[u32], part: Part) -> Self {
+        let batch = Batch::new(&[tokens.len()], &model.device());
+        let mut states = Vec::new();
+        let mut tap = |site: Site, state: Tensor<2>| {
+            if site.part == part {
+                states.push(state.clone());
+            }
+            state
+        };
+        let hidden = forward::embed(model, tokens, &batch);
+        let n_layers = model.shape().n_layers;
+        let hidden = forward::blocks(model, hidden, 0..n_layers, &batch, Memory::None, &mut tap);
+        let logits = download(forward::head(model, hidden.narrow(0, tokens.len() - 1, 1)));
+        let answer = argmax(&logits);
+        Self { states, answer, probability: edit::probability(&logits, answer) }
+    }
+}

@@ -1,0 +1,72 @@
+//! Why a file or a folder cannot be read or written.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a file or a folder cannot be read or written.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {error}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// A file is larger than any of its kind.
+    #[error("{} is larger than {limit} bytes", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What it may have at most, in bytes.
+        limit: u64,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {error}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// Nothing can be written into a folder.
+    #[error("cannot write into {}: {error}", .folder.display())]
+    WriteInto {
+        /// The folder.
+        folder: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// A link points nowhere.
+    #[error("cannot follow {}: {error}", .link.display())]
+    Link {
+        /// The link.
+        link: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// There is something where a folder should be.
+    #[error("{} is there already and is not empty", .0.display())]
+    Occupied(PathBuf),
+}
+
+impl FileError {
+    /// Says what to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "check that the file exists and may be read",
+            Self::TooLarge { .. } => "check that this is the right file",
+            Self::Write { .. } | Self::Link { .. } => "check that the place exists, has room and may be used",
+            Self::WriteInto { .. } => "give a place that may be written to with -o",
+            Self::Occupied(_) => "give the name of a folder that is not there yet",
+        }
+    }
+
+    /// Whether a file is not there at all.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Read { error, .. } if error.kind() == io::ErrorKind::NotFound)
+    }
+}

@@ -1,0 +1,115 @@
+//! One file.
+
+use std::fs::File;
+use std::io::{Error, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::FileError;
+
+/// What names of files and folders begin with while they are written.
+pub const TEMPORARY: &str = ".rome-";
+
+/// Reads a file, unless it is larger than any such file is.
+///
+/// # Errors
+/// When it cannot be read, or has more than `limit` bytes.
+pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let failed = |error| FileError::Read { path: path.to_owned(), error };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    match bytes.len() as u64 > limit {
+        true => Err(FileError::TooLarge { path: path.to_owned(), limit }),
+        false => Ok(bytes),
+    }
+}
+
+/// Writes a file as a whole or not at all.
+///
+/// # Errors
+/// When it cannot be written; what was there is untouched then.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let path = target_of(path)?;
+    let mut file = temporary_in(&folder_of(&path))?;
+    file.write_all(bytes).map_err(|error| FileError::Write { path: path.clone(), error })?;
+    persist(file, &path)
+}
+
+/// Puts a temporary file in its place, its bytes safe on the disk.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn persist(file: NamedTempFile, path: &Path) -> Result<(), FileError> {
+    let failed = |error: Error| FileError::Write { path: path.to_owned(), error };
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// Follows a link, so that renaming replaces what it points to and not the link.
+///
+/// # Errors
+/// When it points nowhere.
+pub fn target_of(path: &Path) -> Result<PathBuf, FileError> {
+    match path.is_symlink() {
+        true => path.canonicalize().map_err(|error| FileError::Link { link: path.to_owned(), error }),
+        false => Ok(path.to_owned()),
+    }
+}
+
+/// Makes a temporary file in a folder.
+///
+/// # Errors
+/// When nothing can be written there.
+pub fn temporary_in(folder: &Path) -> Result<NamedTempFile, FileError> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What the user's mask leaves of it; a temporary file is private by default.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder).map_err(|error| FileError::WriteInto { folder: folder.to_owned(), error })
+}
+
+/// The folder that a file is in.
+pub fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for bytes in [&b"one"[..], b"another"] {
+            write(&path, bytes).unwrap();
+            assert_eq!(read_bounded(&path, 10).unwrap(), bytes);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(matches!(read_bounded(&path, 3), Err(FileError::TooLarge { limit: 3, .. })));
+        assert!(read_bounded(&folder.path().join("b"), 3).unwrap_err().is_not_found());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_what_it_points_to_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let [target, link] = ["target", "link"].map(|name| folder.path().join(name));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(matches!(write(&link, b"x"), Err(FileError::Link { .. })), "it points nowhere yet");
+        std::fs::write(&target, "old").unwrap();
+        write(&link, b"new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
+    }
+}
