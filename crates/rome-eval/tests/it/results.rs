@@ -1,0 +1,130 @@
+//! Folders of results.
+
+use rome_eval::{Against, Answers, Case, EvalError, Nll, Results, Rewrite, Run, Target};
+use serde_json::{Value, json};
+
+fn run(clamp: f64) -> Run {
+    Run {
+        name: "rome".to_owned(),
+        made_by: "test".to_owned(),
+        model_hash: "ab".to_owned(),
+        precision: "f32".to_owned(),
+        dataset: "counterfact".to_owned(),
+        data_hash: "cd".to_owned(),
+        method: json!({ "clamp": clamp }),
+        inputs: Value::Null,
+        fluency: Value::Null,
+    }
+}
+
+fn case(case_id: u64, new: f64) -> Case {
+    let nlls = |target_new: f64| Some(vec![Nll { target_new, target_true: 1.0 }; 2]);
+    let answers = |target_new: f64| Answers {
+        rewrite_prompts_probs: nlls(target_new),
+        paraphrase_prompts_probs: nlls(target_new),
+        neighborhood_prompts_probs: nlls(1.5),
+        ..Answers::default()
+    };
+    Case {
+        case_id,
+        requested_rewrite: Rewrite {
+            prompt: "{} is".to_owned(),
+            relation_id: Some("P1".to_owned()),
+            target_new: Target::named("a"),
+            target_true: Target::named("b"),
+            subject: "x, \"y\"".to_owned(),
+        },
+        time: 0.1 + 0.2,
+        post: answers(new),
+        pre: answers(3.0),
+    }
+}
+
+#[test]
+fn a_run_goes_on_where_it_was_and_not_with_other_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut results = Results::resume(folder.path(), run(4.0)).unwrap();
+    for id in [3, 1, 2] {
+        results.add(case(id, 0.5)).unwrap();
+    }
+    // What a killed process was writing is no case.
+    std::fs::write(folder.path().join(".rome-xyz"), "{").unwrap();
+    let again = Results::resume(folder.path(), run(4.0)).unwrap();
+    assert_eq!(again.cases(), results.cases());
+    let Err(EvalError::OtherRun { difference, .. }) = Results::resume(folder.path(), run(2.0)) else { panic!() };
+    assert!(difference.contains("method"), "{difference}");
+}
+
+#[test]
+fn shards_make_the_same_as_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let mut whole = Results::resume(&place("whole"), run(4.0)).unwrap();
+    let parts: Vec<Results> = (0..3)
+        .map(|shard| {
+            let mut part = Results::resume(&place(&format!("part-{shard}")), run(4.0)).unwrap();
+            for id in (0..10).filter(|id| id % 3 == shard) {
+                let case = case(id, if id < 7 { 0.5 } else { 1.5 });
+                part.add(case.clone()).unwrap();
+                whole.add(case).unwrap();
+            }
+            part
+        })
+        .collect();
+    let merged = Results::merge(&place("merged"), &parts).unwrap();
+    assert_eq!(merged.finish().unwrap(), whole.finish().unwrap());
+    for name in ["summary.json", "cases.csv", "case_4.json", "run.json"] {
+        let bytes = |run: &str| std::fs::read(place(run).join(name)).unwrap();
+        assert_eq!(bytes("merged"), bytes("whole"), "{name}");
+    }
+    let other = Results::resume(&place("other"), run(2.0)).unwrap();
+    assert!(matches!(Results::merge(&place("m"), &[parts[0].clone(), other]), Err(EvalError::OtherRun { .. })));
+    assert!(matches!(Results::merge(&place("m"), &[]), Err(EvalError::NoResults(_))));
+}
+
+#[test]
+fn summaries_and_tables_have_the_form_that_others_rely_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut results = Results::resume(folder.path(), run(4.0)).unwrap();
+    results.add(case(0, 0.5)).unwrap();
+    results.add(case(1, 1.5)).unwrap();
+    results.finish().unwrap();
+    let json = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.path().join(name)).unwrap()).unwrap()
+    };
+    let summary = json("summary.json");
+    assert_eq!(summary["n"], 2);
+    assert_eq!(summary["post"]["ES"]["mean"], 50.0);
+    assert_eq!(summary["pre"]["NS"]["ci95"], 0.0);
+    let case = json("case_0.json");
+    let keys: Vec<&String> = case.as_object().unwrap().keys().collect();
+    assert_eq!(keys.len(), 5);
+    assert_eq!(case["post"]["rewrite_prompts_probs"][0]["target_new"], 0.5);
+    let table = std::fs::read_to_string(folder.path().join("cases.csv")).unwrap();
+    let header = table.lines().next().unwrap();
+    assert!(header.starts_with("case_id,prompt,subject,target_true,target_new,time,"), "{header}");
+    assert!(table.contains("\"x, \"\"y\"\"\""), "{table}");
+}
+
+#[test]
+fn a_run_against_itself_has_no_difference_and_against_another_what_flipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = |name: &str, good: u64| {
+        let mut results = Results::resume(&folder.path().join(name), run(4.0)).unwrap();
+        (0..40).for_each(|id| results.add(case(id, if id < good { 0.5 } else { 1.5 })).unwrap());
+        results
+    };
+    let (a, b) = (results("a", 40), results("b", 30));
+    let same = Against::new(&a, &a);
+    assert!(same.flips.is_empty() && same.agreement() == 1.0);
+    assert_eq!((same.measures["ES"].difference, same.measures["ES"].p), (0.0, 1.0));
+
+    let other = Against::new(&a, &b);
+    // Two prompts of each kind in ten cases.
+    assert_eq!((other.n, other.flips.len(), other.n_same), (40, 40, 200));
+    assert!(other.flips.iter().all(|flip| flip.ours && flip.case_id >= 30));
+    let es = other.measures["ES"];
+    assert!((es.difference - 25.0).abs() < 1e-9 && es.low > 5.0 && es.high < 45.0 && es.p < 0.01, "{es:?}");
+    let ns = other.measures["NS"];
+    assert_eq!((ns.difference, ns.low, ns.high), (0.0, 0.0, 0.0));
+}

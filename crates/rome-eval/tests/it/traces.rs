@@ -1,0 +1,187 @@
+//! Causal traces against those of kmeng01/rome.
+
+use fixtures::{MODELS, Reference};
+use rome_core::CausalLm;
+use rome_eval::trace::{Kind, Noise, Trace, TraceConfig, TracedPrompt};
+use safetensors::tensor::{Dtype, TensorView};
+
+use crate::load;
+
+/// Probabilities in f32, through six blocks; 2e-6 is seen.
+const TOLERANCE: f64 = 1e-4;
+
+fn config(kind: Kind, window: usize) -> TraceConfig {
+    TraceConfig { window, ..TraceConfig::new(kind) }
+}
+
+fn noise_file(shape: &[usize], values: &[f32]) -> Vec<u8> {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let view = TensorView::new(Dtype::F32, shape.to_vec(), &bytes).unwrap();
+    safetensors::serialize([("noise", view)], None).unwrap()
+}
+
+#[test]
+fn scores_of_all_kinds_are_those_of_the_reference() {
+    for name in MODELS {
+        let pretrained = load(name);
+        let (model, tokens) = (pretrained.model.as_ref(), &pretrained.tokenizer);
+        let reference = Reference::load(name);
+        for golden in &reference.traces {
+            let prompt = TracedPrompt::new(&golden.prompt, &golden.subject, tokens, model.shape()).unwrap();
+            assert_eq!([prompt.subject.start, prompt.subject.end], golden.subject_range);
+            let (shape, values) = &reference.tensors[&format!("{}.noise", golden.name)];
+            let shape: [usize; 3] = shape[..].try_into().unwrap();
+            let given = Noise::from_bytes(&noise_file(&shape, values), shape).unwrap();
+            // Drawn here, it is the same.
+            let drawn = Noise::normal(golden.noise, shape);
+            let worst = given.values().iter().zip(drawn.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-6, "{worst}");
+            for kind in Kind::ALL {
+                let trace = Trace::new(model, tokens, &prompt, &given, config(kind, golden.window), &|_| ());
+                assert_eq!(trace.answer, golden.answer);
+                assert!((trace.high_score - golden.high_score).abs() < TOLERANCE);
+                assert!((trace.low_score - golden.low_score).abs() < TOLERANCE);
+                let (_, expected) = &reference.tensors[&format!("{}.scores_{}", golden.name, kind.name())];
+                for (found, expected) in trace.scores.iter().flatten().zip(expected) {
+                    let difference = (found - f64::from(*expected)).abs();
+                    assert!(difference < TOLERANCE, "{name}, {}, {kind:?}: {difference}", golden.name);
+                }
+            }
+        }
+    }
+}
+
+/// The probability of the answer in one cell, by a run of the whole model for each sample: slow and
+/// obvious.
+fn by_hand(
+    model: &dyn CausalLm,
+    prompt: &TracedPrompt,
+    noise: [&Noise; 2],
+    cell: (usize, usize),
+    config: TraceConfig,
+    answer: u32,
+) -> f64 {
+    use burn::prelude::*;
+    use rome_core::{Batch, Memory, Part, Site, edit, forward, transfer};
+    let (device, n_layers, d_model) = (model.device(), model.shape().n_layers, model.shape().d_model);
+    let n_tokens = prompt.tokens.len();
+    let batch = Batch::new(&[n_tokens], &device);
+    let embedded = |noise: &[f32]| {
+        let mut added = vec![0.0; n_tokens * d_model];
+        added[prompt.subject.start * d_model..][..noise.len()].copy_from_slice(noise);
+        forward::embed(model, &prompt.tokens, &batch) + transfer::upload(added, [n_tokens, d_model], &device)
+    };
+    type States = std::collections::HashMap<Site, Tensor<2>>;
+    let run = |hidden: Tensor<2>, put: &dyn Fn(Site) -> Option<Tensor<2>>| -> (Tensor<2>, States) {
+        let mut states = States::new();
+        let mut tap = |site: Site, state: Tensor<2>| {
+            let state = match put(site) {
+                Some(row) => state.slice_assign([cell.0..cell.0 + 1, 0..d_model], row),
+                None => state,
+            };
+            if site.part != Part::Key {
+                states.insert(site, state.clone());
+            }
+            state
+        };
+        let hidden = forward::blocks(model, hidden, 0..n_layers, &batch, Memory::None, &mut tap);
+        (hidden, states)
+    };
+    let part = |kind| match kind {
+        Kind::State => Part::Block,
+        Kind::Mlp => Part::Mlp,
+        Kind::Attn => Part::Attention,
+    };
+    let row = |states: &States, site: Site| states[&site].clone().narrow(0, cell.0, 1);
+    let (_, clean) = run(embedded(&[]), &|_| None);
+    let n_samples = noise[0].n_samples();
+    let n_values = prompt.subject.len() * d_model;
+    let sample = |noise: &Noise, sample: usize| noise.values()[sample * n_values..][..n_values].to_vec();
+    let (token, layer) = cell;
+    let _ = token;
+    let mut sum = 0.0;
+    for index in 0..n_samples {
+        let (_, first) = run(embedded(&sample(noise[0], index)), &|_| None);
+        let put = |site: Site| {
+            if let Some(severed) = config.severed
+                && site.part == part(severed)
+            {
+                return Some(row(&first, site));
+            }
+            let layers = match config.kind {
+                Kind::State => layer..layer + 1,
+                _ => layer.saturating_sub(config.window / 2)..layer + config.window.div_ceil(2),
+            };
+            (site.part == part(config.kind) && layers.contains(&site.layer)).then(|| row(&clean, site))
+        };
+        let (hidden, _) = run(embedded(&sample(noise[1], index)), &put);
+        let logits = transfer::download(forward::head(model, hidden.narrow(0, n_tokens - 1, 1)));
+        sum += edit::probability(&logits, answer);
+    }
+    sum / n_samples as f64
+}
+
+#[test]
+fn severed_paths_and_windows_are_as_runs_of_the_whole_model() {
+    for name in MODELS {
+        let pretrained = load(name);
+        let (model, tokens) = (pretrained.model.as_ref(), &pretrained.tokenizer);
+        let prompt = TracedPrompt::new("In truth {} is produced by", "iPhone 5", tokens, model.shape()).unwrap();
+        let shape = [3, prompt.subject.len(), model.shape().d_model];
+        let noise = Noise::normal(0.2, shape);
+        // What numpy would draw next.
+        let both = Noise::normal(0.2, [6, shape[1], shape[2]]);
+        let n = shape.iter().product::<usize>();
+        let next = Noise::from_bytes(&noise_file(&shape, &both.values()[n..]), shape).unwrap();
+        for config in [
+            config(Kind::Mlp, 1),
+            config(Kind::Attn, 3),
+            TraceConfig { severed: Some(Kind::Mlp), ..config(Kind::State, 1) },
+            TraceConfig { severed: Some(Kind::Attn), ..config(Kind::State, 1) },
+            TraceConfig { severed: Some(Kind::Mlp), other_noise: true, ..config(Kind::State, 1) },
+        ] {
+            let trace = Trace::new(model, tokens, &prompt, &noise, config, &|_| ());
+            let answer = tokens_of(&pretrained, &trace.answer);
+            let last = prompt.tokens.len() - 1;
+            for cell in [(prompt.subject.start, 0), (prompt.subject.end - 1, 2), (last, 1), (last, 5)] {
+                let second = if config.other_noise { &next } else { &noise };
+                let expected = by_hand(model, &prompt, [&noise, second], cell, config, answer);
+                let found = trace.scores[cell.0][cell.1];
+                assert!((found - expected).abs() < TOLERANCE, "{name}, {config:?}, {cell:?}: {found} {expected}");
+            }
+            // Before the subject nothing is corrupted.
+            assert!(trace.scores[0].iter().all(|score| *score == trace.low_score));
+        }
+    }
+}
+
+fn tokens_of(pretrained: &rome_models::Pretrained, text: &str) -> u32 {
+    use rome_core::TokenCodec;
+    pretrained.tokenizer.encode_continuation(text).unwrap()[0]
+}
+
+#[test]
+fn noise_of_another_shape_or_kind_is_refused() {
+    let bytes = noise_file(&[2, 1, 3], &[0.0; 6]);
+    assert!(Noise::from_bytes(&bytes, [2, 1, 3]).is_ok());
+    for (bytes, part) in [
+        (bytes.clone(), "[2, 1, 3]"),
+        (b"{}".to_vec(), "no noise"),
+        (noise_file(&[2, 2, 3], &[f32::NAN; 12]), "not finite"),
+    ] {
+        let error = Noise::from_bytes(&bytes, [2, 2, 3]).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn the_first_occurrence_of_a_subject_is_the_one() {
+    let pretrained = load("facts-gpt2");
+    let at = |prompt: &str, subject: &str| {
+        TracedPrompt::new(prompt, subject, &pretrained.tokenizer, pretrained.model.shape())
+    };
+    assert_eq!(at("Rome, oh Rome, is", "Rome").unwrap().subject.start, 0);
+    assert_eq!(at("{} is", " Rome ").unwrap().subject_text, "Rome");
+    assert!(at("Paris is", "Rome").is_err() && at("Paris is", " ").is_err());
+    assert!(at(&"word ".repeat(500), "word").is_err());
+}
