@@ -127,6 +127,9 @@ pub struct HyperParams {
     pub context_template_length_params: Vec<(usize, usize)>,
     /// The edited module's name, `{}` for the layer.
     pub rewrite_module_tmp: Option<String>,
+    /// The form of the update, which the reference has but one of; files of `rome suggest` name it.
+    #[serde(default)]
+    pub variant: Variant,
 }
 
 fn subject_last() -> String {
@@ -159,7 +162,7 @@ impl HyperParams {
         }
         Ok(EditConfig {
             layers: self.layers.clone(),
-            variant: Variant::Reference,
+            variant: self.variant,
             steps: self.v_num_grad_steps,
             learning_rate: self.v_lr,
             weight_decay: self.v_weight_decay,

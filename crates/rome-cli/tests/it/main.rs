@@ -5,6 +5,7 @@ mod audits;
 mod collecting;
 mod command_line;
 mod edit_files;
+mod evaluating;
 mod exports;
 mod fetching;
 mod ledgers;
@@ -17,6 +18,7 @@ mod program;
 mod reference;
 mod repeated;
 mod statistics;
+mod tracing;
 mod traffic;
 mod undo;
 

@@ -23,6 +23,9 @@ fn the_help_of_every_command_is_as_it_was() {
         &["edit", "import"],
         &["edit", "scale"],
         &["edit", "show"],
+        &["eval"],
+        &["eval", "against"],
+        &["eval", "merge"],
         &["export"],
         &["generate"],
         &["ledger"],
@@ -38,6 +41,8 @@ fn the_help_of_every_command_is_as_it_was() {
         &["stats", "fetch"],
         &["stats", "merge"],
         &["stats", "show"],
+        &["suggest"],
+        &["trace"],
     ] {
         let help = rome.ok(&[command, &["--help"]].concat());
         insta::assert_snapshot!(format!("help {}", command.join(" ")).trim(), help);

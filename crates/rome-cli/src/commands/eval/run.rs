@@ -131,11 +131,6 @@ impl<'a> Runner<'a> {
         Self { session, tokens, records, dataset, keep_going, fluency, known: Vec::new(), editing, asking, faults }
     }
 
-    /// The session, as it is between runs.
-    pub(crate) fn session(&self) -> &Session {
-        &self.session
-    }
-
     /// Evaluates one way of editing, and keeps what comes of it in a folder.
     pub(crate) fn run(&mut self, setup: &Setup, folder: &Path, place: &str) -> Result<Results> {
         let contexts = self.session.made().record.contexts.clone();

@@ -27,10 +27,6 @@ pub(crate) enum Way {
 }
 
 impl Setup {
-    pub(crate) fn rome(name: impl Into<String>, config: EditConfig) -> Self {
-        Self { name: name.into(), way: Way::Rome(config, None) }
-    }
-
     /// The method and its settings, for the record of a run.
     pub(crate) fn describe(&self) -> Value {
         match &self.way {

@@ -11,8 +11,9 @@ use rome_eval::Facts;
 use rome_eval::trace::{
     Averages, Kind, KnownFact, Noise, Trace, TracedPrompt, averages_figure, averages_map,
 };
+use rome_files::read_bounded;
 use rome_session::Model;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{configs, model_name, noise_scale};
 use crate::args::TraceArgs;
@@ -25,6 +26,9 @@ use crate::output::{self, Progress, note};
 /// The order of a bundled model's own facts.
 const SEED: u64 = 0;
 
+/// A trace of a thousand tokens in a hundred layers has two megabytes.
+const MAX_FILE: u64 = 64 << 20;
+
 pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
     let start = Instant::now();
     let configs = configs(args)?;
@@ -33,55 +37,57 @@ pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
     edits.check(&model.pretrained.hash)?;
     let _undo = edits.file.apply_regardless(model.pretrained.model.as_mut())?;
     let (facts, faults) = facts(args, path, &model)?;
-    output::make_folder(&args.output)?;
     let load = start.elapsed();
 
     let start = Instant::now();
     let subjects = || Ok(facts.iter().map(|fact| fact.subject.clone()).collect());
     let scale = noise_scale(&args.noise, &model, &subjects)?;
-    let (lm, tokens) = (model.causal_lm(), &model.pretrained.tokenizer);
     let limit = args.limit.unwrap_or(usize::MAX);
-    let mut progress = Progress::new(limit.min(facts.len()) as u64, "{bar:30} {pos} of {len} · {msg} · {eta} left");
-    let mut traces: BTreeMap<Kind, Vec<Trace>> = BTreeMap::new();
-    let (mut n_known, mut n_unknown) = (0, 0);
-    for fact in &facts {
-        if n_known == limit {
-            break;
-        }
-        let prompt = TracedPrompt::new(&fact.prompt, &fact.subject, tokens, lm.shape())?;
-        // What the model does not know is nowhere in it.
-        let answer = generate(lm, &prompt.tokens, 1, None, &mut Decoding::Greedy);
-        let token = tokens.decode(&answer[prompt.tokens.len()..])?;
-        if !fact.is_answered_by(&token) {
-            n_unknown += 1;
-            continue;
-        }
-        n_known += 1;
-        let shape = [args.samples as usize, prompt.subject.len(), lm.shape().d_model];
-        let noise = Noise::normal(scale, shape);
-        for &config in &configs {
-            let trace = Trace::new(lm, tokens, &prompt, &noise, config, &|_| ());
-            let name = format!("fact_{}_{}.json", fact.known_id, config.kind.name());
-            output::write_file(&args.output.join(name), format!("{}\n", json!(trace)).as_bytes())?;
-            traces.entry(config.kind).or_default().push(trace);
-        }
-        progress.set(n_known as u64, fact.subject.clone());
-    }
-    drop(progress);
-    let averages: Vec<Averages> =
-        configs.iter().filter_map(|config| Averages::of(traces.get(&config.kind)?)).collect();
-    if averages.is_empty() {
+    let (known, n_unknown) = known(&facts, &model, limit)?;
+    if known.is_empty() {
         return Err(CliError::with_hint(
             format!("the model answers none of {} as expected", count(facts.len(), "fact")),
             "give facts that it knows",
         ));
     }
+    output::make_folder(&args.output)?;
+    let run = json!({
+        "model_hash": model.pretrained.hash, "on_top_of": args.edits.edits, "noise": scale, "samples": args.samples,
+        "window": args.window, "severed": configs[0].severed, "compatible": args.compatible,
+    });
+    check_run(&args.output.join("run.json"), &run)?;
+
+    let (lm, tokens) = (model.causal_lm(), &model.pretrained.tokenizer);
+    let mut progress = Progress::new(known.len() as u64, "{bar:30} {pos} of {len} · {msg} · {eta} left");
+    let mut traces: BTreeMap<Kind, Vec<Trace>> = BTreeMap::new();
+    for (index, (fact, prompt)) in known.iter().enumerate() {
+        let shape = [args.samples as usize, prompt.subject.len(), lm.shape().d_model];
+        let noise = Noise::normal(scale, shape);
+        for &config in &configs {
+            let name = format!("fact_{}_{}.json", fact.known_id, config.kind.name());
+            let path = args.output.join(name);
+            // What an interrupted run has left.
+            let trace = match read(&path).filter(|trace| trace.prompt == prompt.text) {
+                Some(trace) => trace,
+                None => {
+                    let trace = Trace::new(lm, tokens, prompt, &noise, config, &|_| ());
+                    output::write_file(&path, format!("{}\n", json!(trace)).as_bytes())?;
+                    trace
+                }
+            };
+            traces.entry(config.kind).or_default().push(trace);
+        }
+        progress.set(index as u64 + 1, fact.subject.clone());
+    }
+    drop(progress);
+    let averages: Vec<Averages> =
+        configs.iter().filter_map(|config| Averages::of(traces.get(&config.kind)?)).collect();
     write(&args.output, &averages, &model_name(args))?;
 
     let seconds = json!({ "load": load.as_secs_f64(), "trace": start.elapsed().as_secs_f64() });
     if args.json {
         output::json(&json!({
-            "n": n_known, "unknown": n_unknown, "noise": scale, "averages": averages,
+            "n": known.len(), "unknown": n_unknown, "noise": scale, "averages": averages,
             "left_out": faults, "seconds": seconds,
         }))?;
     } else {
@@ -94,6 +100,42 @@ pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
         output::line(format!("traces and averages are in {}", args.output.display()))?;
     }
     Ok(if faults.is_empty() { Outcome::Done } else { Outcome::NotTaken })
+}
+
+/// The first facts that a model answers as expected, and how many before them it does not: what it
+/// does not know is nowhere in it.
+fn known<'f>(facts: &'f [KnownFact], model: &Model, limit: usize) -> Result<(Vec<(&'f KnownFact, TracedPrompt)>, usize)> {
+    let (lm, tokens) = (model.causal_lm(), &model.pretrained.tokenizer);
+    let (mut known, mut n_unknown) = (Vec::new(), 0);
+    for fact in facts {
+        if known.len() == limit {
+            break;
+        }
+        let prompt = TracedPrompt::new(&fact.prompt, &fact.subject, tokens, lm.shape())?;
+        let answer = generate(lm, &prompt.tokens, 1, None, &mut Decoding::Greedy);
+        match fact.is_answered_by(&tokens.decode(&answer[prompt.tokens.len()..])?) {
+            true => known.push((fact, prompt)),
+            false => n_unknown += 1,
+        }
+    }
+    Ok((known, n_unknown))
+}
+
+/// A folder of traces goes on from what is there if that was made the same way.
+fn check_run(path: &Path, run: &Value) -> Result<()> {
+    let there = read_bounded(path, MAX_FILE).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    match there {
+        Some(there) if there != *run => Err(CliError::with_hint(
+            format!("{} is of traces that were made another way", path.display()),
+            "give another folder with -o, or the options of that run",
+        )),
+        Some(_) => Ok(()),
+        None => output::write_file(path, format!("{run:#}\n").as_bytes()),
+    }
+}
+
+fn read(path: &Path) -> Option<Trace> {
+    serde_json::from_slice(&read_bounded(path, MAX_FILE).ok()?).ok()
 }
 
 /// The facts to trace, and what is wrong with those that are left out.
