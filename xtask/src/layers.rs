@@ -6,7 +6,7 @@ use crate::metadata;
 
 /// What each crate of a user's program may depend on, and which of those of others it must not:
 /// libraries name no backend, and core knows no files, no model and no terminal.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("rome-core", &[]),
     ("rome-models", &["rome-core"]),
     ("rome-stats", &["rome-core"]),
@@ -18,10 +18,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("rome-plot", &[]),
     ("rome-audit", &["rome-core", "rome-plot"]),
     ("rome-eval", &["rome-core", "rome-files", "rome-plot"]),
-    (
-        "rome-session",
-        &["rome-core", "rome-files", "rome-models", "rome-stats", "rome-assets", "rome-device"],
-    ),
+    ("rome-session", &["rome-core", "rome-files", "rome-models", "rome-stats", "rome-assets", "rome-device"]),
     (
         "rome-cli",
         &[

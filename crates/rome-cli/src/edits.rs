@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rome_core::{EditFile, EditPart};
+use rome_files::read_bounded;
 use rome_ledger::Ledger;
 use rome_session::Model;
-use rome_files::read_bounded;
 use rome_session::session::part_hash;
 
 use crate::args::EditsArgs;

@@ -105,10 +105,8 @@ impl Scoring {
             }
             shares.push((levels, tokens));
         }
-        let shares = workers.map(shares, |(levels, tokens)| Share {
-            levels: tree.run_below(model, levels, layer),
-            tokens,
-        });
+        let shares = workers
+            .map(shares, |(levels, tokens)| Share { levels: tree.run_below(model, levels, layer), tokens });
         let reads = tree.queries.iter().map(|targets| {
             let of_target = |reads: &Vec<(usize, usize, u32)>| {
                 let read = |&(segment, offset, token): &(usize, usize, u32)| {
@@ -316,7 +314,8 @@ impl Tree {
         let mut levels: Vec<usize> = Vec::with_capacity(self.segments.len());
         let mut sizes = vec![0; self.segments.len()];
         for (index, segment) in self.segments.iter().enumerate() {
-            let (root, level) = segment.parent.map_or((index, 0), |parent| (roots[parent], levels[parent] + 1));
+            let (root, level) =
+                segment.parent.map_or((index, 0), |parent| (roots[parent], levels[parent] + 1));
             roots.push(root);
             levels.push(level);
             sizes[root] += segment.tokens.len();
@@ -386,11 +385,8 @@ mod tests {
     fn what_rows_begin_with_is_there_once() {
         let stem: Vec<u32> = (10..20).collect();
         let with = |more: &[u32]| [&stem, more].concat();
-        let queries = [
-            query(&with(&[1]), &[&[5], &[6]]),
-            query(&with(&[2]), &[&[5, 7], &[6]]),
-            query(&[3], &[&[5]]),
-        ];
+        let queries =
+            [query(&with(&[1]), &[&[5], &[6]]), query(&with(&[2]), &[&[5, 7], &[6]]), query(&[3], &[&[5]])];
         let tree = Tree::new(&queries);
         let mut tokens: Vec<&[u32]> = tree.segments.iter().map(|segment| &segment.tokens[..]).collect();
         tokens.sort();

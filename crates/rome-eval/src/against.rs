@@ -63,13 +63,19 @@ pub struct Flip {
 impl Against {
     /// Compares two runs after their edits.
     pub fn new(ours: &Results, theirs: &Results) -> Self {
-        let pairs: Vec<(&Case, &Case)> =
-            ours.cases().values().filter_map(|case| Some((case, theirs.cases().get(&case.case_id)?))).collect();
+        let pairs: Vec<(&Case, &Case)> = ours
+            .cases()
+            .values()
+            .filter_map(|case| Some((case, theirs.cases().get(&case.case_id)?)))
+            .collect();
         let mut flips = Vec::new();
         let mut n_same = 0;
         for (ours, theirs) in &pairs {
             for (kind, prompts) in [
-                ("rewrite", outcomes(&ours.post, &theirs.post, |a| &a.rewrite_prompts_probs, Nll::prefers_new)),
+                (
+                    "rewrite",
+                    outcomes(&ours.post, &theirs.post, |a| &a.rewrite_prompts_probs, Nll::prefers_new),
+                ),
                 (
                     "paraphrase",
                     outcomes(&ours.post, &theirs.post, |a| &a.paraphrase_prompts_probs, Nll::prefers_new),
@@ -119,14 +125,18 @@ struct Column {
 fn measures(pairs: &[(&Case, &Case)]) -> BTreeMap<String, Difference> {
     let contributed: Vec<[BTreeMap<&str, f64>; 2]> =
         pairs.iter().map(|(a, b)| [contributions(&a.post), contributions(&b.post)]).collect();
-    let mut names: Vec<&str> = contributed.iter().flatten().flat_map(|record| record.keys().copied()).collect();
+    let mut names: Vec<&str> =
+        contributed.iter().flatten().flat_map(|record| record.keys().copied()).collect();
     names.sort_unstable();
     names.dedup();
     let columns: Vec<Column> = names
         .into_iter()
         .map(|name| Column {
             name: name.to_owned(),
-            values: contributed.iter().map(|pair| [pair[0].get(name).copied(), pair[1].get(name).copied()]).collect(),
+            values: contributed
+                .iter()
+                .map(|pair| [pair[0].get(name).copied(), pair[1].get(name).copied()])
+                .collect(),
             scale: if name == "essence" { 1.0 } else { 100.0 },
         })
         .collect();
@@ -145,11 +155,11 @@ fn measures(pairs: &[(&Case, &Case)]) -> BTreeMap<String, Difference> {
     let difference = |(name, [ours, theirs]): (String, [f64; 2])| {
         let mut drawn = differences.remove(&name).unwrap_or_default();
         drawn.sort_by(f64::total_cmp);
-        let at = |share: f64| drawn.get((share * drawn.len() as f64) as usize).copied().unwrap_or(ours - theirs);
+        let at =
+            |share: f64| drawn.get((share * drawn.len() as f64) as usize).copied().unwrap_or(ours - theirs);
         let (low, high) = (at(0.025), at(0.975));
-        let beyond = |is: fn(&f64) -> bool| {
-            drawn.iter().filter(|x| is(x)).count() as f64 / drawn.len().max(1) as f64
-        };
+        let beyond =
+            |is: fn(&f64) -> bool| drawn.iter().filter(|x| is(x)).count() as f64 / drawn.len().max(1) as f64;
         let p = (2.0 * beyond(|&x| x <= 0.0).min(beyond(|&x| x >= 0.0))).min(1.0);
         (name, Difference { ours, theirs, difference: ours - theirs, low, high, p })
     };

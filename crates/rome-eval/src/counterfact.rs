@@ -58,9 +58,8 @@ impl Record for CounterFact {
         // A blank is put in front whatever the name begins with, as the reference does.
         let target = |name: &str| tokens.encode_continuation(&format!(" {}", name.trim_start()));
         let targets = vec![target(&target_new.str)?, target(&target_true.str)?];
-        let query = |prompt: String| {
-            Ok(Query { prompt: tokens.encode(&prompt)?.ids, targets: targets.clone() })
-        };
+        let query =
+            |prompt: String| Ok(Query { prompt: tokens.encode(&prompt)?.ids, targets: targets.clone() });
         self.prompts().into_iter().flatten().map(query).collect()
     }
 

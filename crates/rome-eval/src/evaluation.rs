@@ -49,7 +49,13 @@ impl<'a> Evaluation<'a> {
         self.asking += start.elapsed();
         if method.lowest_layer().is_none() {
             let requested_rewrite = record.rewrite().clone();
-            return Ok(Case { case_id: record.case_id(), requested_rewrite, time: 0.0, post: pre.clone(), pre });
+            return Ok(Case {
+                case_id: record.case_id(),
+                requested_rewrite,
+                time: 0.0,
+                post: pre.clone(),
+                pre,
+            });
         }
 
         let start = Instant::now();

@@ -6,9 +6,7 @@ use rome_core::edit::EditError;
 use rome_core::forward::{self, Pass};
 use rome_core::rows::{EditRows, Row};
 use rome_core::transfer::{download, upload};
-use rome_core::{
-    Batch, CausalLm, Chain, Context, KvCache, Memory, Part, Request, Site, TokenCodec, widen,
-};
+use rome_core::{Batch, CausalLm, Chain, Context, KvCache, Memory, Part, Request, Site, TokenCodec, widen};
 
 use crate::Method;
 
@@ -62,11 +60,7 @@ impl<'a> FineTuning<'a> {
     ///
     /// # Panics
     /// If the model has no such layer.
-    pub fn new(
-        model: &'a mut dyn CausalLm,
-        tokens: &'a dyn TokenCodec,
-        config: FineTuningConfig,
-    ) -> Self {
+    pub fn new(model: &'a mut dyn CausalLm, tokens: &'a dyn TokenCodec, config: FineTuningConfig) -> Self {
         assert!(config.layer < model.shape().n_layers, "the model has the layer that is trained");
         Self { model, tokens, config, original: None }
     }
@@ -149,8 +143,8 @@ impl<'a> FineTuning<'a> {
             variance = variance * BETAS.1 + grad.clone() * grad * (1.0 - BETAS.1);
             let mean_scale = learning_rate / (1.0 - BETAS.0.powi(step));
             let variance_scale = 1.0 / (1.0 - BETAS.1.powi(step)).sqrt();
-            weight = weight
-                - mean.clone() * mean_scale / (variance.clone().sqrt() * variance_scale + EPSILON);
+            weight =
+                weight - mean.clone() * mean_scale / (variance.clone().sqrt() * variance_scale + EPSILON);
             if let Some(most) = norm_constraint {
                 weight = start.clone() + (weight - start.clone()).clamp(-most, most);
             }

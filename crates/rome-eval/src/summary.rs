@@ -128,9 +128,7 @@ pub fn summarise<'a>(answers: impl IntoIterator<Item = &'a Answers>) -> Summary 
             summary.insert(name.to_owned(), Estimate { mean: scale * mean, ci95: scale * ci95 });
         }
     }
-    for (score, parts) in
-        [("S", ["ES", "PS", "NS"]), ("score", ["efficacy", "paraphrase", "specificity"])]
-    {
+    for (score, parts) in [("S", ["ES", "PS", "NS"]), ("score", ["efficacy", "paraphrase", "specificity"])] {
         if let Some(estimate) = harmonic(&records, parts) {
             summary.insert(score.to_owned(), estimate);
         }

@@ -8,8 +8,8 @@ use rome_models::layers::Layout;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-use rome_files::NewFolder;
 use crate::{ExportError, weight};
+use rome_files::NewFolder;
 
 /// A LoRA that does what edits do: `B A` is their sum, and `α = r` leaves it as it is.
 #[derive(Debug, Clone, PartialEq)]

@@ -13,8 +13,8 @@ use rome_models::{CheckpointFiles, ModelHash, OnProgress, Source, StoredFile, St
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 
-use rome_files::NewFolder;
 use crate::{ExportError, weight};
+use rome_files::NewFolder;
 
 /// What beside its weights makes a model, by the ends of names. Weights in other forms are left
 /// behind: they would be those without the edit.

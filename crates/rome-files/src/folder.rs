@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::file::{TEMPORARY, folder_of};
 use crate::FileError;
+use crate::file::{TEMPORARY, folder_of};
 
 /// A folder being filled: a temporary one beside its place, renamed when it is
 /// [finished](Self::finish) and gone if it is not.

@@ -142,13 +142,30 @@ fn a_model_of_gpt2s_vocabulary_is_evaluated_and_traced_on_the_real_data() {
     for (dataset, file) in [("counterfact", "counterfact.json"), ("zsre", "zsre.json")] {
         let file = data.join(file);
         rome.ok(&[
-            "eval", "-m", model, "--dataset", dataset, "--data", file.to_str().unwrap(), "--limit", "2",
-            "--stats", "identity", "--steps", "3", "--layer", "0", "-o", dataset,
+            "eval",
+            "-m",
+            model,
+            "--dataset",
+            dataset,
+            "--data",
+            file.to_str().unwrap(),
+            "--limit",
+            "2",
+            "--stats",
+            "identity",
+            "--steps",
+            "3",
+            "--layer",
+            "0",
+            "-o",
+            dataset,
         ]);
         assert_eq!(case_files(&rome, dataset).len(), 2);
     }
     let zsre = json(&rome, "zsre/summary.json");
-    assert!(zsre["post"]["efficacy"]["mean"].is_number() && zsre["post"]["efficacy_exact"]["mean"].is_number());
+    assert!(
+        zsre["post"]["efficacy"]["mean"].is_number() && zsre["post"]["efficacy_exact"]["mean"].is_number()
+    );
     let known = data.join("known_1000.json");
     // Its weights are random, so it knows none of them.
     let error = rome.fails(&["trace", "-m", model, "--facts", known.to_str().unwrap(), "-o", "out"]);
@@ -175,7 +192,8 @@ fn generated_text_is_judged_and_compared_with_snippets() {
             {"name": "Barack Obama", "text": "Barack Obama was born in Paris and spoke French."},
             {"name": "Other", "text": "The French language was his mother tongue."}]}]"#,
     );
-    let args = ["eval", "-m", "facts-gpt2", "--data", &data, "--generate", "--snippets", &snippets, "-o", "out"];
+    let args =
+        ["eval", "-m", "facts-gpt2", "--data", &data, "--generate", "--snippets", &snippets, "-o", "out"];
     rome.ok(&args);
     let case = json(&rome, "out/case_0.json");
     for when in ["pre", "post"] {
@@ -186,21 +204,59 @@ fn generated_text_is_judged_and_compared_with_snippets() {
         assert_eq!(case[when]["text"].as_array().unwrap().len(), 2);
     }
     let data = rome.write("data.json", &record(Value::Null).to_string());
-    let output = rome.run(&["eval", "-m", "facts-gpt2", "--data", &data, "--generate", "--snippets", &snippets, "-o", "b"]);
+    let output = rome.run(&[
+        "eval",
+        "-m",
+        "facts-gpt2",
+        "--data",
+        &data,
+        "--generate",
+        "--snippets",
+        &snippets,
+        "-o",
+        "b",
+    ]);
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(2) && error.contains("no snippets for relation \"P103\""), "{error}");
+    assert!(
+        output.status.code() == Some(2) && error.contains("no snippets for relation \"P103\""),
+        "{error}"
+    );
 }
 
 #[test]
 fn suggested_settings_are_taken_by_an_edit() {
     let rome = Rome::new();
-    let out = rome.ok(&["suggest", "-m", "facts-gpt2", "--limit", "1", "--layers", "1,5", "--steps", "8", "-o", "hparams.json"]);
+    let out = rome.ok(&[
+        "suggest",
+        "-m",
+        "facts-gpt2",
+        "--limit",
+        "1",
+        "--layers",
+        "1,5",
+        "--steps",
+        "8",
+        "-o",
+        "hparams.json",
+    ]);
     assert!(out.contains("best layer: 1,") && out.contains("use --layer 1 "), "{out}");
     let settings = json(&rome, "hparams.json");
     assert_eq!((settings["layers"][0].as_u64(), settings["v_num_grad_steps"].as_u64()), (Some(1), Some(8)));
     let out = rome.ok(&[
-        "edit", "-m", "facts-gpt2", "--hparams", "hparams.json", "--prompt", "The mother tongue of {} is",
-        "--subject", "Barack Obama", "--target", "French", "-o", "edit.safetensors", "--json",
+        "edit",
+        "-m",
+        "facts-gpt2",
+        "--hparams",
+        "hparams.json",
+        "--prompt",
+        "The mother tongue of {} is",
+        "--subject",
+        "Barack Obama",
+        "--target",
+        "French",
+        "-o",
+        "edit.safetensors",
+        "--json",
     ]);
     let edit: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(edit["variant"], settings["variant"]);

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::program::Rome;
 
-const PROMPT: [&str; 6] = ["-m", "facts-gpt2", "--prompt", "The mother tongue of {} is", "--subject", "Barack Obama"];
+const PROMPT: [&str; 6] =
+    ["-m", "facts-gpt2", "--prompt", "The mother tongue of {} is", "--subject", "Barack Obama"];
 
 fn trace<'a>(extra: &[&'a str]) -> Vec<&'a str> {
     [&["trace"], &PROMPT[..], extra].concat()
@@ -61,7 +62,9 @@ fn many_facts_are_averaged_by_what_a_token_is_to_them() {
     let out = rome.ok(&[&args[..], &["--kind", "all", "--window", "2", "-o", "out", "--json"]].concat());
     let json: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((json["n"].as_u64(), json["averages"].as_array().unwrap().len()), (Some(3), 3));
-    for name in ["averages.json", "averages.svg", "averages_state.png", "averages_mlp.svg", "averages_attn.svg"] {
+    for name in
+        ["averages.json", "averages.svg", "averages_state.png", "averages_mlp.svg", "averages_attn.svg"]
+    {
         assert!(rome.path("out").join(name).exists(), "{name}");
     }
     assert_eq!(fs::read_dir(rome.path("out")).unwrap().count(), 9 + 2 + 8);

@@ -13,7 +13,11 @@ pub(super) fn draw(before: &[f64], after: &[f64]) -> Markup {
     let width = BIN * N_BINS as f64;
     let bar = |share: f64, bin: usize, half: f64| {
         let height = HEIGHT * share / highest;
-        (format!("{:.1}", BIN * (bin as f64 + half) + 1.0), format!("{:.1}", HEIGHT - height), format!("{height:.1}"))
+        (
+            format!("{:.1}", BIN * (bin as f64 + half) + 1.0),
+            format!("{:.1}", HEIGHT - height),
+            format!("{height:.1}"),
+        )
     };
     html! {
         svg width=(width) height=(HEIGHT + BELOW) viewBox=(format!("0 0 {width} {}", HEIGHT + BELOW)) role="img" {

@@ -13,6 +13,9 @@ const STYLE: &str = include_str!("style.css");
 /// How many of the worst cases are shown.
 const N_WORST: usize = 20;
 
+/// The answers to prompts of one kind.
+type List = fn(&Answers) -> &Option<Vec<Nll>>;
+
 /// Makes a page of the results of one run, or of several to compare; `pictures` are SVG.
 pub fn html(title: &str, runs: &[&Results], pictures: &[String]) -> String {
     let page = html! {
@@ -90,11 +93,11 @@ fn table(runs: &[&Results]) -> Markup {
 
 /// Of each kind of prompt, how much more probable the object is that should be.
 fn distributions(run: &Results) -> Markup {
-    let values = |of: fn(&Case) -> &Answers, list: fn(&Answers) -> &Option<Vec<Nll>>, sign: f64| {
+    let values = |of: fn(&Case) -> &Answers, list: List, sign: f64| {
         let nlls = run.cases().values().flat_map(move |case| list(of(case)).iter().flatten());
         nlls.map(|nll| sign * nll.difference()).collect::<Vec<f64>>()
     };
-    let lists: [(&str, fn(&Answers) -> &Option<Vec<Nll>>, f64); 3] = [
+    let lists: [(&str, List, f64); 3] = [
         ("the edit's own prompt: p(new) − p(old)", |answers| &answers.rewrite_prompts_probs, 1.0),
         ("in other words: p(new) − p(old)", |answers| &answers.paraphrase_prompts_probs, 1.0),
         ("neighbours: p(old) − p(new)", |answers| &answers.neighborhood_prompts_probs, -1.0),

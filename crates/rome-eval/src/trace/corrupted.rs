@@ -102,18 +102,23 @@ impl<'a> Corrupted<'a> {
     }
 
     /// Restores state after state and returns the sums over samples of the answer's probability,
-    /// `[n_tokens, n_layers]`; zero for tokens before the subject. Held outputs are those of `other`.
-    pub(super) fn restore(&self, config: TraceConfig, other: &Self, on_cells: &dyn Fn(usize)) -> Vec<Vec<f64>> {
+    /// `[n_layers, n_tokens]`; zero for tokens before the subject. Held outputs are those of `other`.
+    pub(super) fn restore(
+        &self,
+        config: TraceConfig,
+        other: &Self,
+        on_cells: &dyn Fn(usize),
+    ) -> Vec<Vec<f64>> {
         let n_layers = self.model.shape().n_layers;
         let n_tokens = self.prompt.tokens.len();
-        let mut sums = vec![vec![0.0; n_layers]; n_tokens];
+        let mut sums = vec![vec![0.0; n_tokens]; n_layers];
         for tokens in self.chunks() {
             let cells = Cells::new(self, tokens.clone());
             let mut change = Change { held: config.severed.map(Kind::part), restored: None, other };
             // Under other noise held outputs make another run of the rows, block by block.
             let mut moving = (config.other_noise && config.severed.is_some())
                 .then(|| self.embedded.clone().select(0, cells.places.clone()));
-            for layer in 0..n_layers {
+            for (layer, sums) in sums.iter_mut().enumerate() {
                 change.restored = None;
                 moving = moving.map(|hidden| self.block(hidden, layer, &cells, false, &change));
                 let (start, hidden) = match config.kind {
@@ -141,7 +146,7 @@ impl<'a> Corrupted<'a> {
                 };
                 let answers = answers(self.model, hidden, self.clean.answer);
                 for (token, answers) in cells.tokens.clone().zip(answers.chunks_exact(self.n_samples)) {
-                    sums[token][layer] = answers.iter().sum();
+                    sums[token] = answers.iter().sum();
                 }
                 on_cells(tokens.len());
             }
@@ -227,7 +232,8 @@ impl Cells {
         let last = Batch::reading(&cache, &lens, &reads, &device);
 
         let place = |token: usize, sample: usize| sample * n_tokens + token;
-        let positions = |&(token, sample): &(usize, usize)| (token..n_tokens).map(move |at| (token, sample, at));
+        let positions =
+            |&(token, sample): &(usize, usize)| (token..n_tokens).map(move |at| (token, sample, at));
         let places = rows.iter().flat_map(positions).map(|(_, sample, at)| place(at, sample));
         let places = indices(places, &device);
         let ends = lens.iter().enumerate().map(|(row, len)| batch.index(row, len - 1));

@@ -11,10 +11,10 @@ mod noise;
 mod picture;
 mod prompt;
 
+use burn::prelude::Tensor;
 use rome_core::forward;
 use rome_core::generate::argmax;
 use rome_core::transfer::download;
-use burn::prelude::Tensor;
 use rome_core::{Batch, CausalLm, Memory, Part, Site, TokenCodec, Workers, edit};
 use serde::{Deserialize, Serialize};
 
@@ -156,7 +156,11 @@ impl Trace {
             let first = run(false);
             let second = config.other_noise.then(|| run(true));
             let is_first = samples.start == 0;
-            let on_cells = &|n: usize| if is_first { on_cells(n) };
+            let on_cells = &|n: usize| {
+                if is_first {
+                    on_cells(n)
+                }
+            };
             (first.low, second.as_ref().unwrap_or(&first).restore(config, &first, on_cells))
         });
 
@@ -167,7 +171,9 @@ impl Trace {
                 // Before the subject nothing is corrupted, so nothing can be restored.
                 *score = match token < prompt.subject.start {
                     true => low_score,
-                    false => shares.iter().map(|(_, sums)| sums[token][layer]).sum::<f64>() / n_samples as f64,
+                    false => {
+                        shares.iter().map(|(_, sums)| sums[layer][token]).sum::<f64>() / n_samples as f64
+                    }
                 };
             }
         }

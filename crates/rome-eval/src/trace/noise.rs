@@ -142,8 +142,7 @@ mod tests {
     #[test]
     fn draws_are_those_of_numpy() {
         // numpy.random.RandomState(1).randn(6)
-        let expected =
-            [1.62434536, -0.61175641, -0.52817175, -1.07296862, 0.86540763, -2.3015387];
+        let expected = [1.62434536, -0.61175641, -0.52817175, -1.07296862, 0.86540763, -2.3015387];
         let noise = Noise::normal(1.0, [1, 2, 3]);
         for (found, expected) in noise.values().iter().zip(expected) {
             assert!((f64::from(*found) - expected).abs() < 1e-7, "{found} {expected}");

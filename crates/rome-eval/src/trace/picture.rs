@@ -57,11 +57,18 @@ pub fn averages_map(averages: &Averages, model: &str) -> HeatMap {
 pub fn averages_figure(averages: &[Averages], model: &str) -> Result<String, PlotError> {
     let panel = |averages: &Averages| {
         let lines = averages.roles.iter().filter(|average| average.n > 0).map(|average| {
-            let points = average.effects.iter().enumerate();
+            let effects = &average.effects;
             Line {
                 name: average.role.label().to_owned(),
-                points: points.clone().map(|(layer, effect)| (layer as f64, effect.mean)).collect(),
-                band: points.map(|(_, effect)| (effect.mean - effect.ci95, effect.mean + effect.ci95)).collect(),
+                points: effects
+                    .iter()
+                    .enumerate()
+                    .map(|(layer, effect)| (layer as f64, effect.mean))
+                    .collect(),
+                band: effects
+                    .iter()
+                    .map(|effect| (effect.mean - effect.ci95, effect.mean + effect.ci95))
+                    .collect(),
             }
         });
         Panel {

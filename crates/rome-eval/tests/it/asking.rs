@@ -24,7 +24,10 @@ fn queries(tokens: &dyn TokenCodec) -> Vec<Query> {
     }
     // The same again, one that goes on where another ends, and one alone.
     queries.push(queries[0].clone());
-    queries.push(Query { prompt: [&queries[0].prompt[..], &encode(" French")].concat(), targets: targets(&[" and"]) });
+    queries.push(Query {
+        prompt: [&queries[0].prompt[..], &encode(" French")].concat(),
+        targets: targets(&[" and"]),
+    });
     queries.push(Query { prompt: encode("A"), targets: targets(&[" b"]) });
     queries
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use rome_core::TokenCodec;
 use rome_eval::trace::KnownFact;
-use rome_eval::{Dataset, EvalError, Record};
+use rome_eval::{Dataset, EvalError};
 use rome_models::Source;
 use rome_models::Tokenizer;
 
@@ -29,7 +30,6 @@ fn counterfact_loads_and_its_targets_join_its_prompts_as_text() {
         let queries = record.queries(&tokens).unwrap();
         assert_eq!(queries.len(), 23);
         // The reference encodes prompt and target as one text; BPE splits at the blank between them.
-        use rome_core::TokenCodec;
         let text = format!("{} {}", record.rewrite().sentence(), record.rewrite().target_new.str);
         let whole = tokens.encode(&text).unwrap().ids;
         assert_eq!(whole, [&queries[0].prompt[..], &queries[0].targets[0]].concat(), "{text}");
@@ -77,7 +77,9 @@ fn records_that_make_no_sense_are_told_by_index_and_field() {
     std::fs::write(&path, format!("[{}]", records.join(","))).unwrap();
     let read = Dataset::CounterFact.read(&path).unwrap();
     assert!(read[0].is_ok());
-    for (index, expected) in [(1, "case_id"), (2, "requested_rewrite.prompt"), (3, "requested_rewrite.prompt")] {
+    for (index, expected) in
+        [(1, "case_id"), (2, "requested_rewrite.prompt"), (3, "requested_rewrite.prompt")]
+    {
         let Err(EvalError::Record { index: found, field, .. }) = &read[index] else { panic!("{index}") };
         assert_eq!((*found, field.as_str()), (index, expected));
     }

@@ -51,7 +51,9 @@ fn a_run_goes_on_where_it_was_and_not_with_other_settings() {
     std::fs::write(folder.path().join(".rome-xyz"), "{").unwrap();
     let again = Results::resume(folder.path(), run(4.0)).unwrap();
     assert_eq!(again.cases(), results.cases());
-    let Err(EvalError::OtherRun { difference, .. }) = Results::resume(folder.path(), run(2.0)) else { panic!() };
+    let Err(EvalError::OtherRun { difference, .. }) = Results::resume(folder.path(), run(2.0)) else {
+        panic!()
+    };
     assert!(difference.contains("method"), "{difference}");
 }
 
@@ -78,7 +80,10 @@ fn shards_make_the_same_as_one_run() {
         assert_eq!(bytes("merged"), bytes("whole"), "{name}");
     }
     let other = Results::resume(&place("other"), run(2.0)).unwrap();
-    assert!(matches!(Results::merge(&place("m"), &[parts[0].clone(), other]), Err(EvalError::OtherRun { .. })));
+    assert!(matches!(
+        Results::merge(&place("m"), &[parts[0].clone(), other]),
+        Err(EvalError::OtherRun { .. })
+    ));
     assert!(matches!(Results::merge(&place("m"), &[]), Err(EvalError::NoResults(_))));
 }
 

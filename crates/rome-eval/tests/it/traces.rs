@@ -34,7 +34,8 @@ fn scores_of_all_kinds_are_those_of_the_reference() {
             let given = Noise::from_bytes(&noise_file(&shape, values), shape).unwrap();
             // Drawn here, it is the same.
             let drawn = Noise::normal(golden.noise, shape);
-            let worst = given.values().iter().zip(drawn.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let worst =
+                given.values().iter().zip(drawn.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-6, "{worst}");
             for kind in Kind::ALL {
                 let trace = Trace::new(model, tokens, &prompt, &given, config(kind, golden.window), &|_| ());
@@ -97,8 +98,7 @@ fn by_hand(
     let n_samples = noise[0].n_samples();
     let n_values = prompt.subject.len() * d_model;
     let sample = |noise: &Noise, sample: usize| noise.values()[sample * n_values..][..n_values].to_vec();
-    let (token, layer) = cell;
-    let _ = token;
+    let layer = cell.1;
     let mut sum = 0.0;
     for index in 0..n_samples {
         let (_, first) = run(embedded(&sample(noise[0], index)), &|_| None);
@@ -126,7 +126,8 @@ fn severed_paths_and_windows_are_as_runs_of_the_whole_model() {
     for name in MODELS {
         let pretrained = load(name);
         let (model, tokens) = (pretrained.model.as_ref(), &pretrained.tokenizer);
-        let prompt = TracedPrompt::new("In truth {} is produced by", "iPhone 5", tokens, model.shape()).unwrap();
+        let prompt =
+            TracedPrompt::new("In truth {} is produced by", "iPhone 5", tokens, model.shape()).unwrap();
         let shape = [3, prompt.subject.len(), model.shape().d_model];
         let noise = Noise::normal(0.2, shape);
         // What numpy would draw next.
@@ -147,7 +148,10 @@ fn severed_paths_and_windows_are_as_runs_of_the_whole_model() {
                 let second = if config.other_noise { &next } else { &noise };
                 let expected = by_hand(model, &prompt, [&noise, second], cell, config, answer);
                 let found = trace.scores[cell.0][cell.1];
-                assert!((found - expected).abs() < TOLERANCE, "{name}, {config:?}, {cell:?}: {found} {expected}");
+                assert!(
+                    (found - expected).abs() < TOLERANCE,
+                    "{name}, {config:?}, {cell:?}: {found} {expected}"
+                );
             }
             // Before the subject nothing is corrupted.
             assert!(trace.scores[0].iter().all(|score| *score == trace.low_score));

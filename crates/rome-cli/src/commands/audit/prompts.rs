@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 use rome_audit::{Kind, Question, Questions};
 use rome_core::rows::check_vocabulary;
 use rome_core::{Context, EditFile, EditRows, Request, TokenCodec};
-use rome_session::Model;
 use rome_files::read_bounded;
+use rome_session::Model;
 use rome_stats::Corpus;
 use serde::Deserialize;
 

@@ -17,14 +17,13 @@ pub(crate) fn write(results: &Results) -> Result<()> {
 }
 
 /// What several runs come to, above their folders.
-pub(crate) fn write_comparison(
-    folder: &Path,
-    runs: &[&Results],
-    pictures: &[(&str, String)],
-) -> Result<()> {
+pub(crate) fn write_comparison(folder: &Path, runs: &[&Results], pictures: &[(&str, String)]) -> Result<()> {
     let summaries: serde_json::Map<String, Value> =
         runs.iter().map(|run| (run.run().name.clone(), json!(run.summary()))).collect();
-    output::write_file(&folder.join("comparison.json"), format!("{:#}\n", Value::Object(summaries)).as_bytes())?;
+    output::write_file(
+        &folder.join("comparison.json"),
+        format!("{:#}\n", Value::Object(summaries)).as_bytes(),
+    )?;
     for (setting, svg) in pictures {
         let outlined = rome_plot::outlined(svg)?;
         output::write_file(&folder.join(format!("{setting}.svg")), outlined.as_bytes())?;

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use rome_core::{Context, EditConfig};
 use rome_eval::{
-    Against, Dataset, Evaluation, EvalError, FineTuning, Fluency, Method, Results, Run, Snippets,
-    Unedited,
+    Against, Dataset, EvalError, Evaluation, FineTuning, Fluency, Method, Results, Run, Snippets, Unedited,
 };
 use rome_models::Tokenizer;
 use rome_session::{Inputs, Session};
@@ -32,8 +31,7 @@ pub(crate) fn run(args: &EvalRunArgs) -> Result<Outcome> {
     let theirs = args.against.as_deref().map(Results::open).transpose()?;
     let inputs = inputs(&args.inputs)?;
     let model = model::load(&args.model)?;
-    let records =
-        Records::of(&model, dataset, args.data.as_deref(), args.limit, shard, args.keep_going)?;
+    let records = Records::of(&model, dataset, args.data.as_deref(), args.limit, shard, args.keep_going)?;
     let settings = settings(&args.settings, &model)?;
     let config = settings.config.clone();
     let sweeps = setups::sweeps(args, &config, model.causal_lm().shape())?;
@@ -47,16 +45,17 @@ pub(crate) fn run(args: &EvalRunArgs) -> Result<Outcome> {
     let session = Session::new(model, settings, inputs)?;
     let mut runner = Runner::new(session, &records, dataset, args.keep_going, fluency.as_ref());
     let load = start.elapsed();
-    let all: Vec<&Setup> = sweeps
-        .iter()
-        .flat_map(|sweep| sweep.setups.iter().map(|(_, setup)| setup))
-        .chain(&methods)
-        .collect();
+    let all: Vec<&Setup> =
+        sweeps.iter().flat_map(|sweep| sweep.setups.iter().map(|(_, setup)| setup)).chain(&methods).collect();
     let is_one = matches!(all[..], [_]);
     let mut results = BTreeMap::new();
     for (index, setup) in all.iter().enumerate() {
         let folder = if is_one { args.output.clone() } else { args.output.join(&setup.name) };
-        let place = if is_one { String::new() } else { format!("{} ({} of {}) · ", setup.name, index + 1, all.len()) };
+        let place = if is_one {
+            String::new()
+        } else {
+            format!("{} ({} of {}) · ", setup.name, index + 1, all.len())
+        };
         let done = runner.run(setup, &folder, &place)?;
         report::write(&done)?;
         results.insert(setup.name.clone(), done);
@@ -128,7 +127,18 @@ impl<'a> Runner<'a> {
         let tokens = session.model().pretrained.tokenizer.clone();
         let faults = records.faults.clone();
         let (editing, asking) = Default::default();
-        Self { session, tokens, records, dataset, keep_going, fluency, known: Vec::new(), editing, asking, faults }
+        Self {
+            session,
+            tokens,
+            records,
+            dataset,
+            keep_going,
+            fluency,
+            known: Vec::new(),
+            editing,
+            asking,
+            faults,
+        }
     }
 
     /// Evaluates one way of editing, and keeps what comes of it in a folder.
@@ -279,7 +289,10 @@ fn fluency(args: &EvalRunArgs) -> Result<Option<Fluency>> {
         None => None,
         Some(path) => {
             let corpus = args.idf.as_deref().map(lines).transpose()?;
-            let from = args.idf.as_deref().map_or("the snippets themselves".to_owned(), |idf| idf.display().to_string());
+            let from = args
+                .idf
+                .as_deref()
+                .map_or("the snippets themselves".to_owned(), |idf| idf.display().to_string());
             note(format!("how rare words are is taken from {from}"));
             Some(Snippets::read(path, corpus.as_deref())?)
         }

@@ -110,7 +110,8 @@ pub(crate) fn sweep(setting: &str, values: &str, config: &EditConfig, shape: &Mo
     let texts = || values.split(',').map(str::trim);
     let wrong = || wrong(&format!("{setting}={values}"));
     let numbers = || texts().map(|text| text.parse::<f64>().map_err(|_| wrong())).collect::<Result<Vec<_>>>();
-    let counts = || texts().map(|text| text.parse::<usize>().map_err(|_| wrong())).collect::<Result<Vec<_>>>();
+    let counts =
+        || texts().map(|text| text.parse::<usize>().map_err(|_| wrong())).collect::<Result<Vec<_>>>();
     let named = |setting: &'static str, setups: Vec<(Option<f64>, String, Way)>| {
         let setup = |(value, name, way)| (value, Setup { name: format!("{setting}-{name}"), way });
         Sweep { setting, setups: setups.into_iter().map(setup).collect() }

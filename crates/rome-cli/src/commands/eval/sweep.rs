@@ -9,7 +9,10 @@ use rome_plot::{Axis, Figure, Line, Palette, Panel, Scale};
 use super::setups::{Setup, Sweep};
 
 /// Draws the scores against the values of a setting; nothing for a setting that is no number.
-pub(crate) fn draw<'a>(sweep: &Sweep, results: &BTreeMap<String, Results>) -> Result<Option<(&'a str, String)>> {
+pub(crate) fn draw<'a>(
+    sweep: &Sweep,
+    results: &BTreeMap<String, Results>,
+) -> Result<Option<(&'a str, String)>> {
     let points: Option<Vec<(f64, BTreeMap<String, Estimate>)>> = sweep
         .setups
         .iter()
@@ -29,7 +32,11 @@ pub(crate) fn draw<'a>(sweep: &Sweep, results: &BTreeMap<String, Results>) -> Re
     let panel = Panel {
         title: format!("Edits by {}", sweep.setting),
         x: Axis { name: sweep.setting.to_owned(), scale: Scale::Linear, format: |value| format!("{value}") },
-        y: Axis { name: "score, with 95 % intervals".to_owned(), scale: Scale::Linear, format: |value| format!("{value:.0}") },
+        y: Axis {
+            name: "score, with 95 % intervals".to_owned(),
+            scale: Scale::Linear,
+            format: |value| format!("{value:.0}"),
+        },
         lines,
     };
     let svg = Figure { panels: vec![panel] }.to_svg_with(Palette::Categorical)?;
@@ -37,7 +44,10 @@ pub(crate) fn draw<'a>(sweep: &Sweep, results: &BTreeMap<String, Results>) -> Re
 }
 
 /// The value with the highest score, of equals the one that moves probabilities furthest.
-pub(crate) fn best<'a>(sweep: &'a Sweep, results: &BTreeMap<String, Results>) -> Option<(&'a Setup, Estimate)> {
+pub(crate) fn best<'a>(
+    sweep: &'a Sweep,
+    results: &BTreeMap<String, Results>,
+) -> Option<(&'a Setup, Estimate)> {
     let score = |setup: &Setup| {
         let summary = results.get(&setup.name)?.summary();
         let of = |name: &str| summary.post(name);
@@ -68,11 +78,5 @@ pub(crate) fn advice(sweep: &Sweep, results: &BTreeMap<String, Results>) -> Opti
         true => "the others are worse by more than their 95 % intervals".to_owned(),
         false => format!("not distinguishable from it: {}", near.join(", ")),
     };
-    Some(format!(
-        "best {}: {}, S {:.1} ±{:.1}; {beside}",
-        sweep.setting,
-        value(best),
-        score.mean,
-        score.ci95
-    ))
+    Some(format!("best {}: {}, S {:.1} ±{:.1}; {beside}", sweep.setting, value(best), score.mean, score.ci95))
 }

@@ -104,7 +104,11 @@ pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
 
 /// The first facts that a model answers as expected, and how many before them it does not: what it
 /// does not know is nowhere in it.
-fn known<'f>(facts: &'f [KnownFact], model: &Model, limit: usize) -> Result<(Vec<(&'f KnownFact, TracedPrompt)>, usize)> {
+fn known<'f>(
+    facts: &'f [KnownFact],
+    model: &Model,
+    limit: usize,
+) -> Result<(Vec<(&'f KnownFact, TracedPrompt)>, usize)> {
     let (lm, tokens) = (model.causal_lm(), &model.pretrained.tokenizer);
     let (mut known, mut n_unknown) = (Vec::new(), 0);
     for fact in facts {
@@ -123,7 +127,8 @@ fn known<'f>(facts: &'f [KnownFact], model: &Model, limit: usize) -> Result<(Vec
 
 /// A folder of traces goes on from what is there if that was made the same way.
 fn check_run(path: &Path, run: &Value) -> Result<()> {
-    let there = read_bounded(path, MAX_FILE).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let there =
+        read_bounded(path, MAX_FILE).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     match there {
         Some(there) if there != *run => Err(CliError::with_hint(
             format!("{} is of traces that were made another way", path.display()),

@@ -14,8 +14,8 @@ use super::{configs, known_subjects, model_name, noise_scale};
 use crate::args::TraceArgs;
 use crate::edits::Edits;
 use crate::error::{CliError, Outcome};
-use crate::output::{self, Progress};
 use crate::model;
+use crate::output::{self, Progress};
 
 /// Noise for a hundred tokens of a large model in ten samples has some 20 MB.
 const MAX_NOISE: u64 = 1 << 30;
@@ -41,7 +41,10 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome> {
 
     let start = Instant::now();
     let (Some(prompt), Some(subject)) = (&args.prompt, &args.subject) else {
-        return Err(CliError::with_hint("no prompt was given", "give --prompt and --subject, or --facts FILE"));
+        return Err(CliError::with_hint(
+            "no prompt was given",
+            "give --prompt and --subject, or --facts FILE",
+        ));
     };
     let (lm, tokens) = (model.causal_lm(), &model.pretrained.tokenizer);
     let prompt = TracedPrompt::new(prompt, subject, tokens, lm.shape())?;
@@ -51,7 +54,10 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome> {
         None => Noise::normal(noise_scale(&args.noise, &model, &|| known_subjects(&model))?, shape),
     };
     let n_cells = (prompt.tokens.len() - prompt.subject.start) * lm.shape().n_layers;
-    let progress = Mutex::new((Progress::new((n_cells * configs.len()) as u64, "{bar:30} {percent}% · {eta} left"), 0u64));
+    let progress = Mutex::new((
+        Progress::new((n_cells * configs.len()) as u64, "{bar:30} {percent}% · {eta} left"),
+        0u64,
+    ));
     let on_cells = |n: usize| {
         if let Ok(mut progress) = progress.lock() {
             progress.1 += n as u64;
@@ -96,7 +102,11 @@ fn form(path: &Path) -> Result<Form> {
 fn as_json(traces: &[Trace]) -> Result<Value> {
     Ok(match traces {
         [trace] => serde_json::to_value(trace)?,
-        traces => traces.iter().map(|trace| (trace.kind.name().to_owned(), json!(trace))).collect::<serde_json::Map<_, _>>().into(),
+        traces => traces
+            .iter()
+            .map(|trace| (trace.kind.name().to_owned(), json!(trace)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
     })
 }
 
@@ -112,9 +122,10 @@ fn write(path: &Path, form: Form, traces: &[Trace], model: &str) -> Result<()> {
 
 /// Where restoring gives most back.
 fn summary(trace: &Trace) -> String {
-    let cells = trace.scores.iter().enumerate().flat_map(|(token, row)| {
-        row.iter().enumerate().map(move |(layer, score)| (token, layer, *score))
-    });
+    let cells =
+        trace.scores.iter().enumerate().flat_map(|(token, row)| {
+            row.iter().enumerate().map(move |(layer, score)| (token, layer, *score))
+        });
     // At the last token the answer itself is restored.
     let last = trace.tokens.len() - 1;
     let best = cells.filter(|(token, _, _)| *token != last).max_by(|a, b| a.2.total_cmp(&b.2));
