@@ -133,6 +133,11 @@ impl Results {
         &self.run
     }
 
+    /// Whether nothing was edited: then before and after are the same.
+    pub fn is_unedited(&self) -> bool {
+        self.run.method["method"] == "unedited"
+    }
+
     /// The cases so far, by number.
     pub fn cases(&self) -> &BTreeMap<u64, Case> {
         &self.cases

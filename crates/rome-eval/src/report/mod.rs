@@ -72,7 +72,8 @@ fn table(runs: &[&Results]) -> Markup {
                     @for (name, _) in &shown { th.number { (name) } }
                 } }
                 tbody {
-                    @if let Some((_, summary)) = summaries.first() {
+                    // The unedited model is what it was before any edit.
+                    @if let (Some((_, summary)), false) = (summaries.first(), runs.iter().any(|run| run.is_unedited())) {
                         tr {
                             td { "before any edit" } td.number { (summary.n) } td.number { "–" }
                             @for (name, _) in &shown { (cell(summary.pre.get(*name))) }
@@ -86,7 +87,7 @@ fn table(runs: &[&Results]) -> Markup {
                     }
                 }
             } }
-            table { tbody { @for (name, meaning) in &shown { tr { th { (name) } td { (meaning) } } } } }
+            table.meanings { tbody { @for (name, meaning) in &shown { tr { th { (name) } td { (meaning) } } } } }
         }
     }
 }

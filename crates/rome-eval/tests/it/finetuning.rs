@@ -1,8 +1,9 @@
-//! Fine-tuning against a plain loop over finite differences, and what it must keep.
+//! Fine-tuning against that of kmeng01/rome, and what it must keep.
 
 use rome_core::edit::Answer;
 use rome_core::{CausalLm, Request, TokenCodec};
 use rome_eval::{FineTuning, FineTuningConfig, Method};
+use serde::Deserialize;
 
 use crate::load;
 
@@ -39,6 +40,49 @@ fn it_learns_the_fact_within_its_bounds_and_is_undone_to_the_bit() {
                 method.undo();
                 assert_eq!(weight(method.model(), layer), before);
             }
+        }
+    }
+}
+
+/// What a model says of the new object after fine-tuning by the reference.
+#[derive(Deserialize)]
+struct Golden {
+    model: String,
+    layer: usize,
+    norm_constraint: Option<f64>,
+    prompt: String,
+    subject: String,
+    target: String,
+    nll: f64,
+}
+
+#[test]
+fn it_comes_out_as_that_of_the_reference() {
+    let json = std::fs::read(fixtures::path("finetuning/reference.json")).unwrap();
+    let goldens: Vec<Golden> = serde_json::from_slice(&json).unwrap();
+    for name in fixtures::MODELS {
+        let mut pretrained = load(name);
+        let tokens = pretrained.tokenizer.clone();
+        for golden in goldens.iter().filter(|golden| golden.model == name) {
+            let config = FineTuningConfig {
+                norm_constraint: golden.norm_constraint,
+                ..FineTuningConfig::new(golden.layer)
+            };
+            let prompt = tokens.encode(&golden.prompt.replace("{}", &golden.subject)).unwrap().ids;
+            let target = tokens.encode_continuation(&format!(" {}", golden.target)).unwrap();
+            let mut method = FineTuning::new(pretrained.model.as_mut(), &tokens, config);
+            method.edit(&Request::text(&golden.prompt, &golden.subject, &golden.target)).unwrap();
+            let nll = -Answer::of(method.model(), &prompt, &target).probability.ln() / target.len() as f64;
+            // Adam divides by what rounding makes of small gradients; 1e-5 is seen.
+            let difference = (nll - golden.nll).abs();
+            assert!(
+                difference < 1e-3,
+                "{name}, layer {}, {}: {nll} {}",
+                golden.layer,
+                golden.subject,
+                golden.nll
+            );
+            method.undo();
         }
     }
 }

@@ -50,7 +50,8 @@ pub(crate) fn table(runs: &[&Results]) -> String {
         };
         shown.iter().map(cell).collect()
     };
-    if let [first, ..] = &summaries[..] {
+    // The unedited model is what it was before any edit.
+    if let ([first, ..], false) = (&summaries[..], runs.iter().any(|run| run.is_unedited())) {
         let start = ["before".to_owned(), first.n.to_string()];
         table.add_row(start.into_iter().chain(cells(&first.pre)).chain([String::new()]));
     }
