@@ -5,10 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use fixtures::{EvalRecord, MODELS, Reference};
-use rome_core::edit::Answer;
-use rome_core::{
-    CausalLm, Context, Edit, EditConfig, EditRows, Factor, HyperParams, Preservation, Request, TokenCodec,
-};
+use rome_core::{Context, EditConfig, Editor, Factor, HyperParams};
+use rome_eval::{CounterFact, Evaluation, Rewrite, RunSummary, Summary, Target};
 use rome_models::Pretrained;
 use rome_plot::{Axis, Figure, Line, Panel, Scale};
 use rome_stats::{Collector, Corpus, Statistics, StatsError};
@@ -34,15 +32,6 @@ pub(crate) struct Args {
     format: Format,
 }
 
-/// Shares of prompts that come out as they should, in per cent, as `summarize.py` of the original
-/// has them: of a record first, then of all.
-#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
-struct Quality {
-    efficacy: f64,
-    paraphrase: f64,
-    neighborhood: f64,
-}
-
 /// The quality with one C.
 #[derive(Debug, serde::Serialize)]
 struct Point {
@@ -50,17 +39,10 @@ struct Point {
     /// `None` for C = 1.
     tokens: Option<u64>,
     per_dimension: f64,
-    quality: Quality,
-    score: f64,
+    /// `S`, `ES`, `PS`, `NS`, as `summarize.py` of the original has them.
+    quality: Summary,
     /// What the last doubling of the text changed in the directions of edits.
     direction_change: Option<f32>,
-}
-
-impl Quality {
-    /// The harmonic mean.
-    fn score(self) -> f64 {
-        3.0 / (1.0 / self.efficacy + 1.0 / self.paraphrase + 1.0 / self.neighborhood)
-    }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -73,15 +55,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let header = ["model", "tokens", "for each dimension", "S", "ES", "PS", "NS", "C⁻¹k changed by"];
     let mut table = vec![header.map(str::to_owned).to_vec()];
-    for Point { model, tokens, per_dimension, quality, score, direction_change } in &points {
+    for Point { model, tokens, per_dimension, quality, direction_change } in &points {
         let mut row = vec![(*model).to_owned()];
         row.extend(match tokens {
             Some(tokens) => [tokens.to_string(), format!("{per_dimension:.1}")],
             None => ["none: C = 1".to_owned(), "0".to_owned()],
         });
-        row.extend(
-            [*score, quality.efficacy, quality.paraphrase, quality.neighborhood].map(|x| format!("{x:.1}")),
-        );
+        row.extend(["S", "ES", "PS", "NS"].map(|name| format!("{:.1}", quality[name].mean)));
         row.push(direction_change.map_or_else(String::new, |change| format!("{:.0} %", 100.0 * change)));
         table.push(row);
     }
@@ -115,32 +95,19 @@ fn measure(name: &'static str, limit: usize) -> Result<Vec<Point>> {
             None => Factor::identity(d_ff),
         };
         eprintln!("{name}: C over {} tokens", statistics.as_ref().map_or(0, |s| s.moment.count()));
-        let mut sum = Quality::default();
-        for record in records {
-            let request = Request::text(&record.prompt, &record.subject, &record.target_new);
-            let (model, tokens) = (pretrained.model.as_ref(), &pretrained.tokenizer);
-            let rows = EditRows::new(&request, &contexts, &[Preservation::essence()], tokens, model.shape())?;
-            let edit = Edit::compute(model, &rows, layer, &config, &factor, &mut |_, _| ())?;
-            let original = edit.update.apply(pretrained.model.down_projection_mut(layer))?;
-            let quality = ask(pretrained.model.as_ref(), &pretrained.tokenizer, record)?;
-            original.restore(pretrained.model.down_projection_mut(layer));
-            sum.efficacy += quality.efficacy;
-            sum.paraphrase += quality.paraphrase;
-            sum.neighborhood += quality.neighborhood;
-        }
-        let share = 100.0 / records.len() as f64;
-        let quality = Quality {
-            efficacy: share * sum.efficacy,
-            paraphrase: share * sum.paraphrase,
-            neighborhood: share * sum.neighborhood,
-        };
+        let tokens = pretrained.tokenizer.clone();
+        let mut editor = Editor::new(pretrained.model.as_mut(), &tokens, config.clone())?
+            .contexts(contexts.clone())
+            .statistics(layer, factor);
+        let mut evaluation = Evaluation::new(&tokens, None);
+        let cases = records.iter().map(|golden| evaluation.run(&mut editor, &record(golden)));
+        let RunSummary { post: quality, .. } = RunSummary::of(&cases.collect::<Result<Vec<_>, _>>()?);
         let tokens = statistics.as_ref().map(|statistics| statistics.moment.count());
         points.push(Point {
             model: name,
             tokens,
             per_dimension: tokens.unwrap_or(0) as f64 / d_ff as f64,
             quality,
-            score: quality.score(),
             direction_change: statistics.and_then(|s| s.changes.last().map(|change| change.direction)),
         });
     }
@@ -162,27 +129,22 @@ fn collect(pretrained: &Pretrained, layer: usize, tokens: u64) -> Result<Statist
     collected.remove(&layer).context("the layer was collected")
 }
 
-/// The shares of a record's prompts that come out as they should, from 0 to 1.
-fn ask(model: &dyn CausalLm, tokens: &dyn TokenCodec, record: &EvalRecord) -> Result<Quality> {
-    let targets =
-        [&record.target_new, &record.target_true].map(|target| tokens.encode(&format!(" {target}")));
-    let [new, old] = targets;
-    let (new, old) = (new?.ids, old?.ids);
-    let prefers_new = |prompts: &[String]| -> Result<f64> {
-        let mut count = 0;
-        for prompt in prompts {
-            let prompt = tokens.encode(prompt)?.ids;
-            let nll =
-                |target: &[u32]| -Answer::of(model, &prompt, target).probability.ln() / target.len() as f64;
-            count += u32::from(nll(&new) < nll(&old));
-        }
-        Ok(f64::from(count) / prompts.len().max(1) as f64)
-    };
-    Ok(Quality {
-        efficacy: prefers_new(&record.rewrite_prompts)?,
-        paraphrase: prefers_new(&record.paraphrase_prompts)?,
-        neighborhood: 1.0 - prefers_new(&record.neighborhood_prompts)?,
-    })
+/// A record of the reference values, as CounterFact has it.
+fn record(record: &EvalRecord) -> CounterFact {
+    CounterFact {
+        case_id: record.case_id,
+        requested_rewrite: Rewrite {
+            prompt: record.prompt.clone(),
+            relation_id: None,
+            target_new: Target::named(&record.target_new),
+            target_true: Target::named(&record.target_true),
+            subject: record.subject.clone(),
+        },
+        paraphrase_prompts: record.paraphrase_prompts.clone(),
+        neighborhood_prompts: record.neighborhood_prompts.clone(),
+        attribute_prompts: Vec::new(),
+        generation_prompts: Vec::new(),
+    }
 }
 
 fn draw(points: &[Point]) -> Result<String> {
@@ -207,8 +169,8 @@ fn draw(points: &[Point]) -> Result<String> {
             .to_vec(),
     };
     let panels = vec![
-        panel("Score S of edits", |point| point.score),
-        panel("Neighbours left as they were, NS", |point| point.quality.neighborhood),
+        panel("Score S of edits", |point| point.quality["S"].mean),
+        panel("Neighbours left as they were, NS", |point| point.quality["NS"].mean),
     ];
     Ok(Figure { panels }.to_svg()?)
 }

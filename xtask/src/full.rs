@@ -19,6 +19,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let device = args.device.as_str();
     let backends = format!("ndarray,{device}");
     step("tests that take minutes", &["test", "--workspace", "--", "--ignored"], None)?;
+    step("the layer that rome suggest finds", &["xtask", "suggest"], None)?;
     step("rome on every device", &["xtask", "devices", "--features", &backends], None)?;
     // In release and by itself, rome-cli shares its burn with what `devices` has built.
     let tests = ["test", "--release", "-p", "rome-cli", "--features", &backends, "--test", "it", "--"];

@@ -10,6 +10,7 @@ mod process;
 mod program;
 mod python;
 mod report;
+mod suggest;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Task {
     },
     /// Measure how much text C needs
     Enough(enough::Args),
+    /// See whether rome suggest finds the layer of the bundled models
+    Suggest(suggest::Args),
     /// Run what is too heavy for every change
     Full(full::Args),
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Devices(args) => devices::run(&args),
         Task::Enough(args) => enough::run(&args),
         Task::Full(args) => full::run(&args),
+        Task::Suggest(args) => suggest::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
