@@ -9,6 +9,28 @@
 //! | is it better by more than chance? | [`Against`] |
 //! | which states carry the fact? | [`Trace`](trace::Trace), [`Averages`](trace::Averages) |
 //!
+//! ```
+//! use rome_core::{CausalLm, TokenCodec};
+//! use rome_eval::trace::{Kind, Noise, Trace, TraceConfig, TracedPrompt};
+//! use rome_eval::{CounterFact, Evaluation, EvalError, Method, RunSummary};
+//!
+//! fn evaluate(
+//!     method: &mut dyn Method,
+//!     tokens: &dyn TokenCodec,
+//!     records: &[CounterFact],
+//! ) -> Result<RunSummary, EvalError> {
+//!     let mut evaluation = Evaluation::new(tokens, None);
+//!     let cases = records.iter().map(|record| evaluation.run(method, record));
+//!     Ok(RunSummary::of(&cases.collect::<Result<Vec<_>, _>>()?))
+//! }
+//!
+//! fn trace(model: &dyn CausalLm, tokens: &dyn TokenCodec) -> Result<Trace, EvalError> {
+//!     let prompt = TracedPrompt::new("{} is produced by", "iPhone 5", tokens, model.shape())?;
+//!     let noise = Noise::normal(0.2, [10, prompt.subject.len(), model.shape().d_model]);
+//!     Ok(Trace::new(model, tokens, &prompt, &noise, TraceConfig::new(Kind::State), &|_| ()))
+//! }
+//! ```
+//!
 //! Results are kept in a folder, [`Results`], with the file and field names of kmeng01/rome, whose
 //! `summarize.py` reads it.
 

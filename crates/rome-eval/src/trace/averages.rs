@@ -80,7 +80,8 @@ pub struct Averages {
     pub low_score: Estimate,
     /// The average total effect: what the corruption takes.
     pub total_effect: Estimate,
-    /// The greatest average indirect effect: what restoring gives back, where it gives most.
+    /// The greatest average indirect effect at the subject: what restoring gives back there, where it
+    /// gives most. After the subject, restoring a state may restore no more than the answer itself.
     pub indirect_effect: f64,
     /// At which layer that is.
     pub layer: usize,
@@ -121,12 +122,11 @@ impl Averages {
                 RoleAverage { role, n: rows.len(), effects: (0..n_layers).map(at).collect() }
             })
             .collect();
-        let all = roles.iter().flat_map(|average| {
+        let at_subject = roles.iter().filter(|average| average.role <= Role::LastSubject);
+        let all = at_subject.flat_map(|average| {
             average.effects.iter().enumerate().map(|(layer, effect)| (effect.mean, layer, average.role))
         });
-        // The last position of the last layers only copies the answer, so it is not where a fact is.
-        let (indirect_effect, layer, role) =
-            all.filter(|(_, _, role)| *role != Role::Last).max_by(|a, b| a.0.total_cmp(&b.0))?;
+        let (indirect_effect, layer, role) = all.max_by(|a, b| a.0.total_cmp(&b.0))?;
         Some(Self {
             kind: first.kind,
             window: first.window,
@@ -191,7 +191,7 @@ mod tests {
         let last_subject = &averages.roles[2];
         assert_eq!((last_subject.role, last_subject.n), (Role::LastSubject, 2));
         assert!((last_subject.effects[0].mean - 0.2).abs() < 1e-12);
-        assert_eq!((averages.layer, averages.role), (0, Role::FirstAfter));
+        assert_eq!((averages.layer, averages.role), (0, Role::LastSubject));
         assert_eq!(Averages::of(&[]), None);
     }
 }

@@ -183,12 +183,12 @@ fn write(folder: &Path, averages: &[Averages], model: &str) -> Result<()> {
 fn summary(averages: &Averages) -> String {
     let Averages { kind, n, total_effect, indirect_effect, layer, role, .. } = averages;
     format!(
-        "{}: over {}, the average total effect is {:.1} % ±{:.1}; the average indirect effect is highest at the {}, layer {layer}: {:.1} %",
+        "{}: over {}, the average total effect is {:.1} % ±{:.1}; of the subject's tokens, the average indirect effect is highest at the {}, layer {layer}: {:.1} %",
         kind.name(),
         count(*n, "fact"),
         100.0 * total_effect.mean,
         100.0 * total_effect.ci95,
-        role.label().to_lowercase(),
+        role.label().to_lowercase().replace("subject ", ""),
         100.0 * indirect_effect,
     )
 }
