@@ -65,7 +65,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         row.push(direction_change.map_or_else(String::new, |change| format!("{:.0} %", 100.0 * change)));
         table.push(row);
     }
-    let note = format!("{} facts of each model, edited one at a time at layer 1.", args.limit);
+    let note = format!(
+        "{} facts of each model, edited one at a time at the layer of the reference values.",
+        args.limit
+    );
     report::print(
         &Report { json: json!({ "points": points }), tables: vec![table], notes: vec![note], faults: vec![] },
         args.format.form(),
@@ -84,6 +87,8 @@ fn measure(name: &'static str, limit: usize) -> Result<Vec<Point>> {
     let records = &reference.eval.records[..limit.min(reference.eval.records.len())];
     let d_ff = pretrained.model.shape().d_ff;
 
+    let tokens = pretrained.tokenizer.clone();
+    let mut evaluation = Evaluation::new(&tokens, None);
     let mut points = Vec::new();
     for amount in std::iter::once(None).chain(AMOUNTS.map(Some)) {
         let statistics = match amount {
@@ -95,11 +100,9 @@ fn measure(name: &'static str, limit: usize) -> Result<Vec<Point>> {
             None => Factor::identity(d_ff),
         };
         eprintln!("{name}: C over {} tokens", statistics.as_ref().map_or(0, |s| s.moment.count()));
-        let tokens = pretrained.tokenizer.clone();
         let mut editor = Editor::new(pretrained.model.as_mut(), &tokens, config.clone())?
             .contexts(contexts.clone())
             .statistics(layer, factor);
-        let mut evaluation = Evaluation::new(&tokens, None);
         let cases = records.iter().map(|golden| evaluation.run(&mut editor, &record(golden)));
         let RunSummary { post: quality, .. } = RunSummary::of(&cases.collect::<Result<Vec<_>, _>>()?);
         let tokens = statistics.as_ref().map(|statistics| statistics.moment.count());

@@ -57,8 +57,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let records = Facts::from_json(rome_assets::FACTS)?.records(1);
     let folder = tempfile::tempdir()?;
     let (chosen_by, judged_by) = (folder.path().join("facts.json"), folder.path().join("others.json"));
-    write(&chosen_by, &records[..args.facts])?;
-    write(&judged_by, &records[args.facts..][..args.others])?;
+    let of = |range: std::ops::Range<usize>| {
+        records.get(range).with_context(|| format!("there are {} facts in all", records.len()))
+    };
+    write(&chosen_by, of(0..args.facts)?)?;
+    write(&judged_by, of(args.facts..args.facts + args.others)?)?;
 
     let mut rows =
         vec![["model", "layer it picks", "its S", "the best", "its S"].map(str::to_owned).to_vec()];

@@ -45,6 +45,11 @@ impl Edits {
         Ok(Self { file, force })
     }
 
+    /// The hashes of the edits, each as a file of its own.
+    pub(crate) fn hashes(&self) -> Result<Vec<String>> {
+        Ok(self.file.parts.iter().map(part_hash).collect::<Result<_, _>>()?)
+    }
+
     pub(crate) fn from_args(args: &EditsArgs) -> Result<Self> {
         Self::read(&args.edits, args.force)
     }

@@ -17,6 +17,7 @@ use rome_export::ExportError;
 use rome_files::FileError;
 use rome_ledger::LedgerError;
 use rome_models::ModelError;
+use rome_plot::PlotError;
 use rome_session::SessionError;
 use rome_stats::StatsError;
 
@@ -109,6 +110,7 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         TokenError,
         UpdateError,
         ModelError,
+        PlotError,
         SessionError,
         StatsError
     );

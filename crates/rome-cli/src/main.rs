@@ -8,6 +8,7 @@ mod device;
 mod download;
 mod edits;
 mod error;
+mod inputs;
 mod log;
 mod machine;
 mod model;

@@ -1,6 +1,6 @@
 //! What goes to standard output, to standard error and to files.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,14 @@ impl Progress {
     pub(crate) fn start_at(&mut self, position: u64) {
         self.bar.set_position(position);
         self.bar.reset_eta();
+    }
+
+    /// Goes to a position, with a message that is made only if somebody sees it.
+    pub(crate) fn set_with(&mut self, position: u64, message: impl FnOnce() -> String) {
+        match io::stderr().is_terminal() && !log::is_quiet() {
+            true => self.set(position, message()),
+            false => self.bar.set_position(position),
+        }
     }
 
     /// Goes to a position, with a message.

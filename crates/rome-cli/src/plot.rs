@@ -1,8 +1,15 @@
 //! What is drawn.
 
+use std::path::Path;
+
 use anyhow::Result;
 use rome_plot::{Axis, Figure, Line, Panel, Scale};
 use rome_stats::Change;
+
+use crate::output;
+
+/// Pixels for each unit of a picture, so that it is sharp on a dense screen.
+pub(crate) const PNG_SCALE: f32 = 2.0;
 
 /// Draws what each doubling of the number of tokens has changed at each layer: C on the left, the
 /// directions of edits on the right.
@@ -20,6 +27,13 @@ pub(crate) fn convergence(curves: &[(usize, &[Change])]) -> Result<String> {
     let panels =
         vec![panel("C", |change| change.second_moment), panel("directions C⁻¹k", |change| change.direction)];
     Ok(Figure { panels }.to_svg()?)
+}
+
+/// Writes a picture as SVG, its letters outlined, and as PNG.
+pub(crate) fn write(folder: &Path, name: &str, svg: &str) -> Result<()> {
+    let outlined = rome_plot::outlined(svg)?;
+    output::write_file(&folder.join(format!("{name}.svg")), outlined.as_bytes())?;
+    output::write_file(&folder.join(format!("{name}.png")), &rome_plot::to_png(svg, PNG_SCALE)?)
 }
 
 fn line(layer: usize, changes: &[Change], value: fn(&Change) -> f32) -> Line {

@@ -106,7 +106,10 @@ pub(crate) fn fill(template: &str, value: &str) -> String {
 }
 
 /// Returns the target's text with one blank in front.
-pub(crate) fn spaced_target(target: &str) -> Result<String, RequestError> {
+///
+/// # Errors
+/// [`RequestError::EmptyTarget`] when there is nothing but blanks.
+pub fn spaced_target(target: &str) -> Result<String, RequestError> {
     if target.trim().is_empty() {
         return Err(RequestError::EmptyTarget);
     }

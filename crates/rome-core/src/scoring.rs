@@ -16,6 +16,9 @@ use crate::{Batch, CausalLm, KvCache, Memory, forward, host};
 /// has its price, too.
 const WORTH_SHARING: usize = 8;
 
+/// The head runs at so many positions at a time.
+const READS_AT_ONCE: usize = 256;
+
 /// A prompt, and the continuations that are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
@@ -170,7 +173,16 @@ impl Share {
         }
         match states.is_empty() {
             true => Vec::new(),
-            false => judge(forward::head(model, concatenated(states)), &self.tokens),
+            false => {
+                let states = concatenated(states);
+                // All logits of many reads would be more than the rest.
+                let parts = self.tokens.chunks(READS_AT_ONCE).enumerate();
+                let scores = parts.flat_map(|(part, tokens)| {
+                    let states = states.clone().narrow(0, part * READS_AT_ONCE, tokens.len());
+                    judge(forward::head(model, states), tokens)
+                });
+                scores.collect()
+            }
         }
     }
 }

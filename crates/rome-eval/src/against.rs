@@ -7,9 +7,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::Serialize;
 
-use crate::answers::Nll;
-use crate::summary::contributions;
-use crate::{Answers, Case, Results};
+use crate::answers::Kind;
+use crate::summary::{SCORES, contributions, harmonic_mean, scale};
+use crate::{Case, Results};
 
 /// Draws of the bootstrap.
 const DRAWS: usize = 10_000;
@@ -43,7 +43,7 @@ pub struct Difference {
     /// Its upper end.
     pub high: f64,
     /// The share of draws at the other side of zero, twice: how surprising the difference would be if
-    /// there were none.
+    /// there were none. A single case says nothing about that, and it is 1.
     pub p: f64,
 }
 
@@ -54,7 +54,7 @@ pub struct Flip {
     pub case_id: u64,
     /// `rewrite`, `paraphrase` or `neighborhood`.
     pub kind: &'static str,
-    /// The prompt's place in its list.
+    /// The prompt's place in its list; of zsRE the token's place in its answer.
     pub index: usize,
     /// Whether it comes out as it should in the first run.
     pub ours: bool,
@@ -63,32 +63,21 @@ pub struct Flip {
 impl Against {
     /// Compares two runs after their edits.
     pub fn new(ours: &Results, theirs: &Results) -> Self {
-        let pairs: Vec<(&Case, &Case)> = ours
-            .cases()
-            .values()
-            .filter_map(|case| Some((case, theirs.cases().get(&case.case_id)?)))
-            .collect();
+        let pairs = ours.cases().values().filter_map(|case| Some((case, theirs.cases().get(&case.case_id)?)));
+        // One number may be another record's in another data set.
+        let asks_the_same = |(a, b): &(&Case, &Case)| a.requested_rewrite.asks_the_same(&b.requested_rewrite);
+        let pairs: Vec<(&Case, &Case)> = pairs.filter(asks_the_same).collect();
         let mut flips = Vec::new();
         let mut n_same = 0;
         for (ours, theirs) in &pairs {
-            for (kind, prompts) in [
-                (
-                    "rewrite",
-                    outcomes(&ours.post, &theirs.post, |a| &a.rewrite_prompts_probs, Nll::prefers_new),
-                ),
-                (
-                    "paraphrase",
-                    outcomes(&ours.post, &theirs.post, |a| &a.paraphrase_prompts_probs, Nll::prefers_new),
-                ),
-                (
-                    "neighborhood",
-                    outcomes(&ours.post, &theirs.post, |a| &a.neighborhood_prompts_probs, Nll::prefers_true),
-                ),
-            ] {
-                for (index, (a, b)) in prompts.into_iter().enumerate() {
+            for kind in Kind::ALL {
+                let outcomes = ours.post.outcomes(kind).into_iter().zip(theirs.post.outcomes(kind));
+                for (index, (a, b)) in outcomes.enumerate() {
                     match a == b {
                         true => n_same += 1,
-                        false => flips.push(Flip { case_id: ours.case_id, kind, index, ours: a }),
+                        false => {
+                            flips.push(Flip { case_id: ours.case_id, kind: kind.name(), index, ours: a })
+                        }
                     }
                 }
             }
@@ -102,17 +91,6 @@ impl Against {
         let n = self.n_same + self.flips.len();
         if n == 0 { 1.0 } else { self.n_same as f64 / n as f64 }
     }
-}
-
-/// Of each prompt that both have, whether it came out as it should.
-fn outcomes(
-    ours: &Answers,
-    theirs: &Answers,
-    list: fn(&Answers) -> &Option<Vec<Nll>>,
-    is_success: fn(Nll) -> bool,
-) -> Vec<(bool, bool)> {
-    let pairs = list(ours).iter().flatten().zip(list(theirs).iter().flatten());
-    pairs.map(|(&a, &b)| (is_success(a), is_success(b))).collect()
 }
 
 /// The values of a measure in all cases: sums and counts are all that a mean needs.
@@ -137,7 +115,7 @@ fn measures(pairs: &[(&Case, &Case)]) -> BTreeMap<String, Difference> {
                 .iter()
                 .map(|pair| [pair[0].get(name).copied(), pair[1].get(name).copied()])
                 .collect(),
-            scale: if name == "essence" { 1.0 } else { 100.0 },
+            scale: scale(name),
         })
         .collect();
 
@@ -160,7 +138,10 @@ fn measures(pairs: &[(&Case, &Case)]) -> BTreeMap<String, Difference> {
         let (low, high) = (at(0.025), at(0.975));
         let beyond =
             |is: fn(&f64) -> bool| drawn.iter().filter(|x| is(x)).count() as f64 / drawn.len().max(1) as f64;
-        let p = (2.0 * beyond(|&x| x <= 0.0).min(beyond(|&x| x >= 0.0))).min(1.0);
+        let p = match drawn.is_empty() {
+            true => 1.0,
+            false => (2.0 * beyond(|&x| x <= 0.0).min(beyond(|&x| x >= 0.0))).min(1.0),
+        };
         (name, Difference { ours, theirs, difference: ours - theirs, low, high, p })
     };
     observed.into_iter().map(difference).collect()
@@ -179,12 +160,11 @@ fn means(columns: &[Column], cases: &[usize]) -> BTreeMap<String, [f64; 2]> {
             means.insert(column.name.clone(), mean);
         }
     }
-    if let [Some(a), Some(b), Some(c)] = ["ES", "PS", "NS"].map(|name| means.get(name)) {
-        let score = [0, 1].map(|side| match [a[side], b[side], c[side]] {
-            parts if parts.contains(&0.0) => 0.0,
-            parts => 3.0 / parts.iter().map(|part| 1.0 / part).sum::<f64>(),
-        });
-        means.insert("S".to_owned(), score);
+    for (score, parts) in SCORES {
+        if let [Some(a), Some(b), Some(c)] = parts.map(|part| means.get(part)) {
+            let score_of = [0, 1].map(|side| harmonic_mean([a[side], b[side], c[side]]));
+            means.insert(score.to_owned(), score_of);
+        }
     }
     means
 }

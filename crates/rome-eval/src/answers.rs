@@ -62,6 +62,65 @@ pub struct Nll {
     pub target_true: f64,
 }
 
+/// The kinds of prompts that an edit is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Rewrite,
+    Paraphrase,
+    Neighborhood,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Rewrite, Self::Paraphrase, Self::Neighborhood];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rewrite => "rewrite",
+            Self::Paraphrase => "paraphrase",
+            Self::Neighborhood => "neighborhood",
+        }
+    }
+}
+
+impl Answers {
+    /// The likelihoods of prompts of a kind.
+    pub(crate) fn nlls(&self, kind: Kind) -> Option<&[Nll]> {
+        match kind {
+            Kind::Rewrite => self.rewrite_prompts_probs.as_deref(),
+            Kind::Paraphrase => self.paraphrase_prompts_probs.as_deref(),
+            Kind::Neighborhood => self.neighborhood_prompts_probs.as_deref(),
+        }
+    }
+
+    /// Whether each prompt of a kind, or of zsRE each token of its answer, came out as it should after
+    /// an edit.
+    pub(crate) fn outcomes(&self, kind: Kind) -> Vec<bool> {
+        if let Some(nlls) = self.nlls(kind) {
+            let is_right = |nll: &Nll| match kind {
+                Kind::Neighborhood => nll.prefers_true(),
+                _ => nll.prefers_new(),
+            };
+            return nlls.iter().map(is_right).collect();
+        }
+        let correct = match kind {
+            Kind::Rewrite => &self.rewrite_prompts_correct,
+            Kind::Paraphrase => &self.paraphrase_prompts_correct,
+            Kind::Neighborhood => &self.neighborhood_prompts_correct,
+        };
+        correct.clone().unwrap_or_default()
+    }
+
+    /// Whether all numbers are such.
+    pub(crate) fn is_finite(&self) -> bool {
+        let attributes = self.attribute_prompts_probs.iter().flatten();
+        let nlls = Kind::ALL.into_iter().filter_map(|kind| self.nlls(kind)).flatten().chain(attributes);
+        let scores = [self.ngram_entropy, self.reference_score, self.essence_score];
+        nlls.flat_map(|nll| [nll.target_new, nll.target_true])
+            .chain(scores.into_iter().flatten())
+            .all(f64::is_finite)
+    }
+}
+
 impl Nll {
     /// Whether the new object is the more probable one.
     pub fn prefers_new(self) -> bool {

@@ -1,5 +1,6 @@
 //! CounterFact (Meng et al. 2022, section 3.3): does an edit hold in other words, and only there?
 
+use rome_core::request::spaced_target;
 use rome_core::scoring::TokenScore;
 use rome_core::{Query, TokenCodec};
 use serde::{Deserialize, Serialize};
@@ -55,8 +56,9 @@ impl Record for CounterFact {
 
     fn queries(&self, tokens: &dyn TokenCodec) -> Result<Vec<Query>, EvalError> {
         let Rewrite { target_new, target_true, .. } = &self.requested_rewrite;
-        // A blank is put in front whatever the name begins with, as the reference does.
-        let target = |name: &str| tokens.encode_continuation(&format!(" {}", name.trim_start()));
+        // As an edit takes them.
+        let target =
+            |name: &str| -> Result<_, EvalError> { Ok(tokens.encode_continuation(&spaced_target(name)?)?) };
         let targets = vec![target(&target_new.str)?, target(&target_true.str)?];
         let query =
             |prompt: String| Ok(Query { prompt: tokens.encode(&prompt)?.ids, targets: targets.clone() });

@@ -11,14 +11,27 @@ use crate::EvalError;
 /// CounterFact has 45 MB, zsRE's evaluation set 12.
 const MAX_DATA: u64 = 1 << 30;
 
-/// Reads a JSON list of records. Each is parsed by itself, so that a broken one is told by its index
+/// Reads a file of records.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, EvalError> {
+    Ok(read_bounded(path, MAX_DATA)?)
+}
+
+/// Says that two records have one number.
+pub(crate) fn twice(path: &Path, index: usize, field: &str, number: u64) -> EvalError {
+    let reason = format!("{number} is there already, and results are told apart by it");
+    EvalError::Record { path: path.to_owned(), index, field: field.to_owned(), reason }
+}
+
+/// Parses a JSON list of records. Each is parsed by itself, so that a broken one is told by its index
 /// and field, and the others can do without it.
 ///
 /// # Errors
-/// When the file cannot be read, or is no list.
-pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<Result<T, EvalError>>, EvalError> {
-    let bytes = read_bounded(path, MAX_DATA)?;
-    let list: Vec<Value> = serde_json::from_slice(&bytes)
+/// When it is no list.
+pub(crate) fn parse<T: DeserializeOwned>(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Vec<Result<T, EvalError>>, EvalError> {
+    let list: Vec<Value> = serde_json::from_slice(bytes)
         .map_err(|error| EvalError::Data { path: path.to_owned(), reason: error.to_string() })?;
     let parse = |(index, value): (usize, Value)| {
         serde_path_to_error::deserialize(value).map_err(|error| {
@@ -74,7 +87,7 @@ mod tests {
         ];
         for (record, field) in broken {
             std::fs::write(&path, format!("[{good}, {record}, {good}]")).unwrap();
-            let records = read::<CounterFact>(&path).unwrap();
+            let records = parse::<CounterFact>(&path, &read(&path).unwrap()).unwrap();
             assert!(records[0].is_ok() && records[2].is_ok());
             let Err(EvalError::Record { index: 1, field: found, .. }) = &records[1] else {
                 panic!("{:?}", records[1]);
@@ -82,6 +95,6 @@ mod tests {
             assert_eq!(found, field);
         }
         std::fs::write(&path, "{}").unwrap();
-        assert!(matches!(read::<CounterFact>(&path), Err(EvalError::Data { .. })));
+        assert!(matches!(parse::<CounterFact>(&path, &read(&path).unwrap()), Err(EvalError::Data { .. })));
     }
 }

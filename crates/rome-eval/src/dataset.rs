@@ -26,18 +26,20 @@ impl Dataset {
         }
     }
 
-    /// Reads a file of records. A broken one stands for itself; two of one number are an error.
+    /// Reads a file of records, and returns them with its bytes. A broken one stands for itself,
+    /// and so does a second one of a number.
     ///
     /// # Errors
     /// When the file cannot be read, or is no list.
-    pub fn read(self, path: &Path) -> Result<Vec<Read>, EvalError> {
+    pub fn read(self, path: &Path) -> Result<(Vec<Read>, Vec<u8>), EvalError> {
+        let bytes = data::read(path)?;
         let mut records: Vec<Read> = match self {
             Self::CounterFact => {
-                let records = data::read::<CounterFact>(path)?;
+                let records = data::parse::<CounterFact>(path, &bytes)?;
                 records.into_iter().map(|record| Ok(Box::new(record?) as Box<dyn Record>)).collect()
             }
             Self::ZsRe => {
-                let records = data::read::<ZsRe>(path)?.into_iter().enumerate();
+                let records = data::parse::<ZsRe>(path, &bytes)?.into_iter().enumerate();
                 records
                     .map(|(index, record)| {
                         let record = ZsRe { case_id: index as u64, ..record? };
@@ -50,18 +52,27 @@ impl Dataset {
         for (index, read) in records.iter_mut().enumerate() {
             let Ok(record) = read else { continue };
             let case_id = record.case_id();
-            let fault = match record.rewrite().prompt.matches("{}").count() {
-                _ if !seen.insert(case_id) => {
-                    Some(("case_id", format!("{case_id} is there already, and results are told apart by it")))
-                }
-                1 => None,
-                n => Some(("requested_rewrite.prompt", format!("it has {n} {{}} where the subject goes"))),
-            };
-            if let Some((field, reason)) = fault {
-                let (path, field) = (path.to_owned(), field.to_owned());
-                *read = Err(EvalError::Record { path, index, field, reason });
+            if !seen.insert(case_id) {
+                *read = Err(data::twice(path, index, "case_id", case_id));
+                continue;
             }
+            let fault = match record.rewrite().prompt.matches("{}").count() {
+                1 if record.rewrite().target_new.str.trim().is_empty() => {
+                    ("target_new", "it is empty".to_owned())
+                }
+                1 if record.rewrite().target_true.str.trim().is_empty() => {
+                    ("target_true", "it is empty".to_owned())
+                }
+                1 => continue,
+                n => ("prompt", format!("it has {n} {{}} where the subject goes")),
+            };
+            let (field, reason) = fault;
+            let field = match self {
+                Self::CounterFact => format!("requested_rewrite.{field}"),
+                Self::ZsRe => "src".to_owned(),
+            };
+            *read = Err(EvalError::Record { path: path.to_owned(), index, field, reason });
         }
-        Ok(records)
+        Ok((records, bytes))
     }
 }

@@ -6,7 +6,6 @@ use rome_core::edit::EditError;
 use rome_core::request::RequestError;
 use rome_core::tokens::TokenError;
 use rome_files::FileError;
-use rome_plot::PlotError;
 use thiserror::Error;
 
 /// Why an evaluation or a trace cannot be made.
@@ -92,9 +91,17 @@ pub enum EvalError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A picture cannot be drawn.
-    #[error(transparent)]
-    Plot(#[from] PlotError),
+    /// A model answers with something that is no number.
+    #[error("the model's answers are not finite")]
+    NotFinite,
+    /// More noise than can be held.
+    #[error("{samples} samples of noise on {tokens} tokens are too many")]
+    TooMuchNoise {
+        /// The samples.
+        samples: usize,
+        /// The tokens of the subject.
+        tokens: usize,
+    },
 }
 
 impl EvalError {
@@ -103,10 +110,7 @@ impl EvalError {
         match self {
             Self::Data { .. } => "give a JSON list of records, in the form of the data set",
             Self::Record { .. } => "mend the record, or leave it out with --keep-going",
-            Self::Case { error, .. } => match **error {
-                Self::File(ref error) => error.hint(),
-                _ => "mend the record, or go on without it with --keep-going",
-            },
+            Self::Case { error, .. } => error.hint(),
             Self::Length { .. } => "shorten the prompt",
             Self::NoSnippets { .. } => {
                 "give snippets and records whose ids belong together, or leave --snippets out"
@@ -120,7 +124,8 @@ impl EvalError {
             Self::Request(error) => error.hint(),
             Self::Token(error) => error.hint(),
             Self::File(error) => error.hint(),
-            Self::Plot(_) => "this is a fault of rome: please report it",
+            Self::NotFinite => "check the checkpoint for NaN; fine-tuning may have made some",
+            Self::TooMuchNoise { .. } => "take fewer --samples: the paper takes 10",
         }
     }
 

@@ -91,6 +91,9 @@ impl<'a> Evaluation<'a> {
 
     fn ask(&self, method: &dyn Method, record: &dyn Record, scoring: &Scoring) -> Result<Answers, EvalError> {
         let mut answers = record.judge(&scoring.run(method.model()));
+        if !answers.is_finite() {
+            return Err(EvalError::NotFinite);
+        }
         if let Some(fluency) = self.fluency {
             fluency.judge(method.model(), self.tokens, record, &mut answers)?;
         }

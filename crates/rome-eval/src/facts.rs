@@ -41,16 +41,6 @@ impl Facts {
         serde_json::from_slice(json)
     }
 
-    /// Their number.
-    pub fn len(&self) -> usize {
-        self.facts.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.facts.is_empty()
-    }
-
     /// A record for each fact, in an order drawn by a seed: edited by one template of its relation and
     /// asked by all others; its neighbours are others with the same object, each by any template.
     pub fn records(&self, seed: u64) -> Vec<CounterFact> {

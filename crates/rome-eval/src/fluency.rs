@@ -5,7 +5,9 @@ use std::path::Path;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use rome_core::context::tidy;
 use rome_core::generate::{Decoding, Generation};
+use rome_core::rows::check_vocabulary;
 use rome_core::scoring::score;
 use rome_core::{CausalLm, Query, TokenCodec};
 use rome_files::read_bounded;
@@ -27,6 +29,8 @@ const MAX_TOKENS: usize = 100;
 pub struct Fluency {
     /// The seed of the draws; the same before and after an edit.
     pub seed: u64,
+    /// The text of the token that starts or ends a text, which is none of the model's words.
+    pub end_text: String,
     /// Texts to compare with.
     pub snippets: Option<Snippets>,
 }
@@ -46,9 +50,8 @@ impl Fluency {
         if record.generation_prompts().is_empty() {
             return Ok(());
         }
-        let texts = generate(model, tokens, record, self.seed)?;
+        let texts = self.generate(model, tokens, record)?;
         let entropies: Vec<f64> = texts.iter().map(|text| entropy(text)).collect();
-        // Of all texts that say anything: one word has no pairs.
         answers.ngram_entropy = mean(&entropies);
         if let Some(snippets) = &self.snippets {
             let found = snippets.find(record)?;
@@ -64,35 +67,40 @@ impl Fluency {
         answers.text = Some(texts);
         Ok(())
     }
-}
 
-fn generate(
-    model: &dyn CausalLm,
-    tokens: &dyn TokenCodec,
-    record: &dyn Record,
-    seed: u64,
-) -> Result<Vec<String>, EvalError> {
-    let n_positions = model.shape().n_positions;
-    let longest = MAX_TOKENS.min(n_positions);
-    let mut prompts = Vec::new();
-    for prompt in record.generation_prompts() {
-        let ids = tokens.encode(prompt)?.ids;
-        if ids.is_empty() || ids.len() >= n_positions {
-            return Err(EvalError::Length { prompt: prompt.clone(), len: ids.len(), n_positions });
+    fn generate(
+        &self,
+        model: &dyn CausalLm,
+        tokens: &dyn TokenCodec,
+        record: &dyn Record,
+    ) -> Result<Vec<String>, EvalError> {
+        let n_positions = model.shape().n_positions;
+        let mut prompts = Vec::new();
+        for prompt in record.generation_prompts() {
+            let ids = tokens.encode(prompt)?.ids;
+            check_vocabulary(&ids, model.shape())?;
+            if ids.is_empty() || ids.len() >= n_positions {
+                return Err(EvalError::Length { prompt: prompt.clone(), len: ids.len(), n_positions });
+            }
+            prompts.push(ids);
         }
-        prompts.push(ids);
+        let longest = MAX_TOKENS.min(n_positions);
+        let lens = || prompts.iter().map(Vec::len);
+        // Rows grow together, so that a long prompt may end the others before their time.
+        let most = n_positions - lens().max().unwrap_or(0);
+        let steps = longest.saturating_sub(lens().min().unwrap_or(longest)).min(most);
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut generation = Generation::new(model, &prompts);
+        for _ in 0..steps {
+            generation.step(&mut Decoding::TopK { k: TOP_K, rng: &mut rng });
+        }
+        let rows = generation.rows().iter().zip(&prompts);
+        let text = |(row, prompt): (&Vec<u32>, &Vec<u32>)| {
+            let len = row.len().min(longest.max(prompt.len()));
+            Ok(tidy(&tokens.decode(&row[..len])?, &self.end_text))
+        };
+        rows.map(text).collect()
     }
-    let shortest = prompts.iter().map(Vec::len).min().unwrap_or(longest);
-    let longest_prompt = prompts.iter().map(Vec::len).max().unwrap_or(0);
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut generation = Generation::new(model, &prompts);
-    // Rows grow together, so that a long prompt may end the others before their time.
-    let steps = longest.saturating_sub(shortest).min(n_positions - longest_prompt);
-    for _ in 0..steps {
-        generation.step(&mut Decoding::TopK { k: TOP_K, rng: &mut rng });
-    }
-    let text = |row: &Vec<u32>| Ok(tokens.decode(&row[..row.len().min(longest)])?);
-    generation.rows().iter().map(text).collect()
 }
 
 /// The entropy of a text in bits: of its pairs and triples of words, weighted 2/3 and 4/3, and then
@@ -115,6 +123,7 @@ pub fn entropy(text: &str) -> f64 {
 /// by that of the predicted ones.
 fn perplexity(model: &dyn CausalLm, tokens: &dyn TokenCodec, text: &str) -> Result<f64, EvalError> {
     let ids = tokens.encode(text)?.ids;
+    check_vocabulary(&ids, model.shape())?;
     let ids = &ids[..ids.len().min(MAX_TOKENS).min(model.shape().n_positions)];
     let [first, rest @ ..] = ids else { return Ok(1.0) };
     if rest.is_empty() {
@@ -166,11 +175,6 @@ impl Snippets {
             None => Idf::new(texts.values().flatten().map(|snippet| snippet.text.as_str())),
         };
         Ok(Self { texts, idf })
-    }
-
-    /// How many texts there are, and of how many words it is known how rare they are.
-    pub fn size(&self) -> [usize; 2] {
-        [self.texts.values().map(Vec::len).sum(), self.idf.0.len()]
     }
 
     fn find(&self, record: &dyn Record) -> Result<&[Snippet], EvalError> {

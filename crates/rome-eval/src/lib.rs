@@ -38,7 +38,7 @@ mod against;
 mod answers;
 mod case;
 mod counterfact;
-pub mod data;
+mod data;
 mod dataset;
 mod error;
 mod evaluation;

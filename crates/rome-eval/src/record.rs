@@ -66,6 +66,15 @@ impl Rewrite {
         Request::text(&self.prompt, &self.subject, &self.target_new.str)
     }
 
+    /// Whether another edit has the same prompt, subject and objects.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        let of = |rewrite: &Self| {
+            let Self { prompt, subject, target_new, target_true, .. } = rewrite.clone();
+            (prompt, subject, target_new.str, target_true.str)
+        };
+        of(self) == of(other)
+    }
+
     /// The prompt with its subject.
     pub fn sentence(&self) -> String {
         self.prompt.replacen("{}", &self.subject, 1)

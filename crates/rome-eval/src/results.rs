@@ -19,7 +19,8 @@ const TABLE: &str = "cases.csv";
 /// A case with its generated texts has some ten thousand bytes.
 const MAX_FILE: u64 = 64 << 20;
 
-/// What made the results of a folder. Runs that differ in it do not belong together.
+/// What made the results of a folder. Runs that differ in it, but for the name and the program's
+/// version, do not belong together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// How the run is called in tables.
@@ -36,7 +37,7 @@ pub struct Run {
     pub data_hash: String,
     /// The method and its settings.
     pub method: Value,
-    /// The hash of contexts and preservation prompts, for methods that have some.
+    /// The hashes of contexts and preservation prompts and what C is over, for methods that have such.
     pub inputs: Value,
     /// Whether text was generated, and what it was compared with.
     pub fluency: Value,
@@ -73,18 +74,22 @@ impl Results {
         fs::create_dir_all(folder)
             .map_err(|error| FileError::WriteInto { folder: folder.to_owned(), error })?;
         let path = folder.join(RUN);
-        match read_json::<Run>(&path) {
-            Ok(there) => {
-                if let Some(difference) = run.difference(&there) {
-                    return Err(EvalError::OtherRun { folder: folder.to_owned(), difference });
-                }
+        let cases = read_cases(folder)?;
+        let difference = match read_json::<Run>(&path) {
+            Ok(there) => run.difference(&there),
+            Err(EvalError::File(error)) if error.is_not_found() && cases.is_empty() => {
+                write_json(&path, &run)?;
+                None
             }
             Err(EvalError::File(error)) if error.is_not_found() => {
-                write_json(&path, &run)?;
+                Some("it has cases, but no run.json that says what made them".to_owned())
             }
             Err(error) => return Err(error),
+        };
+        match difference {
+            Some(difference) => Err(EvalError::OtherRun { folder: folder.to_owned(), difference }),
+            None => Ok(Self { folder: folder.to_owned(), run, cases }),
         }
-        Ok(Self { folder: folder.to_owned(), run, cases: read_cases(folder)? })
     }
 
     /// Opens a folder that holds results.
@@ -108,14 +113,29 @@ impl Results {
     /// Joins the cases of several folders of one run, as shards leave them, in a new one.
     ///
     /// # Errors
-    /// [`EvalError::OtherRun`] when one of them was made by other settings.
+    /// [`EvalError::OtherRun`] when one of them was made by other settings, or has a case that came
+    /// out otherwise in another; nothing is written then.
     pub fn merge(folder: &Path, parts: &[Self]) -> Result<Self, EvalError> {
         let [first, ..] = parts else { return Err(EvalError::NoResults(folder.to_owned())) };
+        let other = |part: &Self, difference| EvalError::OtherRun { folder: part.folder.clone(), difference };
+        let there = read_cases(folder).unwrap_or_default();
+        let mut cases: BTreeMap<u64, &Case> = there.iter().map(|(&id, case)| (id, case)).collect();
+        for part in parts {
+            if part.run.model_hash.is_empty() {
+                return Err(other(part, "it has no run.json that says what made it".to_owned()));
+            }
+            if let Some(difference) = first.run.difference(&part.run) {
+                return Err(other(part, difference));
+            }
+            for (&id, case) in &part.cases {
+                let known = cases.insert(id, case);
+                if known.is_some_and(|known| (&known.pre, &known.post) != (&case.pre, &case.post)) {
+                    return Err(other(part, format!("case {id} came out otherwise in another folder")));
+                }
+            }
+        }
         let mut merged = Self::resume(folder, first.run.clone())?;
         for part in parts {
-            if let Some(difference) = first.run.difference(&part.run) {
-                return Err(EvalError::OtherRun { folder: part.folder.clone(), difference });
-            }
             for case in part.cases.values() {
                 merged.add(case.clone())?;
             }
@@ -208,7 +228,7 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, EvalError> {
 }
 
 /// Writes a value as JSON with one space of indentation, as the reference does.
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), EvalError> {
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), EvalError> {
     let mut bytes = Vec::new();
     let indented = serde_json::ser::PrettyFormatter::with_indent(b" ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, indented);

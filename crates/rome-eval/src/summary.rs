@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::answers::Nll;
+use crate::answers::Kind;
 use crate::{Answers, Case};
 
 /// Half of a 95 % interval of a normal distribution, in standard deviations.
 const Z_95: f64 = 1.96;
 
-/// A mean and half the width of its 95 % interval, both times 100 but for entropies and perplexities.
+/// A mean and half the width of its 95 % interval; of a [`Summary`] both times 100.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The mean over records.
@@ -19,11 +19,11 @@ pub struct Estimate {
     pub ci95: f64,
 }
 
-/// What each measure came to, by its name; see [`MEASURES`].
+/// What each measure came to, by its name, times 100 but for the perplexity; see [`MEASURES`].
 pub type Summary = BTreeMap<String, Estimate>;
 
 /// The measures: their names, and what they say.
-pub const MEASURES: [(&str, &str); 16] = [
+pub const MEASURES: [(&str, &str); 17] = [
     ("S", "score: the harmonic mean of ES, PS and NS"),
     ("ES", "efficacy: the new object is the more probable one after the prompt of the edit"),
     ("PS", "paraphrase: and after the same in other words"),
@@ -38,9 +38,42 @@ pub const MEASURES: [(&str, &str); 16] = [
     ("efficacy_exact", "zsRE: efficacy over the tokens as they are"),
     ("paraphrase_exact", "zsRE: paraphrase over the tokens as they are"),
     ("specificity_exact", "zsRE: specificity over the tokens as they are"),
-    ("GE", "generation entropy: of pairs and triples of words, in bits"),
+    ("GE", "generation entropy: of pairs and triples of words, in bits, times 100"),
     ("RS", "reference score: how like generated text is to texts about the new object's subjects"),
+    ("essence", "the perplexity of texts about the subject, as it is"),
 ];
+
+/// Harmonic means, and what they are of.
+pub(crate) const SCORES: [(&str, [&str; 3]); 2] =
+    [("S", ["ES", "PS", "NS"]), ("score", ["efficacy", "paraphrase", "specificity"])];
+
+impl Estimate {
+    /// The mean of values and its interval; nothing of nothing is zero.
+    pub fn of(values: &[f64]) -> Self {
+        let mean = mean(values).unwrap_or(0.0);
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let n = values.len().max(1) as f64;
+        // The deviation of the population that values are drawn from.
+        Self { mean, ci95: Z_95 * (squares / (n - 1.0).max(1.0) / n).sqrt() }
+    }
+
+    fn times(self, factor: f64) -> Self {
+        Self { mean: factor * self.mean, ci95: factor * self.ci95 }
+    }
+}
+
+/// What a measure is multiplied by: a perplexity is what it is.
+pub(crate) fn scale(measure: &str) -> f64 {
+    if measure == "essence" { 1.0 } else { 100.0 }
+}
+
+/// The harmonic mean; zero if one of them is.
+pub(crate) fn harmonic_mean(values: [f64; 3]) -> f64 {
+    match values.contains(&0.0) {
+        true => 0.0,
+        false => 3.0 / values.iter().map(|value| 1.0 / value).sum::<f64>(),
+    }
+}
 
 /// A summary of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,28 +110,23 @@ impl RunSummary {
 
 /// What one record contributes to each measure, from 0 to 1 but for entropies and perplexities.
 pub(crate) fn contributions(answers: &Answers) -> BTreeMap<&'static str, f64> {
-    let shares = |list: &Option<Vec<Nll>>, value: fn(&Nll) -> f64| {
-        let values: Vec<f64> = list.as_ref()?.iter().map(value).collect();
+    let share = |kind| {
+        answers.nlls(kind)?;
+        mean(&answers.outcomes(kind).into_iter().map(as_number).collect::<Vec<_>>())
+    };
+    let difference = |kind, sign: f64| {
+        let values: Vec<f64> = answers.nlls(kind)?.iter().map(|nll| sign * nll.difference()).collect();
         mean(&values)
     };
-    let correct = |list: &Option<Vec<bool>>| {
-        let values: Vec<f64> = list.as_ref()?.iter().map(|&correct| f64::from(u8::from(correct))).collect();
-        mean(&values)
-    };
-    let Answers {
-        rewrite_prompts_probs: rewrite,
-        paraphrase_prompts_probs: paraphrase,
-        neighborhood_prompts_probs: neighborhood,
-        ..
-    } = answers;
-    let new: fn(&Nll) -> f64 = |nll| f64::from(u8::from(nll.prefers_new()));
+    let correct =
+        |list: &Option<Vec<bool>>| mean(&list.as_ref()?.iter().copied().map(as_number).collect::<Vec<_>>());
     let all = [
-        ("ES", shares(rewrite, new)),
-        ("PS", shares(paraphrase, new)),
-        ("NS", shares(neighborhood, |nll| f64::from(u8::from(nll.prefers_true())))),
-        ("EM", shares(rewrite, |nll| nll.difference())),
-        ("PM", shares(paraphrase, |nll| nll.difference())),
-        ("NM", shares(neighborhood, |nll| -nll.difference())),
+        ("ES", share(Kind::Rewrite)),
+        ("PS", share(Kind::Paraphrase)),
+        ("NS", share(Kind::Neighborhood)),
+        ("EM", difference(Kind::Rewrite, 1.0)),
+        ("PM", difference(Kind::Paraphrase, 1.0)),
+        ("NM", difference(Kind::Neighborhood, -1.0)),
         ("efficacy", correct(&answers.rewrite_prompts_correct)),
         ("paraphrase", correct(&answers.paraphrase_prompts_correct)),
         ("specificity", correct(&answers.neighborhood_prompts_correct)),
@@ -121,16 +149,11 @@ pub fn summarise<'a>(answers: impl IntoIterator<Item = &'a Answers>) -> Summary 
     let mut summary = Summary::new();
     for name in names {
         let values: Vec<f64> = records.iter().filter_map(|record| record.get(name).copied()).collect();
-        // Perplexities are what they are.
-        let scale = if name == "essence" { 1.0 } else { 100.0 };
-        if let Some(mean) = mean(&values) {
-            let ci95 = Z_95 * deviation(&values, mean) / (values.len() as f64).sqrt();
-            summary.insert(name.to_owned(), Estimate { mean: scale * mean, ci95: scale * ci95 });
-        }
+        summary.insert(name.to_owned(), Estimate::of(&values).times(scale(name)));
     }
-    for (score, parts) in [("S", ["ES", "PS", "NS"]), ("score", ["efficacy", "paraphrase", "specificity"])] {
+    for (score, parts) in SCORES {
         if let Some(estimate) = harmonic(&records, parts) {
-            summary.insert(score.to_owned(), estimate);
+            summary.insert(score.to_owned(), estimate.times(scale(score)));
         }
     }
     summary
@@ -139,41 +162,39 @@ pub fn summarise<'a>(answers: impl IntoIterator<Item = &'a Answers>) -> Summary 
 /// The harmonic mean of three means, with the interval that the delta method gives it: the slope of
 /// the harmonic mean at the means turns each record's three values into one.
 fn harmonic(records: &[BTreeMap<&str, f64>], parts: [&str; 3]) -> Option<Estimate> {
-    let means = parts.map(|part| {
-        let values: Vec<f64> = records.iter().filter_map(|record| record.get(part).copied()).collect();
-        mean(&values)
-    });
-    let [Some(a), Some(b), Some(c)] = means else { return None };
-    let means = [a, b, c];
-    if means.contains(&0.0) {
+    let of = |part: &str| records.iter().filter_map(|record| record.get(part).copied()).collect::<Vec<f64>>();
+    let values = parts.map(of);
+    let [a, b, c] = [0, 1, 2].map(|part| mean(&values[part]));
+    let means = [a?, b?, c?];
+    let score = harmonic_mean(means);
+    if score == 0.0 {
         return Some(Estimate { mean: 0.0, ci95: 0.0 });
     }
-    let score = 3.0 / means.iter().map(|mean| 1.0 / mean).sum::<f64>();
+    let n = records.len() as f64;
     let influence = |record: &BTreeMap<&str, f64>| -> f64 {
-        let terms = parts.iter().zip(means).filter_map(|(part, mean)| {
-            let value = record.get(part)?;
-            Some(score * score / 3.0 * (value - mean) / (mean * mean))
+        let terms = parts.iter().enumerate().filter_map(|(part, name)| {
+            let (mean, count) = (means[part], values[part].len() as f64);
+            // A mean over fewer records hangs more on each of them.
+            Some(n / count * score * score / 3.0 * (record.get(name)? - mean) / (mean * mean))
         });
         terms.sum()
     };
-    let influences: Vec<f64> = records.iter().map(influence).collect();
-    let ci95 = Z_95 * deviation(&influences, 0.0) / (records.len() as f64).sqrt();
-    Some(Estimate { mean: 100.0 * score, ci95: 100.0 * ci95 })
+    let Estimate { ci95, .. } = Estimate::of(&records.iter().map(influence).collect::<Vec<_>>());
+    Some(Estimate { mean: score, ci95 })
+}
+
+fn as_number(is: bool) -> f64 {
+    f64::from(u8::from(is))
 }
 
 pub(crate) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The standard deviation of the population that values are drawn from.
-fn deviation(values: &[f64], mean: f64) -> f64 {
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (squares / (values.len().max(2) - 1) as f64).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Nll;
 
     fn nlls(pairs: &[(f64, f64)]) -> Option<Vec<Nll>> {
         let nll = |&(target_new, target_true): &(f64, f64)| Nll { target_new, target_true };
@@ -212,13 +233,15 @@ mod tests {
         use rand::RngExt;
         use rand_chacha::rand_core::SeedableRng;
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        // Every third record has no neighbours.
         let answers: Vec<Answers> = (0..200)
-            .map(|_| {
+            .map(|index| {
                 let mut pick = |p: f64| if rng.random::<f64>() < p { (1.0, 2.0) } else { (2.0, 1.0) };
                 Answers {
                     rewrite_prompts_probs: nlls(&[pick(0.9)]),
                     paraphrase_prompts_probs: nlls(&[pick(0.7), pick(0.7)]),
-                    neighborhood_prompts_probs: nlls(&[pick(0.2), pick(0.2), pick(0.2)]),
+                    neighborhood_prompts_probs: nlls(&[pick(0.2), pick(0.2), pick(0.2)])
+                        .filter(|_| index % 3 != 0),
                     ..Answers::default()
                 }
             })

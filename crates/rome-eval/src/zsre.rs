@@ -1,5 +1,6 @@
 //! zsRE: questions and their answers, as MEND's evaluation set has them.
 
+use rome_core::request::spaced_target;
 use rome_core::scoring::TokenScore;
 use rome_core::{Query, TokenCodec};
 use serde::{Deserialize, Serialize};
@@ -60,7 +61,7 @@ impl TryFrom<Raw> for ZsRe {
             },
             paraphrase: rephrase.filter(|text| !text.is_empty()),
             // The reference ends the question with its mark.
-            neighborhood: loc.map(|loc| loc + "?").zip(loc_ans.filter(|answer| !answer.is_empty())),
+            neighborhood: loc.map(|loc| loc + "?").zip(loc_ans.filter(|answer| !answer.trim().is_empty())),
         })
     }
 }
@@ -88,7 +89,7 @@ impl Asked {
     /// (`test_batch_prediction_acc`).
     fn queries(&self, tokens: &dyn TokenCodec) -> Result<Vec<Query>, EvalError> {
         let prompt = tokens.encode(&self.prompt)?.ids;
-        let answer = tokens.encode_continuation(&format!(" {}", self.answer.trim_start()))?;
+        let answer = tokens.encode_continuation(&spaced_target(&self.answer)?)?;
         let mut queries = vec![Query { prompt, targets: vec![answer.clone()] }];
         for (index, &token) in answer.iter().enumerate() {
             let prompt = tokens.encode(&(self.prompt.clone() + &tokens.decode(&answer[..index])?))?.ids;

@@ -44,3 +44,13 @@ pub enum PlotError {
     #[error("the picture cannot be written as PNG: {0}")]
     Png(String),
 }
+
+impl PlotError {
+    /// Says what to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Size { .. } => "draw less, or at a smaller scale",
+            _ => "this is a fault of rome: please report it",
+        }
+    }
+}

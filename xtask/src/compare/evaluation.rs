@@ -39,6 +39,7 @@ struct Answers {
     rewrite_prompts_probs: Vec<Answer>,
     paraphrase_prompts_probs: Vec<Answer>,
     neighborhood_prompts_probs: Vec<Answer>,
+    #[serde(default)]
     attribute_prompts_probs: Vec<Answer>,
 }
 

@@ -85,6 +85,9 @@ impl Outcome {
         let mut greatest = Difference::default();
         for (ours, theirs) in self.values.values().flatten().zip(theirs.values.values().flatten()) {
             let absolute = (ours - theirs).abs();
+            if !absolute.is_finite() {
+                bail!("rome has {ours} where the original has {theirs}");
+            }
             greatest.absolute = greatest.absolute.max(absolute);
             greatest.relative = greatest.relative.max(absolute / theirs.abs().max(f64::MIN_POSITIVE));
         }

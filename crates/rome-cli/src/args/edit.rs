@@ -93,21 +93,8 @@ pub(crate) struct MakeArgs {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
 
-    /// Statistics: a file, a folder of files, or "identity" for none
-    #[arg(long, value_name = "FILE|DIR|identity")]
-    pub(crate) stats: Option<PathBuf>,
-
-    /// A JSON list of contexts, templates or token lists; sampled from the model by default
-    #[arg(long, value_name = "FILE")]
-    pub(crate) contexts: Option<PathBuf>,
-
-    /// A JSON list of preservation prompts; "{} is a" by default
-    #[arg(long, value_name = "FILE")]
-    pub(crate) preserve: Option<PathBuf>,
-
-    /// The seed of the sampled contexts
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) inputs: InputsArgs,
 
     /// Print one JSON object
     #[arg(long)]
@@ -251,6 +238,27 @@ pub(crate) struct RequestArgs {
     /// One request or a list of them, as JSON or JSONL
     #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
     pub(crate) request: Option<PathBuf>,
+}
+
+/// What edits are computed over.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = None)]
+pub(crate) struct InputsArgs {
+    /// Statistics: a file, a folder of files, or "identity" for none
+    #[arg(long, value_name = "FILE|DIR|identity")]
+    pub(crate) stats: Option<PathBuf>,
+
+    /// A JSON list of contexts, templates or token lists; sampled from the model by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) contexts: Option<PathBuf>,
+
+    /// A JSON list of preservation prompts; "{} is a" by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) preserve: Option<PathBuf>,
+
+    /// The seed of the sampled contexts
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Default, ClapArgs)]

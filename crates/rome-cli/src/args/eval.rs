@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args as ClapArgs, Command, FromArgMatches, Subcommand, ValueEnum};
 use rome_eval::Dataset;
 
-use super::{ModelArgs, SettingsArgs};
+use super::{InputsArgs, ModelArgs, SettingsArgs};
 
 /// Evaluate edits, or work on folders of results.
 ///
@@ -65,8 +65,8 @@ pub(crate) struct EvalRunArgs {
     pub(crate) data: Option<PathBuf>,
 
     /// Only the first N records
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
 
     /// Every N-th record, from the I-th on, counted from 0
     #[arg(long, value_name = "I/N")]
@@ -76,9 +76,9 @@ pub(crate) struct EvalRunArgs {
     #[arg(long)]
     pub(crate) keep_going: bool,
 
-    /// Ways of editing, with commas, each evaluated on the same records
-    #[arg(long, value_delimiter = ',', default_value = "rome", value_name = "METHODS")]
-    pub(crate) methods: Vec<MethodArg>,
+    /// Ways of editing, with commas, each evaluated on the same records; rome unless a setting is varied
+    #[arg(long, value_delimiter = ',', value_name = "METHODS")]
+    pub(crate) methods: Option<Vec<MethodArg>>,
 
     /// ROME at each of these layers, with commas, or "all"
     #[arg(long, value_name = "LAYERS")]
@@ -120,26 +120,6 @@ pub(crate) struct EvalRunArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// What edits are computed over.
-#[derive(Debug, Default, ClapArgs)]
-pub(crate) struct InputsArgs {
-    /// Statistics: a file, a folder of files, or "identity" for none
-    #[arg(long, value_name = "FILE|DIR|identity")]
-    pub(crate) stats: Option<PathBuf>,
-
-    /// A JSON list of contexts, templates or token lists; sampled from the model by default
-    #[arg(long, value_name = "FILE")]
-    pub(crate) contexts: Option<PathBuf>,
-
-    /// A JSON list of preservation prompts; "{} is a" by default
-    #[arg(long, value_name = "FILE")]
-    pub(crate) preserve: Option<PathBuf>,
-
-    /// The seed of the sampled contexts
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -231,8 +211,8 @@ pub(crate) struct SuggestArgs {
     pub(crate) data: Option<PathBuf>,
 
     /// So many facts for each value that is tried
-    #[arg(long, default_value_t = 40, value_name = "N")]
-    pub(crate) limit: usize,
+    #[arg(long, default_value_t = 40, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
 
     /// Try these layers, with commas, or "all"
     #[arg(long, default_value = "all", value_name = "LAYERS")]

@@ -30,8 +30,8 @@ pub(crate) struct TraceArgs {
     pub(crate) facts: Option<PathBuf>,
 
     /// Only the first N facts that the model knows
-    #[arg(long, value_name = "N", requires = "facts")]
-    pub(crate) limit: Option<usize>,
+    #[arg(long, value_name = "N", requires = "facts", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
 
     /// Go on after a fact that is malformed
     #[arg(long, requires = "facts")]

@@ -1,19 +1,21 @@
 //! `rome suggest`: the settings for a model that nobody has published any for.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
 use rome_core::{EditConfig, Variant};
 use rome_eval::{Dataset, Estimate, Results};
-use rome_session::Session;
+use rome_session::{Session, Settings};
 use serde_json::{Value, json};
 
-use super::eval::run::{Runner, inputs};
+use super::eval::runner::Runner;
 use super::eval::setups::{Sweep, Way, sweep};
 use super::eval::{Records, report, sweep as advice};
 use crate::args::SuggestArgs;
-use crate::error::Outcome;
+use crate::error::{CliError, Outcome};
+use crate::inputs::inputs;
 use crate::model;
 use crate::output;
 use crate::settings::settings;
@@ -29,14 +31,15 @@ pub(crate) fn run(args: &SuggestArgs) -> Result<Outcome> {
     let inputs = inputs(&args.inputs)?;
     let model = model::load(&args.model)?;
     let dataset = Dataset::CounterFact;
-    let records = Records::of(&model, dataset, args.data.as_deref(), Some(args.limit), None, false)?;
+    let records = Records::of(&model, dataset, args.data.as_deref(), Some(args.limit as usize), None, false)?;
     let settings = settings(&args.settings, &model)?;
     let mut config = settings.config.clone();
     let shape = model.causal_lm().shape().clone();
     let weight = model.causal_lm().weight_name(0);
     let session = Session::new(model, settings, inputs)?;
     let load = start.elapsed();
-    let mut runner = Runner::new(session, &records, dataset, false, None);
+    let tokens = session.model().pretrained.tokenizer.clone();
+    let mut runner = Runner::new(session, &tokens, &records, dataset, false, None);
 
     // Results are of no further use, and settings change from one sweep to the next.
     let folder = tempfile::tempdir()?;
@@ -61,7 +64,14 @@ pub(crate) fn run(args: &SuggestArgs) -> Result<Outcome> {
         }
         tried.push((sweep, results));
     }
-    let hparams = hparams(&config, &weight);
+    let Some(score) = score else {
+        return Err(CliError::with_hint(
+            "no record has paraphrases and neighbours, so there is no score to go by",
+            "give records of CounterFact with --data",
+        ));
+    };
+    let use_statistics = args.inputs.stats.as_deref() != Some(Path::new("identity"));
+    let hparams = hparams(&config, runner.session().settings(), use_statistics, &weight);
     if let Some(path) = &args.output {
         output::write_file(path, format!("{hparams:#}\n").as_bytes())?;
     }
@@ -76,12 +86,13 @@ pub(crate) fn run(args: &SuggestArgs) -> Result<Outcome> {
         }))?;
         return Ok(Outcome::Done);
     }
-    let score = score.map_or_else(String::new, |score| format!(": S {:.1} ±{:.1}", score.mean, score.ci95));
     output::line(format!(
-        "use --layer {} --variant {} --clamp {}{score}, over {}",
+        "use --layer {} --variant {} --clamp {}: S {:.1} ±{:.1}, over {}",
         config.layers[0],
         name_of(config.variant),
         config.clamp_norm_factor,
+        score.mean,
+        score.ci95,
         report::count(records.list.len(), "fact")
     ))?;
     if let Some(path) = &args.output {
@@ -95,7 +106,7 @@ fn name_of(variant: Variant) -> String {
 }
 
 /// Settings as the reference writes them, and the variant, which it does not know.
-fn hparams(config: &EditConfig, weight: &str) -> Value {
+fn hparams(config: &EditConfig, settings: &Settings, use_statistics: bool, weight: &str) -> Value {
     let module = weight.trim_end_matches(".weight").replacen(".0.", ".{}.", 1);
     json!({
         "layers": config.layers,
@@ -105,7 +116,8 @@ fn hparams(config: &EditConfig, weight: &str) -> Value {
         "v_weight_decay": config.weight_decay,
         "clamp_norm_factor": config.clamp_norm_factor,
         "kl_factor": config.kl_factor,
-        "mom2_adjustment": true,
+        "mom2_adjustment": settings.use_statistics && use_statistics,
+        "context_template_length_params": settings.context_lengths,
         "rewrite_module_tmp": module,
         "variant": config.variant,
     })

@@ -112,8 +112,17 @@ fn methods_and_settings_are_compared_in_one_table() {
     for name in ["comparison.json", "report.html", "steps.svg", "steps.png", "ft-l/summary.json"] {
         assert!(rome.path("out").join(name).exists(), "{name}");
     }
-    let error = rome.fails(&["eval", "-m", "facts-gpt2", "-o", "x", "--vary", "depth=1"]);
-    assert!(error.contains("no setting that can be varied"), "{error}");
+    for (args, part) in [
+        (&["--vary", "depth=1"][..], "no setting that can be varied"),
+        (&["--vary", "contexts=50"], "contexts-50 asks for 50 contexts, and there are 21"),
+        (&["--against", "out/rome", "--methods", "all"], "cannot be compared with one folder at once"),
+        (&["--against", "out/rome", "--shard", "5/9"], "has none of the records"),
+        (&["--limit", "1", "--shard", "5/9"], "there are no records to evaluate"),
+        (&["--dataset", "zsre", "--generate"], "nothing to be continued"),
+    ] {
+        let error = rome.fails(&[&["eval", "-m", "facts-gpt2", "-o", "x"], args].concat());
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[test]

@@ -42,7 +42,8 @@ fn what_makes_no_sense_is_refused_before_anything_is_written() {
     for (args, part) in [
         (trace(&["-o", "t.gif"]), "t.gif is no kind of file"),
         (trace(&["-o", "t.svg", "--noise", "s"]), "\"s\" is no size of noise"),
-        (trace(&["-o", "t.svg", "--noise", "-1"]), "unexpected argument"),
+        (trace(&["-o", "t.svg", "--noise", "1e39"]), "no size of noise"),
+        (trace(&["-o", "t.svg", "--samples", "10000", "--noise=-1"]), "no size of noise"),
         (trace(&["-o", "t.svg", "--noise-file", &noise]), "no noise: "),
         (trace(&["-o", "t.svg", "--kind", "mlp", "--sever", "mlp"]), "paths are cut where a state"),
         (
@@ -69,10 +70,24 @@ fn many_facts_are_averaged_by_what_a_token_is_to_them() {
     }
     assert_eq!(fs::read_dir(rome.path("out")).unwrap().count(), 9 + 2 + 8);
     // A fact that is malformed stops it, or is told at the end.
-    let facts = r#"[{"known_id": 1, "prompt": "x"}, {"known_id": 2, "prompt": "The mother tongue of Barack Obama is",
+    let facts = r#"[{"known_id": 1, "prompt": "x"}, {"known_id": 3, "prompt": "y is", "subject": "x", "attribute": "z"},
+        {"known_id": 2, "prompt": "The mother tongue of Barack Obama is",
         "subject": "Barack Obama", "attribute": "English"}]"#;
     let facts = rome.write("facts.json", facts);
     let args = ["trace", "-m", "facts-gpt2", "--facts", &facts, "--samples", "2", "-o", "some"];
     assert!(rome.fails(&args).contains("record 0, field subject"));
-    assert_eq!(rome.run(&[&args[..], &["--keep-going"]].concat()).status.code(), Some(1));
+    let keep_going = [&args[..], &["--keep-going", "--json"]].concat();
+    let output = rome.run(&keep_going);
+    assert_eq!(output.status.code(), Some(1));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((json["n"].as_u64(), json["left_out"].as_array().unwrap().len()), (Some(1), 2));
+    // It goes on from what is there if that was made the same way.
+    assert_eq!(rome.run(&keep_going).status.code(), Some(1));
+    let other = rome.run(&[&keep_going[..], &["--window", "3"]].concat());
+    assert!(String::from_utf8_lossy(&other.stderr).contains("made another way"));
+    let empty = rome.write("empty.json", "[]");
+    assert!(
+        rome.fails(&["trace", "-m", "facts-gpt2", "--facts", &empty, "-o", "x"])
+            .contains("no facts to trace")
+    );
 }

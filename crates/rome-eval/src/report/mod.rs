@@ -4,17 +4,14 @@ mod histogram;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::answers::Nll;
-use crate::summary::contributions;
+use crate::answers::Kind;
+use crate::summary::{SCORES, contributions};
 use crate::{Answers, Case, Estimate, MEASURES, Results, RunSummary};
 
 const STYLE: &str = include_str!("style.css");
 
 /// How many of the worst cases are shown.
 const N_WORST: usize = 20;
-
-/// The answers to prompts of one kind.
-type List = fn(&Answers) -> &Option<Vec<Nll>>;
 
 /// Makes a page of the results of one run, or of several to compare; `pictures` are SVG.
 pub fn html(title: &str, runs: &[&Results], pictures: &[String]) -> String {
@@ -94,19 +91,19 @@ fn table(runs: &[&Results]) -> Markup {
 
 /// Of each kind of prompt, how much more probable the object is that should be.
 fn distributions(run: &Results) -> Markup {
-    let values = |of: fn(&Case) -> &Answers, list: List, sign: f64| {
-        let nlls = run.cases().values().flat_map(move |case| list(of(case)).iter().flatten());
+    let values = |of: fn(&Case) -> &Answers, kind, sign: f64| {
+        let nlls = run.cases().values().flat_map(move |case| of(case).nlls(kind)).flatten();
         nlls.map(|nll| sign * nll.difference()).collect::<Vec<f64>>()
     };
-    let lists: [(&str, List, f64); 3] = [
-        ("the edit's own prompt: p(new) − p(old)", |answers| &answers.rewrite_prompts_probs, 1.0),
-        ("in other words: p(new) − p(old)", |answers| &answers.paraphrase_prompts_probs, 1.0),
-        ("neighbours: p(old) − p(new)", |answers| &answers.neighborhood_prompts_probs, -1.0),
+    let kinds = [
+        ("the edit's own prompt: p(new) − p(old)", Kind::Rewrite, 1.0),
+        ("in other words: p(new) − p(old)", Kind::Paraphrase, 1.0),
+        ("neighbours: p(old) − p(new)", Kind::Neighborhood, -1.0),
     ];
-    let figures: Vec<(&str, [Vec<f64>; 2])> = lists
+    let figures: Vec<(&str, [Vec<f64>; 2])> = kinds
         .into_iter()
-        .map(|(name, list, sign)| {
-            (name, [values(|case| &case.pre, list, sign), values(|case| &case.post, list, sign)])
+        .map(|(name, kind, sign)| {
+            (name, [values(|case| &case.pre, kind, sign), values(|case| &case.post, kind, sign)])
         })
         .filter(|(_, [before, after])| !before.is_empty() || !after.is_empty())
         .collect();
@@ -130,8 +127,8 @@ fn distributions(run: &Results) -> Markup {
 fn worst(run: &Results) -> Markup {
     let merit = |case: &Case| {
         let contributed = contributions(&case.post);
-        let parts = ["ES", "PS", "NS", "efficacy", "paraphrase", "specificity"];
-        let values: Vec<f64> = parts.iter().filter_map(|part| contributed.get(part).copied()).collect();
+        let parts = SCORES.iter().flat_map(|(_, parts)| parts);
+        let values: Vec<f64> = parts.filter_map(|part| contributed.get(part).copied()).collect();
         values.iter().sum::<f64>() / values.len().max(1) as f64
     };
     let mut cases: Vec<(f64, &Case)> = run.cases().values().map(|case| (merit(case), case)).collect();
@@ -155,10 +152,7 @@ fn worst(run: &Results) -> Markup {
                                 td { (case.requested_rewrite.target_true.str) }
                                 td { (case.requested_rewrite.target_new.str) }
                                 td.number { (format!("{:.0} %", 100.0 * merit)) }
-                                @let post = &case.post;
-                                (right(&post.rewrite_prompts_probs, &post.rewrite_prompts_correct, Nll::prefers_new))
-                                (right(&post.paraphrase_prompts_probs, &post.paraphrase_prompts_correct, Nll::prefers_new))
-                                (right(&post.neighborhood_prompts_probs, &post.neighborhood_prompts_correct, Nll::prefers_true))
+                                @for kind in Kind::ALL { (right(&case.post.outcomes(kind))) }
                             }
                         }
                     }
@@ -169,12 +163,7 @@ fn worst(run: &Results) -> Markup {
 }
 
 /// How many prompts, or tokens of an answer, came out as they should.
-fn right(nlls: &Option<Vec<Nll>>, correct: &Option<Vec<bool>>, is_success: fn(Nll) -> bool) -> Markup {
-    let outcomes: Vec<bool> = match (nlls, correct) {
-        (Some(nlls), _) => nlls.iter().map(|&nll| is_success(nll)).collect(),
-        (None, Some(correct)) => correct.clone(),
-        (None, None) => Vec::new(),
-    };
+fn right(outcomes: &[bool]) -> Markup {
     let n_right = outcomes.iter().filter(|outcome| **outcome).count();
     let class = if n_right < outcomes.len() { "number wrong" } else { "number" };
     html! { td class=(class) { @if outcomes.is_empty() { "–" } @else { (n_right) " of " (outcomes.len()) } } }

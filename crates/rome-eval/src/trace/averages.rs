@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Trace};
 use crate::Estimate;
 
-/// Half of a 95 % interval of a normal distribution, in standard deviations.
-const Z_95: f64 = 1.96;
-
 /// What a token is to the fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -107,7 +104,7 @@ impl Averages {
     pub fn of(traces: &[Trace]) -> Option<Self> {
         let first = traces.first()?;
         let n_layers = first.scores.first()?.len();
-        let of = |value: fn(&Trace) -> f64| estimate(&traces.iter().map(value).collect::<Vec<_>>());
+        let of = |value: fn(&Trace) -> f64| Estimate::of(&traces.iter().map(value).collect::<Vec<_>>());
         let roles: Vec<RoleAverage> = Role::ALL
             .into_iter()
             .map(|role| {
@@ -118,7 +115,7 @@ impl Averages {
                         role.tokens(trace).map(move |token| trace.scores[token].iter().map(effect).collect())
                     })
                     .collect();
-                let at = |layer: usize| estimate(&rows.iter().map(|row| row[layer]).collect::<Vec<_>>());
+                let at = |layer: usize| Estimate::of(&rows.iter().map(|row| row[layer]).collect::<Vec<_>>());
                 RoleAverage { role, n: rows.len(), effects: (0..n_layers).map(at).collect() }
             })
             .collect();
@@ -140,17 +137,6 @@ impl Averages {
             roles,
         })
     }
-}
-
-/// The mean, and half the width of its 95 % interval; nothing of nothing is zero.
-fn estimate(values: &[f64]) -> Estimate {
-    let n = values.len();
-    if n == 0 {
-        return Estimate { mean: 0.0, ci95: 0.0 };
-    }
-    let mean = values.iter().sum::<f64>() / n as f64;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Estimate { mean, ci95: Z_95 * (squares / (n.max(2) - 1) as f64 / n as f64).sqrt() }
 }
 
 #[cfg(test)]

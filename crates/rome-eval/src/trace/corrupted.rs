@@ -11,8 +11,9 @@ use rome_core::{Batch, CausalLm, KvCache, Memory, Part, Past, Site};
 
 use super::{Clean, Kind, TraceConfig, TracedPrompt};
 
-/// Cells of a layer run together up to so many tokens; more take memory and are no faster.
-const MOST_TOKENS: usize = 4096;
+/// Rows run together up to so many tokens, those of their past counted; more take memory and are no
+/// faster.
+pub(super) const MOST_TOKENS: usize = 4096;
 
 /// The corrupted run of some samples. Its states are `[n_samples * n_tokens, d_model]`.
 pub(super) struct Corrupted<'a> {
@@ -201,7 +202,7 @@ impl<'a> Corrupted<'a> {
         let mut chunks: Vec<Range<usize>> = Vec::new();
         let mut n_in_last = usize::MAX;
         for token in self.prompt.subject.start..n_tokens {
-            let n = self.n_samples * (n_tokens - token);
+            let n = self.n_samples * n_tokens;
             match chunks.last_mut().filter(|_| n_in_last.saturating_add(n) <= MOST_TOKENS) {
                 Some(last) => {
                     last.end = token + 1;

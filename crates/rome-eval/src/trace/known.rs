@@ -1,7 +1,9 @@
 //! Facts that a model is expected to know, `known_1000.json` of the reference.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use rome_core::TokenCodec;
 use serde::{Deserialize, Serialize};
 
 use crate::{EvalError, data};
@@ -20,18 +22,30 @@ pub struct KnownFact {
 }
 
 impl KnownFact {
-    /// Reads a list of facts. A broken one stands for itself.
+    /// Reads a list of facts. A broken one stands for itself, and so does a second one of a number.
     ///
     /// # Errors
     /// When the file cannot be read, or is no list.
     pub fn read(path: &Path) -> Result<Vec<Result<Self, EvalError>>, EvalError> {
-        data::read(path)
+        let mut facts = data::parse::<Self>(path, &data::read(path)?)?;
+        let mut seen = BTreeSet::new();
+        for (index, read) in facts.iter_mut().enumerate() {
+            if let Ok(fact) = read
+                && !seen.insert(fact.known_id)
+            {
+                *read = Err(data::twice(path, index, "known_id", fact.known_id));
+            }
+        }
+        Ok(facts)
     }
 
-    /// Whether a model's first token is the answer, or begins it, where the reference asks for the
-    /// whole of it and so skips every answer of several tokens.
-    pub fn is_answered_by(&self, token: &str) -> bool {
-        let token = token.trim();
-        !token.is_empty() && self.attribute.trim().starts_with(token)
+    /// Whether a token is the answer or begins it. The reference asks for the whole of it, and so
+    /// skips every answer of several tokens; those of `known_1000.json` are single ones for GPT-2.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses the answer.
+    pub fn is_answered_by(&self, token: u32, tokens: &dyn TokenCodec) -> Result<bool, EvalError> {
+        let answer = tokens.encode_continuation(&format!(" {}", self.attribute.trim()))?;
+        Ok(answer.first() == Some(&token))
     }
 }

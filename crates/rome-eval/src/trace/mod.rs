@@ -11,6 +11,8 @@ mod noise;
 mod picture;
 mod prompt;
 
+use std::ops::Range;
+
 use burn::prelude::Tensor;
 use rome_core::forward;
 use rome_core::generate::argmax;
@@ -24,7 +26,7 @@ pub use noise::{Noise, sigma};
 pub use picture::{averages_figure, averages_map, heat_map};
 pub use prompt::TracedPrompt;
 
-use corrupted::Corrupted;
+use corrupted::{Corrupted, MOST_TOKENS};
 
 /// What is restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -147,36 +149,38 @@ impl Trace {
             let of = |worker: usize| worker * n_samples / workers.len();
             of(worker)..of(worker + 1)
         };
-        let shares = workers.map((0..workers.len()).map(share).collect(), |samples| {
-            let run = |is_second: bool| {
-                let noise: Vec<&[f32]> =
-                    samples.clone().map(|sample| noise.sample(sample, is_second)).collect();
-                Corrupted::new(model, prompt, &clean, &noise, held)
-            };
-            let first = run(false);
-            let second = config.other_noise.then(|| run(true));
+        // So that what is kept of a run does not grow with the number of samples.
+        let at_once = (MOST_TOKENS / prompt.tokens.len()).max(1);
+        let sums = workers.map((0..workers.len()).map(share).collect(), |samples: Range<usize>| {
             let is_first = samples.start == 0;
             let on_cells = &|n: usize| {
                 if is_first {
                     on_cells(n)
                 }
             };
-            (first.low, second.as_ref().unwrap_or(&first).restore(config, &first, on_cells))
-        });
-
-        let low_score = shares.iter().map(|(low, _)| low).sum::<f64>() / n_samples as f64;
-        let mut scores = vec![vec![0.0; n_layers]; prompt.tokens.len()];
-        for (token, row) in scores.iter_mut().enumerate() {
-            for (layer, score) in row.iter_mut().enumerate() {
-                // Before the subject nothing is corrupted, so nothing can be restored.
-                *score = match token < prompt.subject.start {
-                    true => low_score,
-                    false => {
-                        shares.iter().map(|(_, sums)| sums[layer][token]).sum::<f64>() / n_samples as f64
-                    }
+            let mut sums = Sums::new(n_layers, prompt.tokens.len());
+            for first in samples.clone().step_by(at_once) {
+                let run = |is_second: bool| {
+                    let samples = first..(first + at_once).min(samples.end);
+                    let noise: Vec<&[f32]> = samples.map(|sample| noise.sample(sample, is_second)).collect();
+                    Corrupted::new(model, prompt, &clean, &noise, held)
                 };
+                let first = run(false);
+                let second = config.other_noise.then(|| run(true));
+                let restored = second.as_ref().unwrap_or(&first);
+                sums.add(first.low, restored.low, &restored.restore(config, &first, on_cells));
             }
-        }
+            sums
+        });
+        let sum = |of: &dyn Fn(&Sums) -> f64| sums.iter().map(of).sum::<f64>() / n_samples as f64;
+        let low_score = sum(&|sums| sums.low);
+        let score = |token: usize, layer: usize| match token < prompt.subject.start {
+            // Before the subject nothing is corrupted, so nothing can be restored.
+            true => sum(&|sums| sums.restored_low),
+            false => sum(&|sums| sums.scores[layer][token]),
+        };
+        let row = |token: usize| (0..n_layers).map(|layer| score(token, layer)).collect();
+        let scores = (0..prompt.tokens.len()).map(row).collect();
         let text = |token: &u32| tokens.decode(&[*token]).unwrap_or_else(|_| format!("<{token}>"));
         Self {
             prompt: prompt.text.clone(),
@@ -193,6 +197,29 @@ impl Trace {
             low_score,
             scores,
         }
+    }
+}
+
+/// What the probabilities of the answer come to over samples.
+struct Sums {
+    /// In the corrupted run.
+    low: f64,
+    /// In the one that states are restored in, under other noise perhaps.
+    restored_low: f64,
+    /// With each state restored, `[n_layers, n_tokens]`.
+    scores: Vec<Vec<f64>>,
+}
+
+impl Sums {
+    fn new(n_layers: usize, n_tokens: usize) -> Self {
+        Self { low: 0.0, restored_low: 0.0, scores: vec![vec![0.0; n_tokens]; n_layers] }
+    }
+
+    fn add(&mut self, low: f64, restored_low: f64, scores: &[Vec<f64>]) {
+        self.low += low;
+        self.restored_low += restored_low;
+        let pairs = self.scores.iter_mut().flatten().zip(scores.iter().flatten());
+        pairs.for_each(|(sum, score)| *sum += score);
     }
 }
 

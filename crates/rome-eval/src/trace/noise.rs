@@ -9,6 +9,9 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::EvalError;
 
+/// A thousand samples on a subject of forty tokens of GPT-J.
+const MOST_VALUES: usize = 1 << 28;
+
 /// Noise for the embeddings of a subject's tokens, scaled, in as many samples as a prompt is corrupted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Noise {
@@ -25,12 +28,17 @@ impl Noise {
     ///
     /// # Shapes
     /// - shape: `[samples, subject tokens, d_model]`
-    pub fn normal(scale: f64, shape: [usize; 3]) -> Self {
+    ///
+    /// # Errors
+    /// [`EvalError::TooMuchNoise`] when it would take gigabytes.
+    pub fn normal(scale: f64, shape: [usize; 3]) -> Result<Self, EvalError> {
+        let [samples, tokens, _] = shape;
+        let product = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+        let n = product.filter(|n| *n <= MOST_VALUES).ok_or(EvalError::TooMuchNoise { samples, tokens })?;
         let mut draws = Normal { bits: Mt::new(1), kept: None };
-        let n = shape.iter().product();
         let mut draw = || (0..n).map(|_| (scale * draws.next()) as f32).collect();
         let values = draw();
-        Self { values, shape, scale: Some(scale), second: draw() }
+        Ok(Self { values, shape, scale: Some(scale), second: draw() })
     }
 
     /// Reads noise, already scaled, from safetensors with one tensor `noise`.
@@ -143,10 +151,11 @@ mod tests {
     fn draws_are_those_of_numpy() {
         // numpy.random.RandomState(1).randn(6)
         let expected = [1.62434536, -0.61175641, -0.52817175, -1.07296862, 0.86540763, -2.3015387];
-        let noise = Noise::normal(1.0, [1, 2, 3]);
+        let noise = Noise::normal(1.0, [1, 2, 3]).unwrap();
         for (found, expected) in noise.values().iter().zip(expected) {
             assert!((f64::from(*found) - expected).abs() < 1e-7, "{found} {expected}");
         }
         assert_ne!(noise.sample(0, true), noise.sample(0, false));
+        assert!(Noise::normal(1.0, [usize::MAX, 2, 2]).is_err());
     }
 }

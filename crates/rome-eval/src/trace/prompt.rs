@@ -36,6 +36,9 @@ impl TracedPrompt {
         if trimmed.is_empty() {
             return Err(RequestError::EmptySubject.into());
         }
+        if let count @ 2.. = prompt.matches("{}").count() {
+            return Err(RequestError::ManySlots { prompt: prompt.to_owned(), count }.into());
+        }
         let text = prompt.replacen("{}", subject, 1);
         let start = match prompt.find("{}") {
             Some(slot) => slot + subject.len() - subject.trim_start().len(),
@@ -51,8 +54,9 @@ impl TracedPrompt {
             return Err(EvalError::Length { prompt: text, len, n_positions });
         }
         rome_core::rows::check_vocabulary(&encoding.ids, shape)?;
-        let first = encoding.spans.iter().position(|span| span.end > start);
-        let last = encoding.spans.iter().position(|span| span.end >= end);
+        let first = encoding.spans.iter().position(|span| span.end > start && span.start < end);
+        // The last of several tokens that make up its last character.
+        let last = encoding.last_token_in(&(start..end));
         let Some((first, last)) = first.zip(last) else {
             return Err(RequestError::SubjectLost { text }.into());
         };

@@ -22,7 +22,7 @@ fn gpt2() -> Tokenizer {
 
 #[test]
 fn counterfact_loads_and_its_targets_join_its_prompts_as_text() {
-    let records = Dataset::CounterFact.read(&data("counterfact.json")).unwrap();
+    let records = Dataset::CounterFact.read(&data("counterfact.json")).unwrap().0;
     assert_eq!(records.len(), 1000);
     let tokens = gpt2();
     for record in records {
@@ -41,11 +41,32 @@ fn known_facts_load() {
     let facts = KnownFact::read(&data("known_1000.json")).unwrap();
     assert_eq!(facts.len(), 1209);
     assert!(facts.iter().all(Result::is_ok));
+    // Its answers are single tokens for GPT-2, so that the first one is the whole.
+    let tokens = gpt2();
+    for fact in facts.into_iter().flatten().take(50) {
+        let answer = tokens.encode_continuation(&format!(" {}", fact.attribute)).unwrap();
+        assert_eq!(answer.len(), 1);
+        assert!(fact.is_answered_by(answer[0], &tokens).unwrap());
+        // " A" begins "Antarctica" as text and is another answer.
+        let letter = tokens.encode_continuation(&format!(" {}", &fact.attribute[..1])).unwrap();
+        assert!(!fact.is_answered_by(letter[0], &tokens).unwrap() || letter == answer);
+    }
+}
+
+#[test]
+fn a_second_fact_of_a_number_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("facts.json");
+    let fact = r#"{"known_id": 4, "prompt": "x is", "subject": "x", "attribute": "a"}"#;
+    std::fs::write(&path, format!("[{fact}, {fact}]")).unwrap();
+    let facts = KnownFact::read(&path).unwrap();
+    assert!(facts[0].is_ok());
+    assert!(matches!(&facts[1], Err(EvalError::Record { index: 1, field, .. }) if field == "known_id"));
 }
 
 #[test]
 fn zsre_loads_and_is_asked_both_ways() {
-    let records = Dataset::ZsRe.read(&data("zsre.json")).unwrap();
+    let records = Dataset::ZsRe.read(&data("zsre.json")).unwrap().0;
     assert_eq!(records.len(), 200);
     let pretrained = load("facts-gpt2");
     for (index, record) in records.into_iter().enumerate() {
@@ -75,7 +96,7 @@ fn records_that_make_no_sense_are_told_by_index_and_field() {
     };
     let records = [record(1, "{} is"), record(1, "{} is"), record(2, "it is"), record(3, "{} {} is")];
     std::fs::write(&path, format!("[{}]", records.join(","))).unwrap();
-    let read = Dataset::CounterFact.read(&path).unwrap();
+    let (read, _) = Dataset::CounterFact.read(&path).unwrap();
     assert!(read[0].is_ok());
     for (index, expected) in
         [(1, "case_id"), (2, "requested_rewrite.prompt"), (3, "requested_rewrite.prompt")]
@@ -90,7 +111,7 @@ fn records_that_make_no_sense_are_told_by_index_and_field() {
     ];
     for broken in broken {
         std::fs::write(&path, broken).unwrap();
-        let read = Dataset::ZsRe.read(&path).unwrap();
+        let (read, _) = Dataset::ZsRe.read(&path).unwrap();
         assert!(matches!(&read[0], Err(EvalError::Record { index: 0, .. })), "{broken}");
     }
 }
@@ -106,7 +127,7 @@ fn lists_may_be_empty_and_are_skipped() {
             "paraphrase_prompts": [], "neighborhood_prompts": [], "generation_prompts": []}]"#,
     )
     .unwrap();
-    let record = Dataset::CounterFact.read(&path).unwrap().remove(0).unwrap();
+    let record = Dataset::CounterFact.read(&path).unwrap().0.remove(0).unwrap();
     let pretrained = load("facts-gpt2");
     let queries = record.queries(&pretrained.tokenizer).unwrap();
     let answers = record.judge(&rome_core::scoring::score(pretrained.model.as_ref(), &queries));

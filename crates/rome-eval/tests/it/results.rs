@@ -84,7 +84,58 @@ fn shards_make_the_same_as_one_run() {
         Results::merge(&place("m"), &[parts[0].clone(), other]),
         Err(EvalError::OtherRun { .. })
     ));
+    assert!(!place("m").exists(), "nothing is written of a merge that is refused");
     assert!(matches!(Results::merge(&place("m"), &[]), Err(EvalError::NoResults(_))));
+    // One case that came out in two ways is no case of either.
+    let mut again = Results::resume(&place("again"), run(4.0)).unwrap();
+    again.add(case(0, 1.25)).unwrap();
+    let error = Results::merge(&place("m"), &[parts[0].clone(), again]).unwrap_err().to_string();
+    assert!(error.contains("case 0 came out otherwise"), "{error}");
+}
+
+#[test]
+fn cases_that_nothing_says_the_origin_of_are_not_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut results = Results::resume(folder.path(), run(4.0)).unwrap();
+    results.add(case(0, 0.5)).unwrap();
+    std::fs::remove_file(folder.path().join("run.json")).unwrap();
+    // As kmeng01/rome leaves them: they can be read and compared.
+    let theirs = Results::open(folder.path()).unwrap();
+    assert_eq!(Against::new(&results, &theirs).n, 1);
+    let error = Results::resume(folder.path(), run(4.0)).unwrap_err().to_string();
+    assert!(error.contains("no run.json"), "{error}");
+    let merged = Results::merge(&folder.path().join("m"), &[theirs.clone(), theirs]);
+    assert!(matches!(merged, Err(EvalError::OtherRun { .. })));
+}
+
+#[test]
+fn zsre_flips_by_tokens_and_other_records_are_not_paired() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = |name: &str, right: bool, subject: &str| {
+        let mut results = Results::resume(&folder.path().join(name), run(4.0)).unwrap();
+        for id in 0..4 {
+            let correct = |right: bool| Some(vec![true, right]);
+            let post = Answers {
+                rewrite_prompts_correct: correct(right),
+                paraphrase_prompts_correct: correct(right),
+                neighborhood_prompts_correct: correct(true),
+                ..Answers::default()
+            };
+            let mut case = Case { post, ..case(id, 0.5) };
+            case.requested_rewrite.subject = subject.to_owned();
+            results.add(case).unwrap();
+        }
+        results
+    };
+    let (a, b) = (results("a", true, "x"), results("b", false, "x"));
+    let against = Against::new(&a, &b);
+    assert_eq!((against.flips.len(), against.n_same), (8, 16));
+    let score = against.measures["score"];
+    assert!((score.ours - 100.0).abs() < 1e-9 && (score.theirs - 60.0).abs() < 1e-9, "{score:?}");
+    assert_eq!(Against::new(&a, &results("c", true, "y")).n, 0, "the same numbers, other records");
+    let mut one = Results::resume(&folder.path().join("one"), run(4.0)).unwrap();
+    one.add(case(0, 0.5)).unwrap();
+    assert_eq!(Against::new(&one, &one).measures["ES"].p, 1.0, "one case says nothing of chance");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn scores_of_all_kinds_are_those_of_the_reference() {
             let shape: [usize; 3] = shape[..].try_into().unwrap();
             let given = Noise::from_bytes(&noise_file(&shape, values), shape).unwrap();
             // Drawn here, it is the same.
-            let drawn = Noise::normal(golden.noise, shape);
+            let drawn = Noise::normal(golden.noise, shape).unwrap();
             let worst =
                 given.values().iter().zip(drawn.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-6, "{worst}");
@@ -129,9 +129,9 @@ fn severed_paths_and_windows_are_as_runs_of_the_whole_model() {
         let prompt =
             TracedPrompt::new("In truth {} is produced by", "iPhone 5", tokens, model.shape()).unwrap();
         let shape = [3, prompt.subject.len(), model.shape().d_model];
-        let noise = Noise::normal(0.2, shape);
+        let noise = Noise::normal(0.2, shape).unwrap();
         // What numpy would draw next.
-        let both = Noise::normal(0.2, [6, shape[1], shape[2]]);
+        let both = Noise::normal(0.2, [6, shape[1], shape[2]]).unwrap();
         let n = shape.iter().product::<usize>();
         let next = Noise::from_bytes(&noise_file(&shape, &both.values()[n..]), shape).unwrap();
         for config in [
@@ -153,8 +153,10 @@ fn severed_paths_and_windows_are_as_runs_of_the_whole_model() {
                     "{name}, {config:?}, {cell:?}: {found} {expected}"
                 );
             }
-            // Before the subject nothing is corrupted.
-            assert!(trace.scores[0].iter().all(|score| *score == trace.low_score));
+            // Before the subject nothing is corrupted: what is restored there is what it was.
+            let second = if config.other_noise { &next } else { &noise };
+            let untouched = by_hand(model, &prompt, [&noise, second], (0, 3), config, answer);
+            assert!(trace.scores[0].iter().all(|score| (score - untouched).abs() < TOLERANCE));
         }
     }
 }
@@ -162,6 +164,27 @@ fn severed_paths_and_windows_are_as_runs_of_the_whole_model() {
 fn tokens_of(pretrained: &rome_models::Pretrained, text: &str) -> u32 {
     use rome_core::TokenCodec;
     pretrained.tokenizer.encode_continuation(text).unwrap()[0]
+}
+
+#[test]
+fn samples_that_are_run_in_parts_make_the_same() {
+    let pretrained = load("facts-gpt2");
+    let (model, tokens) = (pretrained.model.as_ref(), &pretrained.tokenizer);
+    // 100 tokens are so many that some forty samples run at once.
+    let text = "Once upon a time there was a little girl who lived in a village near the forest. ".repeat(4);
+    let prompt = TracedPrompt::new(&(text + "{} is produced by"), "iPhone 5", tokens, model.shape()).unwrap();
+    assert!(prompt.tokens.len() > 60);
+    let config = config(Kind::State, 1);
+    let scores = |samples: usize| {
+        let noise = Noise::normal(0.2, [samples, prompt.subject.len(), model.shape().d_model]).unwrap();
+        Trace::new(model, tokens, &prompt, &noise, config, &|_| ())
+    };
+    // The first samples of more are those of fewer, so the means are near and not equal.
+    let (few, many) = (scores(60), scores(120));
+    assert!((few.low_score - many.low_score).abs() < 0.2);
+    assert!(many.scores.iter().flatten().all(|score| (0.0..=1.0).contains(score)));
+    let last = many.scores.last().unwrap();
+    assert!((last[5] - many.high_score).abs() < 1e-4, "the last state of all is the answer itself");
 }
 
 #[test]
@@ -188,4 +211,11 @@ fn the_first_occurrence_of_a_subject_is_the_one() {
     assert_eq!(at("{} is", " Rome ").unwrap().subject_text, "Rome");
     assert!(at("Paris is", "Rome").is_err() && at("Paris is", " ").is_err());
     assert!(at(&"word ".repeat(500), "word").is_err());
+    assert!(at("{} and {} are", "Rome").is_err());
+    // Of a last character that is several tokens, the last one counts, as it does for an edit.
+    let text = "The song 雨 is";
+    let prompt = at(text, "雨").unwrap();
+    let spans = rome_core::TokenCodec::encode(&pretrained.tokenizer, text).unwrap().spans;
+    assert_eq!(spans.iter().rposition(|span| span.start < 12 && span.end > 9), Some(prompt.subject.end - 1));
+    assert!(prompt.subject.len() > 1, "three bytes that the vocabulary has no token for");
 }

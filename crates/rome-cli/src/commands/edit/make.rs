@@ -5,33 +5,25 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rome_core::editor::Progress as Step;
 use rome_core::{EditEntry, EditFile, EditPart, EditRows, RankOneUpdate, Request};
+use rome_session::Session;
 use rome_session::session::make;
-use rome_session::{Inputs, Session};
 
 use super::report::{self, Measured, Report, Seconds};
-use super::requests::{self, read_json};
+use super::requests;
 use super::saved::Saved;
 use crate::args::MakeArgs;
 use crate::edits::Edits;
 use crate::error::{CliError, Outcome};
+use crate::inputs::inputs;
 use crate::model;
 use crate::output::{self, Progress, note};
 use crate::settings::settings;
-use crate::statistics;
 
 pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
     let start = Instant::now();
     let requests = requests::from_args(&args.request)?;
     output::check_writable(&args.output)?;
-    let inputs = Inputs {
-        contexts: args.contexts.as_deref().map(read_json).transpose()?,
-        preservations: match &args.preserve {
-            Some(path) => read_json(path)?,
-            None => Inputs::default().preservations,
-        },
-        seed: args.seed,
-        statistics: statistics::given(args.stats.as_deref()),
-    };
+    let inputs = inputs(&args.inputs)?;
     let edits = Edits::read(&args.edits, args.force)?;
 
     let model = model::load(&args.model)?;

@@ -4,13 +4,14 @@ mod against;
 mod merge;
 mod records;
 pub(crate) mod report;
-pub(crate) mod run;
+mod run;
+pub(crate) mod runner;
 pub(crate) mod setups;
 pub(crate) mod sweep;
 
 use anyhow::Result;
 
-pub(crate) use records::Records;
+pub(crate) use records::{BUNDLED_ORDER, Records};
 
 use crate::args::{EvalArgs, EvalFolderCommand};
 use crate::error::Outcome;

@@ -4,18 +4,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use rome_eval::{Dataset, Facts, Record};
-use rome_files::read_bounded;
 use rome_session::Model;
 use rome_stats::Shard;
 
 use crate::error::CliError;
 use crate::output::note;
 
-/// The order of a bundled model's own facts.
-const SEED: u64 = 0;
-
-/// No data set comes near this.
-const MAX_DATA: u64 = 1 << 30;
+/// The seed of the order of a bundled model's own facts.
+pub(crate) const BUNDLED_ORDER: u64 = 0;
 
 /// The records that a model is evaluated on.
 pub(crate) struct Records {
@@ -38,19 +34,21 @@ impl Records {
     ) -> Result<Self> {
         let limit = limit.unwrap_or(usize::MAX);
         let takes = |index: &usize| shard.is_none_or(|shard| shard.takes(*index as u64));
-        let Some(path) = data else {
-            let list = bundled(model, dataset)?.records(SEED).into_iter().take(limit).enumerate();
-            let list = list.filter(|(index, _)| takes(index));
-            let list = list.map(|(_, record)| Box::new(record) as Box<dyn Record>).collect();
-            let hash = format!("facts of {}", model.name);
-            return Ok(Self { list, faults: Vec::new(), hash });
-        };
-        let hash = blake3::hash(&read_bounded(path, MAX_DATA)?).to_hex().to_string();
         let (mut list, mut faults) = (Vec::new(), Vec::new());
-        for (index, record) in dataset.read(path)?.into_iter().take(limit).enumerate() {
+        let (read, hash) = match data {
+            Some(path) => {
+                let (read, bytes) = dataset.read(path)?;
+                (read, blake3::hash(&bytes))
+            }
+            None => {
+                let records = bundled(model, dataset)?.records(BUNDLED_ORDER).into_iter();
+                let records = records.map(|record| Ok(Box::new(record) as Box<dyn Record>));
+                (records.collect(), blake3::hash(rome_assets::FACTS))
+            }
+        };
+        for (_, record) in read.into_iter().take(limit).enumerate().filter(|(index, _)| takes(index)) {
             match record {
-                Ok(record) if takes(&index) => list.push(record),
-                Ok(_) => (),
+                Ok(record) => list.push(record),
                 Err(error) if keep_going => {
                     note(format!("left out: {error}"));
                     faults.push(error.to_string());
@@ -59,10 +57,12 @@ impl Records {
             }
         }
         if list.is_empty() {
-            let message = format!("{} has no records to evaluate", path.display());
-            return Err(CliError::with_hint(message, "give a file with some, or another --limit or --shard"));
+            return Err(CliError::with_hint(
+                "there are no records to evaluate",
+                "give a file that has some with --data, or another --limit or --shard",
+            ));
         }
-        Ok(Self { list, faults, hash })
+        Ok(Self { list, faults, hash: hash.to_hex().to_string() })
     }
 }
 

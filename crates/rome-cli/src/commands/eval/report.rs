@@ -8,7 +8,7 @@ use rome_eval::{Against, Estimate, MEASURES, Results, RunSummary};
 use serde_json::{Value, json};
 
 pub(crate) use crate::commands::edit::count;
-use crate::output;
+use crate::{output, plot};
 
 /// The page of one run, beside its cases.
 pub(crate) fn write(results: &Results) -> Result<()> {
@@ -25,9 +25,7 @@ pub(crate) fn write_comparison(folder: &Path, runs: &[&Results], pictures: &[(&s
         format!("{:#}\n", Value::Object(summaries)).as_bytes(),
     )?;
     for (setting, svg) in pictures {
-        let outlined = rome_plot::outlined(svg)?;
-        output::write_file(&folder.join(format!("{setting}.svg")), outlined.as_bytes())?;
-        output::write_file(&folder.join(format!("{setting}.png")), &rome_plot::to_png(svg, 2.0)?)?;
+        plot::write(folder, setting, svg)?;
     }
     let pictures: Vec<String> = pictures.iter().map(|(_, svg)| svg.clone()).collect();
     let page = rome_eval::html("Ways of editing compared", runs, &pictures);

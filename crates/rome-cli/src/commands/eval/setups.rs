@@ -51,9 +51,12 @@ pub(crate) struct Sweep {
 }
 
 /// The ways of editing that arguments ask for.
-pub(crate) fn methods(args: &EvalRunArgs, config: &EditConfig) -> Vec<Setup> {
+///
+/// Without any, ROME itself unless a setting of it is varied, which asks for it already.
+pub(crate) fn methods(asked: Option<&[MethodArg]>, config: &EditConfig, or_rome: bool) -> Vec<Setup> {
     let all = MethodArg::value_variants().iter().copied().filter(|method| *method != MethodArg::All);
-    let asked = args.methods.iter().flat_map(|method| match method {
+    let rome: &[MethodArg] = if or_rome { &[MethodArg::Rome] } else { &[] };
+    let asked = asked.unwrap_or(rome).iter().flat_map(|method| match method {
         MethodArg::All => all.clone().collect(),
         method => vec![*method],
     });

@@ -74,9 +74,12 @@ pub(crate) fn advice(sweep: &Sweep, results: &BTreeMap<String, Results>) -> Opti
             (other.mean + other.ci95 >= score.mean).then(|| value(setup))
         })
         .collect();
-    let beside = match near.is_empty() {
-        true => "the others are worse by more than their 95 % intervals".to_owned(),
-        false => format!("not distinguishable from it: {}", near.join(", ")),
+    let n_others = sweep.setups.len() - 1;
+    let beside = match (n_others, near.is_empty()) {
+        (0, _) => "nothing else was tried".to_owned(),
+        (_, true) => "the others are worse by more than their 95 % intervals".to_owned(),
+        (_, false) => format!("not distinguishable from it: {}", near.join(", ")),
     };
-    Some(format!("best {}: {}, S {:.1} ±{:.1}; {beside}", sweep.setting, value(best), score.mean, score.ci95))
+    let (value, Estimate { mean, ci95 }) = (value(best), score);
+    Some(format!("best {}: {value}, score {mean:.1} ±{ci95:.1}; {beside}", sweep.setting))
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
-use rome_core::TokenCodec;
 use rome_core::generate::{Decoding, generate};
 use rome_eval::Facts;
 use rome_eval::trace::{
@@ -18,13 +17,11 @@ use serde_json::{Value, json};
 use super::{configs, model_name, noise_scale};
 use crate::args::TraceArgs;
 use crate::commands::edit::count;
+use crate::commands::eval::BUNDLED_ORDER;
 use crate::edits::Edits;
 use crate::error::{CliError, Outcome};
-use crate::model;
 use crate::output::{self, Progress, note};
-
-/// The order of a bundled model's own facts.
-const SEED: u64 = 0;
+use crate::{model, plot};
 
 /// A trace of a thousand tokens in a hundred layers has two megabytes.
 const MAX_FILE: u64 = 64 << 20;
@@ -35,15 +32,20 @@ pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
     let edits = Edits::from_args(&args.edits)?;
     let mut model = model::load(&args.model)?;
     edits.check(&model.pretrained.hash)?;
-    let _undo = edits.file.apply_regardless(model.pretrained.model.as_mut())?;
-    let (facts, faults) = facts(args, path, &model)?;
+    edits.file.apply_regardless(model.pretrained.model.as_mut())?;
+    let (facts, mut faults) = facts(args, path, &model)?;
+    if facts.is_empty() {
+        let message = format!("{} has no facts to trace", path.display());
+        return Err(CliError::with_hint(message, "give a list of facts such as known_1000.json"));
+    }
     let load = start.elapsed();
 
     let start = Instant::now();
     let subjects = || Ok(facts.iter().map(|fact| fact.subject.clone()).collect());
     let scale = noise_scale(&args.noise, &model, &subjects)?;
-    let limit = args.limit.unwrap_or(usize::MAX);
-    let (known, n_unknown) = known(&facts, &model, limit)?;
+    let limit = args.limit.map_or(usize::MAX, |limit| limit as usize);
+    let passed_over = args.keep_going.then_some(&mut faults);
+    let (known, n_unknown) = known(&facts, &model, limit, passed_over)?;
     if known.is_empty() {
         return Err(CliError::with_hint(
             format!("the model answers none of {} as expected", count(facts.len(), "fact")),
@@ -52,7 +54,7 @@ pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
     }
     output::make_folder(&args.output)?;
     let run = json!({
-        "model_hash": model.pretrained.hash, "on_top_of": args.edits.edits, "noise": scale, "samples": args.samples,
+        "model_hash": model.pretrained.hash, "on_top_of": edits.hashes()?, "noise": scale, "samples": args.samples,
         "window": args.window, "severed": configs[0].severed, "compatible": args.compatible,
     });
     check_run(&args.output.join("run.json"), &run)?;
@@ -62,12 +64,21 @@ pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
     let mut traces: BTreeMap<Kind, Vec<Trace>> = BTreeMap::new();
     for (index, (fact, prompt)) in known.iter().enumerate() {
         let shape = [args.samples as usize, prompt.subject.len(), lm.shape().d_model];
-        let noise = Noise::normal(scale, shape);
+        let noise = Noise::normal(scale, shape)?;
         for &config in &configs {
             let name = format!("fact_{}_{}.json", fact.known_id, config.kind.name());
             let path = args.output.join(name);
             // What an interrupted run has left.
-            let trace = match read(&path).filter(|trace| trace.prompt == prompt.text) {
+            let is_this = |trace: &Trace| {
+                let is_whole = trace.scores.iter().all(|row| row.len() == lm.shape().n_layers);
+                (&trace.prompt, &trace.subject, trace.kind)
+                    == (&prompt.text, &prompt.subject_text, config.kind)
+                    && is_whole
+                    && trace.scores.len() == prompt.tokens.len()
+                    && trace.tokens.len() == prompt.tokens.len()
+                    && trace.subject_range == [prompt.subject.start, prompt.subject.end]
+            };
+            let trace = match read(&path).filter(is_this) {
                 Some(trace) => trace,
                 None => {
                     let trace = Trace::new(lm, tokens, prompt, &noise, config, &|_| ());
@@ -103,11 +114,12 @@ pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
 }
 
 /// The first facts that a model answers as expected, and how many before them it does not: what it
-/// does not know is nowhere in it.
+/// does not know is nowhere in it. A fact that makes no sense is a fault, if these are wanted.
 fn known<'f>(
     facts: &'f [KnownFact],
     model: &Model,
     limit: usize,
+    mut faults: Option<&mut Vec<String>>,
 ) -> Result<(Vec<(&'f KnownFact, TracedPrompt)>, usize)> {
     let (lm, tokens) = (model.causal_lm(), &model.pretrained.tokenizer);
     let (mut known, mut n_unknown) = (Vec::new(), 0);
@@ -115,11 +127,22 @@ fn known<'f>(
         if known.len() == limit {
             break;
         }
-        let prompt = TracedPrompt::new(&fact.prompt, &fact.subject, tokens, lm.shape())?;
+        let prompt = match (TracedPrompt::new(&fact.prompt, &fact.subject, tokens, lm.shape()), &mut faults) {
+            (Ok(prompt), _) => prompt,
+            (Err(error), Some(faults)) => {
+                note(format!("left out: fact {}: {error}", fact.known_id));
+                faults.push(format!("fact {}: {error}", fact.known_id));
+                continue;
+            }
+            (Err(error), None) => {
+                let hint = format!("{}, or go on without it with --keep-going", error.hint());
+                return Err(CliError::with_hint(format!("fact {}: {error}", fact.known_id), hint));
+            }
+        };
         let answer = generate(lm, &prompt.tokens, 1, None, &mut Decoding::Greedy);
-        match fact.is_answered_by(&tokens.decode(&answer[prompt.tokens.len()..])?) {
-            true => known.push((fact, prompt)),
-            false => n_unknown += 1,
+        match answer.get(prompt.tokens.len()) {
+            Some(&token) if fact.is_answered_by(token, tokens)? => known.push((fact, prompt)),
+            _ => n_unknown += 1,
         }
     }
     Ok((known, n_unknown))
@@ -127,15 +150,18 @@ fn known<'f>(
 
 /// A folder of traces goes on from what is there if that was made the same way.
 fn check_run(path: &Path, run: &Value) -> Result<()> {
-    let there =
-        read_bounded(path, MAX_FILE).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    match there {
-        Some(there) if there != *run => Err(CliError::with_hint(
+    let there = match read_bounded(path, MAX_FILE) {
+        Err(error) if error.is_not_found() => {
+            return output::write_file(path, format!("{run:#}\n").as_bytes());
+        }
+        result => result?,
+    };
+    match serde_json::from_slice::<Value>(&there) {
+        Ok(there) if there == *run => Ok(()),
+        _ => Err(CliError::with_hint(
             format!("{} is of traces that were made another way", path.display()),
             "give another folder with -o, or the options of that run",
         )),
-        Some(_) => Ok(()),
-        None => output::write_file(path, format!("{run:#}\n").as_bytes()),
     }
 }
 
@@ -152,7 +178,7 @@ fn facts(args: &TraceArgs, path: &Path, model: &Model) -> Result<(Vec<KnownFact>
                 "give a file such as known_1000.json with --facts",
             ));
         }
-        return Ok((Facts::from_json(rome_assets::FACTS)?.known(SEED), Vec::new()));
+        return Ok((Facts::from_json(rome_assets::FACTS)?.known(BUNDLED_ORDER), Vec::new()));
     }
     let (mut facts, mut faults) = (Vec::new(), Vec::new());
     for fact in KnownFact::read(path)? {
@@ -169,15 +195,15 @@ fn facts(args: &TraceArgs, path: &Path, model: &Model) -> Result<(Vec<KnownFact>
 }
 
 fn write(folder: &Path, averages: &[Averages], model: &str) -> Result<()> {
-    let write = |name: &str, svg: String| -> Result<()> {
-        output::write_file(&folder.join(format!("{name}.svg")), rome_plot::outlined(&svg)?.as_bytes())?;
-        output::write_file(&folder.join(format!("{name}.png")), &rome_plot::to_png(&svg, 2.0)?)
-    };
     output::write_file(&folder.join("averages.json"), format!("{:#}\n", json!(averages)).as_bytes())?;
     for average in averages {
-        write(&format!("averages_{}", average.kind.name()), averages_map(average, model).to_svg()?)?;
+        plot::write(
+            folder,
+            &format!("averages_{}", average.kind.name()),
+            &averages_map(average, model).to_svg()?,
+        )?;
     }
-    write("averages", averages_figure(averages, model)?)
+    plot::write(folder, "averages", &averages_figure(averages, model)?)
 }
 
 fn summary(averages: &Averages) -> String {

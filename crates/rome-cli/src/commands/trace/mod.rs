@@ -47,7 +47,7 @@ fn noise_scale(text: &str, model: &Model, subjects: &dyn Fn() -> Result<Vec<Stri
         )
     };
     let number = |text: &str| match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        Ok(number) if number > 0.0 && (number as f32).is_finite() => Ok(number),
         _ => Err(wrong()),
     };
     match text.strip_prefix('s') {

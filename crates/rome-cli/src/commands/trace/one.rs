@@ -16,6 +16,7 @@ use crate::edits::Edits;
 use crate::error::{CliError, Outcome};
 use crate::model;
 use crate::output::{self, Progress};
+use crate::plot::PNG_SCALE;
 
 /// Noise for a hundred tokens of a large model in ten samples has some 20 MB.
 const MAX_NOISE: u64 = 1 << 30;
@@ -36,7 +37,7 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome> {
     let edits = Edits::from_args(&args.edits)?;
     let mut model = model::load(&args.model)?;
     edits.check(&model.pretrained.hash)?;
-    let undo = edits.file.apply_regardless(model.pretrained.model.as_mut())?;
+    edits.file.apply_regardless(model.pretrained.model.as_mut())?;
     let load = start.elapsed();
 
     let start = Instant::now();
@@ -51,7 +52,7 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome> {
     let shape = [args.samples as usize, prompt.subject.len(), lm.shape().d_model];
     let noise = match &args.noise_file {
         Some(path) => Noise::from_bytes(&read_bounded(path, MAX_NOISE)?, shape)?,
-        None => Noise::normal(noise_scale(&args.noise, &model, &|| known_subjects(&model))?, shape),
+        None => Noise::normal(noise_scale(&args.noise, &model, &|| known_subjects(&model))?, shape)?,
     };
     let n_cells = (prompt.tokens.len() - prompt.subject.start) * lm.shape().n_layers;
     let progress = Mutex::new((
@@ -82,7 +83,6 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome> {
         }
         output::line(format!("wrote {}", args.output.display()))?;
     }
-    undo.restore(model.pretrained.model.as_mut());
     Ok(Outcome::Done)
 }
 
@@ -115,23 +115,21 @@ fn write(path: &Path, form: Form, traces: &[Trace], model: &str) -> Result<()> {
     let bytes = match form {
         Form::Json => format!("{}\n", as_json(traces)?).into_bytes(),
         Form::Svg => rome_plot::outlined(&svg()?)?.into_bytes(),
-        Form::Png => rome_plot::to_png(&svg()?, 2.0)?,
+        Form::Png => rome_plot::to_png(&svg()?, PNG_SCALE)?,
     };
     output::write_file(path, &bytes)
 }
 
-/// Where restoring gives most back.
+/// Where at the subject restoring gives most back: after it, a state may hold no more than the answer.
 fn summary(trace: &Trace) -> String {
-    let cells =
-        trace.scores.iter().enumerate().flat_map(|(token, row)| {
-            row.iter().enumerate().map(move |(layer, score)| (token, layer, *score))
-        });
-    // At the last token the answer itself is restored.
-    let last = trace.tokens.len() - 1;
-    let best = cells.filter(|(token, _, _)| *token != last).max_by(|a, b| a.2.total_cmp(&b.2));
+    let [start, end] = trace.subject_range;
+    let cells = (start..end).flat_map(|token| {
+        trace.scores[token].iter().enumerate().map(move |(layer, score)| (token, layer, *score))
+    });
+    let best = cells.max_by(|a, b| a.2.total_cmp(&b.2));
     let most = best.map_or_else(String::new, |(token, layer, score)| {
-        let token = trace.tokens[token].trim();
-        format!("; {} by restoring {} at {token:?}, layer {layer}", output::percent(score), trace.kind.name())
+        let (token, kind) = (trace.tokens[token].trim(), trace.kind.name());
+        format!("; {} by restoring {kind} at {token:?}, layer {layer}", output::percent(score))
     });
     format!(
         "p({}) is {}, {} with the subject corrupted{most}",
