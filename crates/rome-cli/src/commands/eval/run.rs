@@ -34,8 +34,8 @@ pub(crate) fn run(args: &EvalRunArgs) -> Result<Outcome> {
     let config = settings.config.clone();
     let sweeps = setups::sweeps(args, &config, model.causal_lm().shape())?;
     let methods = setups::methods(args.methods.as_deref(), &config, sweeps.is_empty());
-    let all: Vec<&Setup> =
-        sweeps.iter().flat_map(|sweep| sweep.setups.iter().map(|(_, setup)| setup)).chain(&methods).collect();
+    let swept = sweeps.iter().flat_map(|sweep| sweep.setups.iter().map(|(_, setup)| setup));
+    let all: Vec<&Setup> = methods.iter().chain(swept).collect();
     let is_one = matches!(all[..], [_]);
     check_output(&args.output)?;
     if let Some(theirs) = &theirs {
