@@ -26,7 +26,7 @@
 //!
 //! fn trace(model: &dyn CausalLm, tokens: &dyn TokenCodec) -> Result<Trace, EvalError> {
 //!     let prompt = TracedPrompt::new("{} is produced by", "iPhone 5", tokens, model.shape())?;
-//!     let noise = Noise::normal(0.2, [10, prompt.subject.len(), model.shape().d_model]);
+//!     let noise = Noise::normal(0.2, [10, prompt.subject.len(), model.shape().d_model])?;
 //!     Ok(Trace::new(model, tokens, &prompt, &noise, TraceConfig::new(Kind::State), &|_| ()))
 //! }
 //! ```
