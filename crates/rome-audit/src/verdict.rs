@@ -1,6 +1,7 @@
 //! What is to be thought of an edit.
 
 use rome_core::EditEntry;
+use rome_core::edit::THIN_ALIGNMENT;
 use serde::Serialize;
 
 use crate::audit::{Comparison, Perplexity, Preserved};
@@ -14,8 +15,6 @@ const HARMED: f64 = 1.05;
 const SPILLED: f64 = 0.2;
 /// A divergence above this, in nats, is another answer even if the same token leads.
 const FAR: f64 = 0.5;
-/// A cosine below this inflates the update: see `rome_core::edit::Edit::alignment`.
-const THIN: f64 = 0.1;
 
 /// What is to be thought of an edit, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -113,7 +112,7 @@ impl Judgement {
         }
         let thinnest =
             edits.iter().filter_map(|edit| Some(edit.alignment?.abs())).fold(f64::INFINITY, f64::min);
-        if thinnest < THIN {
+        if thinnest < THIN_ALIGNMENT {
             reasons.push(format!(
                 "the key it divides by hardly points along the edit (cosine {thinnest:.3}), which inflates it: \
                  try --variant mean-key"

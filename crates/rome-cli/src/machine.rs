@@ -31,7 +31,7 @@ impl Machine {
             version: env!("CARGO_PKG_VERSION"),
             system: format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
             threads: rayon::current_num_threads(),
-            instructions: instructions(),
+            instructions: rome_core::environment::instructions(),
             cache: rome_session::statistics::cache().ok().map(Folder::at),
             hub: hub().map(Folder::at),
         }
@@ -42,24 +42,6 @@ impl Folder {
     fn at(path: PathBuf) -> Self {
         Self { exists: path.is_dir(), n_bytes: size(&path, 0), path }
     }
-}
-
-/// The widest instructions that products and loops are computed with.
-fn instructions() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") {
-            return "AVX-512";
-        }
-        match std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-            true => "AVX2 with FMA",
-            false => "SSE2: products will be slow on this processor",
-        }
-    }
-    #[cfg(target_arch = "aarch64")]
-    return "NEON";
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    return "none";
 }
 
 /// Where the hub's tools keep models, by the variables that all of them follow.

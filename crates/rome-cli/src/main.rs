@@ -35,6 +35,11 @@ fn main() -> ExitCode {
         Err(error) => return error::report_usage(&error),
     };
     log::start(args.quiet);
+    if args.deterministic
+        && let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(1).build_global()
+    {
+        return error::report(&error.into());
+    }
     tracing::debug!("{} threads, {:?}", rayon::current_num_threads(), std::env::args().collect::<Vec<_>>());
     // On a thread of the pool, a product that is shared with the others starts without waking
     // this one up again at its end. A small model has thousands of such products in an edit.
@@ -60,5 +65,6 @@ fn run(command: Command) -> anyhow::Result<error::Outcome> {
         Command::Stats(args) => commands::stats::run(args),
         Command::Suggest(args) => commands::suggest::run(&args),
         Command::Trace(args) => commands::trace::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
     }
 }

@@ -19,6 +19,12 @@ use crate::{
 /// that f32 keys had, and the update would be noise.
 const SMALLEST_ALIGNMENT: f64 = 1e-6;
 
+/// A cosine below this inflates an update: see [`Edit::alignment`].
+pub const THIN_ALIGNMENT: f64 = 0.1;
+
+/// And below this an edit that disables the model is to be expected.
+pub const DISABLING_ALIGNMENT: f64 = 0.01;
+
 /// An edit of one weight, with what is needed to judge it.
 #[derive(Debug, Clone)]
 pub struct Edit {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::edit::Answer;
-use crate::{Context, Edit, EditConfig, Precision, Preservation, Request};
+use crate::{Context, Edit, EditConfig, Environment, Precision, Preservation, Request};
 
 /// The version of the format that this crate writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -42,6 +42,9 @@ pub struct EditRecord {
     /// What the model's matrices were held in.
     #[serde(default)]
     pub precision: Precision,
+    /// What computed them; nothing of edits from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
     /// The second moment of each layer.
     #[serde(default)]
     pub statistics: BTreeMap<usize, StatisticsRecord>,
@@ -63,6 +66,7 @@ impl EditRecord {
             preservations: Vec::new(),
             seed: None,
             precision: Precision::F32,
+            environment: None,
             statistics: BTreeMap::new(),
             edits: Vec::new(),
         }

@@ -12,8 +12,8 @@ use rome_core::editor::Progress;
 use rome_core::generate::{Decoding, generate};
 use rome_core::rows::check_vocabulary;
 use rome_core::{
-    Context, Edit, EditConfig, EditEntry, EditFile, EditPart, EditRecord, EditRows, Editor, Factor,
-    Precision, Preservation, Request, TokenCodec, context,
+    Context, Edit, EditConfig, EditEntry, EditFile, EditPart, EditRecord, EditRows, Editor, Environment,
+    Factor, Precision, Preservation, Request, TokenCodec, context,
 };
 use rome_device::DeviceName;
 
@@ -111,6 +111,7 @@ impl Session {
             preservations: inputs.preservations,
             seed,
             precision: model.precision,
+            environment: Some(Environment::of(&model.causal_lm().device())),
             statistics: BTreeMap::new(),
             edits: Vec::new(),
         };
@@ -130,6 +131,12 @@ impl Session {
     /// The model for a change of another kind than an edit; whoever makes one takes it back.
     pub fn model_mut(&mut self) -> &mut Model {
         &mut self.model
+    }
+
+    /// The model, with all edits taken off again.
+    pub fn into_model(mut self) -> Model {
+        self.undo();
+        self.model
     }
 
     /// The settings of its edits.
@@ -198,7 +205,9 @@ impl Session {
     /// When that session was another one.
     pub fn resume(&mut self, part: EditPart) -> Result<(), SessionError> {
         self.find_statistics()?;
-        let choices = EditRecord { edits: Vec::new(), ..part.record.clone() };
+        // Another number of threads is no other choice.
+        let environment = self.made.record.environment.clone();
+        let choices = EditRecord { edits: Vec::new(), environment, ..part.record.clone() };
         if choices != self.made.record {
             return Err(SessionError::new(
                 "the interrupted run had other settings",

@@ -86,6 +86,11 @@ pub(crate) struct MakeArgs {
     #[arg(long)]
     pub(crate) resume: bool,
 
+    /// Of many requests, go on even if the model collapses under them: if its perplexity on text is ten times
+    /// what it was
+    #[arg(long)]
+    pub(crate) allow_collapse: bool,
+
     /// Of many requests, save what there is after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) save_every: u64,

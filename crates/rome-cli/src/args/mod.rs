@@ -6,6 +6,7 @@ mod eval;
 mod ledger;
 mod stats;
 mod trace;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub(crate) use eval::*;
 pub(crate) use ledger::*;
 pub(crate) use stats::*;
 pub(crate) use trace::*;
+pub(crate) use verify::*;
 
 /// Edit facts in language models: ROME (Rank-One Model Editing) for GPT-2 and GPT-J.
 #[derive(Debug, Parser)]
@@ -29,6 +31,10 @@ pub(crate) struct Args {
     /// Print nothing but results and errors: no notes, no warnings, no progress
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+
+    /// Compute on one thread: the same bytes on any number of processors of a kind
+    #[arg(long, global = true, env = "ROME_DETERMINISTIC", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) deterministic: bool,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 done, but an edit did not take, was passed over or disabled the model; 2 error, nothing written.";
@@ -47,6 +53,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Judge an edit: what changed, what the model answers before and after, and a verdict
     Audit(Box<AuditArgs>),
+    /// Make edits again from their own record, and say whether they come out the same
+    Verify(Box<VerifyArgs>),
     /// Evaluate edits on CounterFact or zsRE: methods, layers and settings compared
     Eval(EvalArgs),
     /// Trace where a fact is: which hidden states carry it to the answer

@@ -1,3 +1,6 @@
+/// A text of our own, in plain words, of which every model of English has seen the like.
+pub(crate) const TEXT: &str = include_str!("text.txt");
+
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod demo;
@@ -11,3 +14,4 @@ pub(crate) mod logits;
 pub(crate) mod stats;
 pub(crate) mod suggest;
 pub(crate) mod trace;
+pub(crate) mod verify;

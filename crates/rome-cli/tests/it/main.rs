@@ -21,6 +21,7 @@ mod statistics;
 mod tracing;
 mod traffic;
 mod undo;
+mod verifying;
 
 use fixtures::Reference;
 use rome_core::{CausalLm, Context, EditRows, Factor, Preservation, Request, TokenCodec};

@@ -43,6 +43,7 @@ fn the_help_of_every_command_is_as_it_was() {
         &["stats", "show"],
         &["suggest"],
         &["trace"],
+        &["verify"],
     ] {
         let help = rome.ok(&[command, &["--help"]].concat());
         insta::assert_snapshot!(format!("help {}", command.join(" ")).trim(), help);

@@ -35,6 +35,7 @@ fn file(n_edits: usize) -> EditFile {
         preservations: vec![Preservation::essence()],
         seed: Some(7),
         precision: Precision::Bf16,
+        environment: None,
         statistics: BTreeMap::from([(
             1,
             StatisticsRecord { source: "10 tokens".to_owned(), condition: 2.0, ridge: None },

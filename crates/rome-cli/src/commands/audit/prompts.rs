@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::requests;
 use crate::args::AuditArgs;
+use crate::commands::TEXT;
 use crate::error::CliError;
 
 /// No file of prompts comes near this.
@@ -22,9 +23,6 @@ const MAX_PROMPTS: u64 = 256 << 20;
 
 /// Prompts of a kind that are chosen for a bundled model.
 const N_CHOSEN: usize = 8;
-
-/// A text of our own, in plain words, of which every model of English has seen the like.
-const TEXT: &str = include_str!("text.txt");
 
 /// Prompts that have nothing to do with any edit, for models that know the world.
 const UNRELATED: [&str; 10] = [

@@ -11,12 +11,13 @@ use rome_session::session::make;
 use super::report::{self, Measured, Report, Seconds};
 use super::requests;
 use super::saved::Saved;
+use super::watch::Watch;
 use crate::args::MakeArgs;
 use crate::edits::Edits;
 use crate::error::{CliError, Outcome};
 use crate::inputs::inputs;
 use crate::model;
-use crate::output::{self, Progress, note};
+use crate::output::{self, Progress, note, warning};
 use crate::settings::settings;
 
 pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
@@ -58,7 +59,12 @@ pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
     let load = start.elapsed().as_secs_f64();
 
     let config = session.settings().config.clone();
+    let tokens = session.model().pretrained.tokenizer.clone();
     let mut editor = session.editor()?;
+    let mut watch = match is_long {
+        true => Some(Watch::new(editor.model(), &tokens, &config.layers)?),
+        false => None,
+    };
     let n_layers = config.layers.len();
     let evaluations = |n_requests: usize| (n_requests * n_layers * config.steps) as u64;
     let mut progress = Progress::new(evaluations(requests.len()), "{bar:30} {percent}% · {msg} · {eta} left");
@@ -91,7 +97,14 @@ pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
                 return Err(stopped(&saved, &made, request, error));
             }
         }
-        if is_long {
+        if let Some(watch) = &mut watch {
+            if let Some(collapse) = watch.after(index + 1, editor.model()) {
+                if !args.allow_collapse {
+                    drop(progress);
+                    return Err(collapsed(&saved, &made, collapse));
+                }
+                warning(collapse);
+            }
             saved.save_if_due(&made.part)?;
         }
     }
@@ -117,7 +130,8 @@ pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
         saved.remove();
     }
 
-    let all_took = report::print(&requests, &results, &reports, n_layers, args.json)?;
+    let all_took =
+        report::print(&requests, &results, &reports, watch.map(|watch| watch.seen), n_layers, args.json)?;
     if !args.json {
         let written = output::size(bytes.len() as u64);
         let seconds = start.elapsed().as_secs_f64();
@@ -176,6 +190,20 @@ fn rows(session: &Session, requests: &[Request], keep_going: bool) -> Result<Vec
         Err(error) => Err(error.at(format_args!("request {} of {n}", index + 1)).into()),
     });
     rows.collect()
+}
+
+/// The error that ends a run under which the model has collapsed.
+fn collapsed(saved: &Saved, made: &Made, collapse: String) -> anyhow::Error {
+    match saved.save(&made.part) {
+        Err(_) => CliError::with_hint(collapse, "edit fewer facts, or at another layer"),
+        Ok(()) => CliError::with_hint(
+            collapse,
+            format!(
+                "{} edits are saved: go on all the same with --resume --allow-collapse, or edit fewer facts",
+                made.part.updates.len()
+            ),
+        ),
+    }
 }
 
 /// The error that ends a run, with the way on if there is something to go on from.

@@ -7,6 +7,7 @@ mod report;
 pub(crate) mod requests;
 mod saved;
 mod show;
+mod watch;
 
 pub(crate) use report::shortened;
 pub(crate) use show::count;

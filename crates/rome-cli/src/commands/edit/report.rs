@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use rome_core::edit::{DISABLING_ALIGNMENT, THIN_ALIGNMENT};
 use rome_core::{Edit, EditRecord, Request, Variant};
 use serde::Serialize;
 use serde_json::json;
 
+use super::watch::Seen;
 use crate::output;
 
 /// What one edit came to, as `--json` prints it.
@@ -103,15 +105,41 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Whether the division has inflated the update so far that it may well disable the model.
+    fn is_disabling(&self) -> bool {
+        self.alignment.is_some_and(|cosine| cosine.abs() < DISABLING_ALIGNMENT)
+    }
+
+    /// Says so if the division inflates the update.
+    fn warn_of_division(&self) {
+        let (Some(cosine), Some(factor)) = (self.alignment, self.division_factor) else { return };
+        if cosine.abs() < THIN_ALIGNMENT {
+            let how = if self.is_disabling() { "so far that it may disable the model" } else { "" };
+            output::warning(format!(
+                "{}: the key it divides by hardly points along the edit (cosine {cosine:.4}, division factor {factor:.4}), \
+                 which inflates it {how}; ‖ΔW‖ is {:.1} % of ‖W‖: try --variant mean-key, and see rome audit",
+                self.weight,
+                100.0 * self.relative_norm
+            ));
+        }
+    }
+}
+
 /// Prints what all requests came to, and returns whether each was edited and took.
 pub(crate) fn print(
     requests: &[Request],
     results: &[Result<(), String>],
     reports: &[Report],
+    watched: Option<Vec<Seen>>,
     n_layers: usize,
     as_json: bool,
 ) -> Result<bool> {
-    let all_took = results.iter().all(Result::is_ok) && reports.iter().all(|report| report.took);
+    let all_took = results.iter().all(Result::is_ok)
+        && reports.iter().all(|report| report.took && !report.is_disabling());
+    for report in reports {
+        report.warn_of_division();
+    }
     let failed =
         || results.iter().enumerate().filter_map(|(index, result)| Some((index, result.as_ref().err()?)));
     match (as_json, reports, requests) {
@@ -119,7 +147,9 @@ pub(crate) fn print(
         (true, ..) => {
             let failed: Vec<_> =
                 failed().map(|(request, error)| json!({ "request": request, "error": error })).collect();
-            output::json(&json!({ "edits": reports, "took": all_took, "failed": failed }))?;
+            output::json(
+                &json!({ "edits": reports, "took": all_took, "failed": failed, "watched": watched }),
+            )?;
         }
         (false, _, [request]) => one(request, reports)?,
         (false, ..) => {
@@ -129,6 +159,11 @@ pub(crate) fn print(
                 .map(|result| result.as_ref().map(|()| of_edited.next().unwrap_or_default()))
                 .collect();
             many(requests, &rows)?;
+            if let Some(Seen { perplexity, norm, .. }) = watched.as_ref().and_then(|seen| seen.last()) {
+                output::line(format!(
+                    "perplexity on text is {perplexity:.3} times as high as before, the edited weights are {norm:.3} times as large"
+                ))?;
+            }
         }
     }
     Ok(all_took)

@@ -1,0 +1,118 @@
+//! Edits made again, by any number of threads, and a model that many of them are made on.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::program::{Rome, obama};
+
+fn verify(rome: &Rome, args: &[&str]) -> (Option<i32>, Value) {
+    let output = rome.run(&[&["verify", "--json", "-m", "facts-gpt2"], args].concat());
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default())
+}
+
+#[test]
+fn an_edit_made_again_is_itself_to_the_byte() {
+    let rome = Rome::new();
+    obama(&rome, &[]);
+    let (code, verified) = verify(&rome, &["edit.safetensors"]);
+    assert_eq!((code, verified["equal"].as_bool()), (Some(0), Some(true)));
+    assert_eq!(verified["environment"], json!([]));
+    // Scaled, it is still known for what it is; another model's it is not.
+    rome.ok(&["edit", "scale", "edit.safetensors", "--by", "0.5", "-o", "half.safetensors"]);
+    assert_eq!(verify(&rome, &["half.safetensors"]).1["same"], true);
+    assert!(rome.fails(&["verify", "edit.safetensors", "-m", "facts-gptj"]).contains("made for the model"));
+    // With another C it comes out as another edit.
+    let (code, verified) = verify(&rome, &["edit.safetensors", "--stats", "identity"]);
+    assert_eq!((code, verified["same"].as_bool()), (Some(1), Some(false)));
+}
+
+#[test]
+fn edits_on_top_of_others_are_made_again_on_top_of_them() {
+    let rome = Rome::new();
+    obama(&rome, &[]);
+    rome.ok(&[
+        "edit",
+        "-m",
+        "facts-gpt2",
+        "--prompt",
+        "{} is produced by",
+        "--subject",
+        "iPhone 5",
+        "--target",
+        "Nokia",
+        "--edit",
+        "edit.safetensors",
+        "-o",
+        "second.safetensors",
+    ]);
+    let error = rome.fails(&["verify", "second.safetensors", "-m", "facts-gpt2", "--quiet"]);
+    assert!(error.contains("on top of edits that are not here"), "{error}");
+    assert_eq!(verify(&rome, &["second.safetensors", "--edit", "edit.safetensors"]).1["equal"], true);
+    // In one file, they bring each other along.
+    rome.ok(&["edit", "combine", "edit.safetensors", "second.safetensors", "-o", "both.safetensors"]);
+    let (_, verified) = verify(&rome, &["both.safetensors"]);
+    assert_eq!((verified["edits"].as_array().unwrap().len(), verified["equal"].as_bool()), (2, Some(true)));
+}
+
+#[test]
+fn the_number_of_threads_makes_no_other_bytes_if_it_is_not_to() {
+    let rome = Rome::new();
+    let made = |threads: &str, name: &str| {
+        let status = Command::new(env!("CARGO_BIN_EXE_rome"))
+            .args(["edit", "-m", "facts-gptj", "--prompt", "{}, produced by", "--subject", "iPhone 5"])
+            .args(["--target", "Nokia", "--deterministic", "-q", "-o", name])
+            .current_dir(rome.folder.path())
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap()
+            .status;
+        assert!(status.success());
+        fs::read(rome.path(name)).unwrap()
+    };
+    assert_eq!(made("1", "one.safetensors"), made("3", "three.safetensors"));
+}
+
+#[test]
+fn a_model_that_collapses_stops_the_run_and_what_was_made_is_kept() {
+    let rome = Rome::new();
+    // Values far too long, a dozen times at the same place.
+    let requests: Vec<Value> = (0..20)
+        .map(|index| json!({ "prompt": "{} is produced by", "subject": format!("Model {index}"), "target": "Nokia" }))
+        .collect();
+    let requests = rome.write("requests.json", &Value::from(requests).to_string());
+    let args = [
+        "edit",
+        "-m",
+        "facts-gpt2",
+        "--request",
+        &requests,
+        "--steps",
+        "6",
+        "--clamp",
+        "60",
+        "--weight-decay",
+        "0",
+        "--learning-rate",
+        "5",
+        "--stats",
+        "identity",
+        "-o",
+        "edits.safetensors",
+        "--json",
+    ];
+    let output = rome.run(&args);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("after 10 requests the model has collapsed"), "{error}");
+    assert!(
+        error.contains("10 edits are saved: go on all the same with --resume --allow-collapse"),
+        "{error}"
+    );
+    assert!(!rome.path("edits.safetensors").exists());
+    let output = rome.run(&[&args[..], &["--resume", "--allow-collapse"]].concat());
+    let edits: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(edits["edits"].as_array().unwrap().len(), 20);
+    assert!(edits["watched"][0]["norm"].as_f64().unwrap() > 0.0);
+}

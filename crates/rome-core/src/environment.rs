@@ -1,0 +1,66 @@
+//! What computed something, as far as the last digits may depend on it.
+
+use burn::prelude::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::host::is_host;
+
+/// What computed something, as far as the last digits may depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// The version of this crate.
+    pub version: String,
+    /// The operating system and the kind of processor.
+    pub system: String,
+    /// The widest instructions that products and loops are computed with.
+    pub instructions: String,
+    /// What computes: `cpu`, or a device with memory of its own.
+    pub device: String,
+    /// The threads that rows and products are shared out to.
+    pub threads: usize,
+}
+
+impl Environment {
+    /// This program on this machine, computing on a device.
+    pub fn of(device: &Device) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            system: format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
+            instructions: instructions().to_owned(),
+            device: if is_host(device) { "cpu".to_owned() } else { format!("{device:?}") },
+            threads: rayon::current_num_threads(),
+        }
+    }
+
+    /// What is different in another one, as sentences.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let threads = |environment: &Self| environment.threads.to_string();
+        let pairs = [
+            ("version", self.version.clone(), other.version.clone()),
+            ("system", self.system.clone(), other.system.clone()),
+            ("instructions", self.instructions.clone(), other.instructions.clone()),
+            ("device", self.device.clone(), other.device.clone()),
+            ("threads", threads(self), threads(other)),
+        ];
+        let different = pairs.into_iter().filter(|(_, ours, theirs)| ours != theirs);
+        different.map(|(what, ours, theirs)| format!("{what}: {ours} there, {theirs} here")).collect()
+    }
+}
+
+/// The widest instructions that products and loops are computed with.
+pub fn instructions() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            return "AVX-512";
+        }
+        match std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            true => "AVX2 with FMA",
+            false => "SSE2",
+        }
+    }
+    #[cfg(target_arch = "aarch64")]
+    return "NEON";
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    return "none";
+}
