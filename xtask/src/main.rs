@@ -10,6 +10,7 @@ mod process;
 mod program;
 mod python;
 mod report;
+mod sequence;
 mod suggest;
 
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ enum Task {
     },
     /// Measure how much text C needs
     Enough(enough::Args),
+    /// See how many edits a model bears, one on top of the other
+    Sequence(sequence::Args),
     /// See whether rome suggest finds the layer of the bundled models
     Suggest(suggest::Args),
     /// Run what is too heavy for every change
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Devices(args) => devices::run(&args),
         Task::Enough(args) => enough::run(&args),
         Task::Full(args) => full::run(&args),
+        Task::Sequence(args) => sequence::run(&args),
         Task::Suggest(args) => suggest::run(&args),
     };
     match result {

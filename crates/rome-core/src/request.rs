@@ -310,6 +310,7 @@ mod tests {
         assert!(matches!(Sentence::new("{} and {}", "x"), Err(RequestError::ManySlots { count: 2, .. })));
     }
 
+    /// One that has its blank got a second one elsewhere (EasyEdit).
     #[test]
     fn a_target_gets_one_blank() {
         assert_eq!(spaced_target("Rome").unwrap(), " Rome");

@@ -428,3 +428,26 @@ fn statistics_go_to_npz_and_back() {
     let output = rome(&["stats", "convert", npz.to_str().unwrap(), &place("a.txt")]).output().unwrap();
     assert!(fails(&output).contains("neither .npz nor .safetensors"));
 }
+
+/// Batches were laid out for the whole context elsewhere, 355 GiB of a context of 131,072 tokens
+/// (EasyEdit#470). Here a long context costs nothing by itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_context_of_131072_tokens_takes_no_memory_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = fixtures::random::Shape::GPT2_TINY.with_positions("gpt2-long", 131_072);
+    let model = shape.model(folder.path()).unwrap();
+    std::fs::write(folder.path().join("text.txt"), "A few words.\nAnd a few more of them.\n").unwrap();
+    let program = env!("CARGO_BIN_EXE_rome");
+    let model = model.display();
+    // Address space is more than memory: threads reserve some of their own.
+    let limited = |arguments: String| {
+        let line = format!("ulimit -v 6000000 && exec {program} {arguments}");
+        let output = Command::new("sh").args(["-c", &line]).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.code() < Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    limited(format!("stats collect -m {model} --layers all --text text.txt -o stats"));
+    limited(format!(
+        "edit -m {model} --prompt '{{}} is' --subject Rome --target big --stats stats --layer 0 --steps 3 -o edit.safetensors"
+    ));
+}

@@ -39,6 +39,7 @@ fn the_same_seed_gives_the_same_file_byte_for_byte() {
     assert_ne!(obama(&rome, &["--seed", "4"]), first);
 }
 
+/// What was called the edited model was the restored one elsewhere (EasyEdit#363, #255, #391, #627).
 #[test]
 fn an_edit_changes_the_answer_and_only_where_it_is_applied() {
     let rome = Rome::new();
@@ -281,6 +282,7 @@ fn bad_files_get_one_line_and_a_hint() {
     }
 }
 
+/// Caches known by a name alone were taken for another model elsewhere (kmeng01/rome, MEMIT).
 #[test]
 fn statistics_of_another_model_layer_or_size_are_refused() {
     let rome = Rome::new();
@@ -407,6 +409,7 @@ fn the_doctor_lists_the_processor_and_finds_nothing_wrong_with_it() {
     );
 }
 
+/// The identity is the silent default elsewhere (EasyEdit, FastEdit).
 #[test]
 fn without_statistics_by_choice_there_is_a_warning() {
     let rome = Rome::new();

@@ -25,6 +25,7 @@ fn halves() -> Vec<Precision> {
     [Precision::F16, Precision::Bf16].into_iter().filter(|half| half.is_supported_by(&device)).collect()
 }
 
+/// Tensors of two types met in one product elsewhere (EasyEdit#296, #112).
 #[test]
 fn an_edit_in_half_precision_is_nearly_that_in_f32_and_is_undone_to_the_bit() {
     for name in MODELS {
@@ -56,6 +57,7 @@ fn an_edit_in_half_precision_is_nearly_that_in_f32_and_is_undone_to_the_bit() {
     }
 }
 
+/// Edits in turn became NaN elsewhere (EasyEdit#445, FastEdit#11).
 #[test]
 #[ignore = "takes minutes; cargo xtask full runs it"]
 fn two_hundred_edits_in_turn_stay_finite_in_half_precision() {

@@ -53,6 +53,7 @@ fn edits_in_turn_are_those_of_models_edited_so_far() {
     MODELS.iter().for_each(|name| each_edit_is_one_by_itself(name, Between::Keep));
 }
 
+/// An edit saw what an earlier one had left elsewhere (EasyEdit#613).
 #[test]
 fn independent_edits_do_not_see_each_other() {
     MODELS.iter().for_each(|name| each_edit_is_one_by_itself(name, Between::Undo));

@@ -1,0 +1,109 @@
+//! How many edits a model bears, one on top of the other.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use fixtures::MODELS;
+use rome_eval::{Facts, Record};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::report::{self, Format, Report};
+use crate::{process, program};
+
+const VARIANTS: [&str; 4] = ["reference", "mean-key", "r-rome", "p-rome"];
+
+/// Edits one fact after the other into the bundled models, all of them kept, and shows what becomes of
+/// the perplexity on text and of the edited weight.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// So many facts
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    edits: usize,
+
+    #[command(flatten)]
+    format: Format,
+}
+
+/// What `rome edit --json` says of a sequence.
+#[derive(Debug, Deserialize)]
+struct Edited {
+    watched: Vec<Seen>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Seen {
+    after: usize,
+    perplexity: f64,
+    norm: f64,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let rome = program::build(&[])?;
+    let folder = tempfile::tempdir()?;
+    let facts = Facts::from_json(rome_assets::FACTS)?.records(2);
+    let requests: Vec<_> = facts.iter().take(args.edits).map(|fact| fact.rewrite().request()).collect();
+    let file = folder.path().join("requests.json");
+    std::fs::write(&file, serde_json::to_vec(&requests)?)?;
+
+    let header = [
+        "model",
+        "variant",
+        "edits held",
+        "perplexity after 10",
+        "after 50",
+        "after 100",
+        "at the end",
+        "weight",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let mut values = Vec::new();
+    for (model, variant) in MODELS.iter().flat_map(|model| VARIANTS.map(|variant| (*model, variant))) {
+        eprintln!("{model}, {variant}: {} edits in turn", requests.len());
+        let seen = sequence(&rome, model, variant, &file, folder.path())?;
+        // The first look at which perplexity is ten times what it was ends it, as it ends rome edit.
+        let collapse = seen.iter().position(|seen| seen.perplexity.is_nan() || seen.perplexity >= 10.0);
+        let held = match collapse {
+            Some(index) => seen[index].after.saturating_sub(10).to_string(),
+            None => format!("all {}", requests.len()),
+        };
+        let at = |after: usize| {
+            let look = seen.iter().find(|seen| seen.after == after);
+            look.map_or_else(String::new, |seen| format!("{:.2} ×", seen.perplexity))
+        };
+        let last = seen.last().context("a sequence has been looked at")?;
+        rows.push(vec![
+            model.to_owned(),
+            variant.to_owned(),
+            held.clone(),
+            at(10),
+            at(50),
+            at(100),
+            format!("{:.1} × after {}", last.perplexity, last.after),
+            format!("{:.1} ×", last.norm),
+        ]);
+        let looks: Vec<_> = seen.iter().map(|seen| json!([seen.after, seen.perplexity, seen.norm])).collect();
+        values.push(json!({ "model": model, "variant": variant, "held": held, "looks": looks }));
+    }
+    let notes = vec!["a model has collapsed when its perplexity on text is ten times what it was".to_owned()];
+    report::print(
+        &Report { json: json!(values), tables: vec![rows], notes, faults: vec![] },
+        args.format.form(),
+    )
+}
+
+/// Edits until the model collapses, or to the end.
+fn sequence(
+    rome: &std::path::Path,
+    model: &str,
+    variant: &str,
+    requests: &std::path::Path,
+    folder: &std::path::Path,
+) -> Result<Vec<Seen>> {
+    let output = folder.join(format!("{model}-{variant}.safetensors"));
+    let mut command = Command::new(rome);
+    command.args(["edit", "-m", model, "--variant", variant, "--request"]).arg(requests);
+    command.args(["--keep-going", "--allow-collapse", "--json", "-o"]).arg(&output);
+    let Edited { watched } = serde_json::from_slice(&process::run(&mut command)?.stdout)?;
+    Ok(watched)
+}
