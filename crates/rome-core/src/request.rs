@@ -14,7 +14,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RequestJson", untagged)]
 pub enum Request {
-    /// A prompt with one `{}` for the subject, or a full sentence that contains it.
+    /// A prompt with one `{}` for the subject, or a full sentence that contains it (the last
+    /// occurrence counts). A `{}` in a prompt is always the place, even where the subject has one
+    /// itself; braces of the subject are text.
     Text {
         /// The prompt.
         prompt: String,
@@ -74,15 +76,19 @@ pub(crate) struct Sentence {
 }
 
 impl Sentence {
-    /// Puts `subject` where the prompt has its `{}`; without one, finds it in the prompt (its
-    /// last occurrence).
+    /// Puts `subject` where the prompt has its `{}`; without one, finds it in the prompt: its last
+    /// occurrence as it is written or, if there is none, without blanks at its ends.
     pub(crate) fn new(prompt: &str, subject: &str) -> Result<Self, RequestError> {
-        if subject.trim().is_empty() {
+        let trimmed = subject.trim();
+        if trimmed.is_empty() {
             return Err(RequestError::EmptySubject);
         }
+        let leading = subject.len() - subject.trim_start().len();
         let (text, start) = match prompt.matches("{}").count() {
             0 => {
-                let start = prompt.rfind(subject).ok_or_else(|| RequestError::SubjectNotFound {
+                let as_written = prompt.rfind(subject).map(|start| start + leading);
+                let start = as_written.or_else(|| prompt.rfind(trimmed));
+                let start = start.ok_or_else(|| RequestError::SubjectNotFound {
                     subject: subject.to_owned(),
                     prompt: prompt.to_owned(),
                 })?;
@@ -90,13 +96,11 @@ impl Sentence {
             }
             1 => {
                 let start = prompt.find("{}").unwrap_or_default();
-                (fill(prompt, subject), start)
+                (fill(prompt, subject), start + leading)
             }
             count => return Err(RequestError::ManySlots { prompt: prompt.to_owned(), count }),
         };
-        let leading = subject.len() - subject.trim_start().len();
-        let start = start + leading;
-        Ok(Self { text, subject: start..start + subject.trim().len() })
+        Ok(Self { text, subject: start..start + trimmed.len() })
     }
 }
 
@@ -303,6 +307,21 @@ mod tests {
     fn blanks_around_a_subject_do_not_move_its_end() {
         let sentence = Sentence::new("In {}is", " Iowa ").unwrap();
         assert_eq!(&sentence.text[sentence.subject], "Iowa");
+    }
+
+    #[test]
+    fn blanks_around_a_subject_choose_among_its_occurrences_and_may_be_wrong() {
+        let sentence = Sentence::new("Is art a part of the party?", " art ").unwrap();
+        assert_eq!(sentence.subject, 3..6);
+        let sentence = Sentence::new("I saw Iowa", "Iowa ").unwrap();
+        assert_eq!(sentence.subject, 6..10);
+    }
+
+    #[test]
+    fn a_subject_with_braces_is_text_once_it_is_in_its_place() {
+        let sentence = Sentence::new("The macro {} is", "print!(\"{}\")").unwrap();
+        assert_eq!(sentence.text, "The macro print!(\"{}\") is");
+        assert_eq!(&sentence.text[sentence.subject], "print!(\"{}\")");
     }
 
     #[test]

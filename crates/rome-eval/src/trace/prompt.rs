@@ -22,7 +22,8 @@ pub struct TracedPrompt {
 
 impl TracedPrompt {
     /// Puts the subject where the prompt has its `{}`; without one, finds it in the prompt: its first
-    /// occurrence, as `find_token_range` of the reference does.
+    /// occurrence as it is written, as `find_token_range` of the reference does, or, if there is
+    /// none, without blanks at its ends.
     ///
     /// # Errors
     /// When the subject is not there, or the prompt does not fit into the model.
@@ -40,13 +41,14 @@ impl TracedPrompt {
             return Err(RequestError::ManySlots { prompt: prompt.to_owned(), count }.into());
         }
         let text = prompt.replacen("{}", subject, 1);
-        let start = match prompt.find("{}") {
-            Some(slot) => slot + subject.len() - subject.trim_start().len(),
-            None => text.find(trimmed).ok_or_else(|| RequestError::SubjectNotFound {
-                subject: subject.to_owned(),
-                prompt: prompt.to_owned(),
-            })?,
-        };
+        let leading = subject.len() - subject.trim_start().len();
+        // A slot, or the subject as it is written.
+        let as_written = prompt.find("{}").or_else(|| prompt.find(subject)).map(|start| start + leading);
+        let start = as_written.or_else(|| prompt.find(trimmed));
+        let start = start.ok_or_else(|| RequestError::SubjectNotFound {
+            subject: subject.to_owned(),
+            prompt: prompt.to_owned(),
+        })?;
         let end = start + trimmed.len();
         let encoding = tokens.encode(&text)?;
         let (len, n_positions) = (encoding.ids.len(), shape.n_positions);

@@ -5,6 +5,7 @@ mod asking;
 mod data;
 mod finetuning;
 mod goldens;
+mod hostile;
 mod results;
 mod traces;
 

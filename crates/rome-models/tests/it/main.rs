@@ -4,6 +4,7 @@
 mod checkpoints;
 mod forward;
 mod gradients;
+mod hostile;
 mod hub;
 mod precision;
 mod tokenizers;
