@@ -7,7 +7,7 @@ use rome_core::context::SampleError;
 use rome_core::edit::EditError;
 use rome_core::edit_file::EditFileError;
 use rome_core::low_rank::LowRankError;
-use rome_core::request::RequestError;
+use rome_core::request::{RequestError, one_line};
 use rome_core::solve::SolveError;
 use rome_core::tokens::TokenError;
 use rome_core::update::UpdateError;
@@ -83,7 +83,7 @@ fn message(error: &anyhow::Error) -> String {
         }
     }
     // Whatever a file made an error say, it stays one line.
-    message.replace(['\n', '\r'], " ")
+    one_line(&message.replace(['\n', '\r'], " "))
 }
 
 fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {

@@ -58,10 +58,12 @@ impl Request {
 }
 
 impl fmt::Display for Request {
-    /// The prompt with its subject and, after an arrow, the target.
+    /// The prompt with its subject and, after an arrow, the target, on [one line](one_line).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Request::Text { target, .. } => write!(f, "{} → {}", self.prompt(), target.trim()),
+            Request::Text { target, .. } => {
+                write!(f, "{} → {}", one_line(&self.prompt()), one_line(target.trim()))
+            }
             Request::Tokens { target_tokens, .. } => write!(f, "{} → {target_tokens:?}", self.prompt()),
         }
     }
@@ -102,6 +104,22 @@ impl Sentence {
         };
         Ok(Self { text, subject: start..start + trimmed.len() })
     }
+}
+
+/// Spells out the characters of a text that would end the line, command a terminal or turn the
+/// order of what is read, for it may come from another's file.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' => {
+                line.extend(letter.escape_unicode());
+            }
+            _ if letter.is_control() => line.extend(letter.escape_default()),
+            _ => line.push(letter),
+        }
+    }
+    line
 }
 
 /// Replaces the first `{}` of a template and nothing else, so that other braces are text.
@@ -330,6 +348,13 @@ mod tests {
     }
 
     /// One that has its blank got a second one elsewhere (EasyEdit).
+    #[test]
+    fn what_would_command_a_terminal_is_spelled_out() {
+        let request = Request::text("\u{1b}[2J{} is\n", "Zürich 東京 \\ \"x\"\0", "\u{202e}emoR\u{9b}");
+        let line = "\\u{1b}[2JZürich 東京 \\ \"x\"\\u{0} is\\n → \\u{202e}emoR\\u{9b}";
+        assert_eq!(request.to_string(), line);
+    }
+
     #[test]
     fn a_target_gets_one_blank() {
         assert_eq!(spaced_target("Rome").unwrap(), " Rome");

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use rome_core::EditFile;
+use rome_core::request::one_line;
 use rome_ledger::{Action, Entry, Ledger, LedgerError, Remark};
 use serde_json::json;
 
@@ -109,7 +110,7 @@ fn log(ledger: &Ledger, as_json: bool) -> Result<()> {
         let remark =
             [&entry.remark.author, &entry.remark.message].map(|part| part.as_deref().unwrap_or_default());
         if remark.iter().any(|part| !part.is_empty()) {
-            output::line(format!("         {}", remark.join("  ").trim()))?;
+            output::line(format!("         {}", one_line(remark.join("  ").trim())))?;
         }
         let Action::Apply { edits, file } = &entry.action else { continue };
         for edit in edits {
@@ -123,11 +124,11 @@ fn log(ledger: &Ledger, as_json: bool) -> Result<()> {
             });
             output::line(format!(
                 "         {}: ‖ΔW‖ {:.1} %{outcome}",
-                edit.weight,
+                one_line(&edit.weight),
                 100.0 * edit.relative_norm
             ))?;
         }
-        output::line(format!("         {}…", output::short(file)))?;
+        output::line(format!("         {}…", one_line(output::short(file))))?;
     }
     output::line(format!("{} on", on(ledger)))
 }

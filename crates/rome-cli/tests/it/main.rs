@@ -8,6 +8,7 @@ mod edit_files;
 mod evaluating;
 mod exports;
 mod fetching;
+mod hostile;
 mod ledgers;
 mod many;
 mod output;

@@ -4,6 +4,7 @@ use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use rome_audit::audit::{Comparison, Guess};
 use rome_audit::{Audit, Kind};
+use rome_core::request::one_line;
 
 use crate::commands::edit::shortened;
 use crate::output;
@@ -39,7 +40,7 @@ fn changes(audit: &Audit) -> Result<()> {
         let typical =
             |text: fn(&rome_audit::Typical) -> String| change.typical.as_ref().map_or("–".to_owned(), text);
         table.add_row([
-            change.tensor.clone(),
+            one_line(&change.tensor),
             change.rank.map_or("–".to_owned(), |rank| rank.to_string()),
             format!("{:.1} %", 100.0 * change.relative_norm),
             typical(|typical| format!("{:.3}", typical.energy)),
@@ -80,7 +81,7 @@ fn answers(prompts: &[&Comparison]) -> Result<()> {
     for prompt in prompts {
         let percent =
             |p: Option<[f64; 2]>, index: usize| p.map_or("–".to_owned(), |p| output::percent(p[index]));
-        let mut row = vec![shortened(&prompt.prompt, WIDEST)];
+        let mut row = vec![shortened(&one_line(&prompt.prompt), WIDEST)];
         if has_objects {
             let (old, new) = (prompt.p_old, prompt.p_new);
             row.extend([percent(old, 0), percent(new, 0), percent(old, 1), percent(new, 1)]);
@@ -100,7 +101,7 @@ fn answers(prompts: &[&Comparison]) -> Result<()> {
 
 /// The most probable token.
 fn first(guesses: &[Guess]) -> String {
-    guesses.first().map_or(String::new(), |guess| guess.text.trim().to_owned())
+    guesses.first().map_or(String::new(), |guess| one_line(guess.text.trim()))
 }
 
 fn table(header: &[&str]) -> Table {

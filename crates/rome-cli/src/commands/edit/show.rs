@@ -1,6 +1,7 @@
 //! `rome edit show`
 
 use anyhow::Result;
+use rome_core::request::one_line;
 use rome_core::{EditEntry, EditPart};
 use serde_json::json;
 
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &EditShowArgs) -> Result<Outcome> {
         output::size(bytes.len() as u64)
     ))?;
     for (weight, updates) in &ranks {
-        output::line(format!("  {weight}: rank {}", updates.len()))?;
+        output::line(format!("  {}: rank {}", one_line(weight), updates.len()))?;
     }
     if let Some(model) = &args.model {
         output::line(format!("  made for {model}: its weights are those that the edits were computed on"))?;
@@ -60,13 +61,13 @@ pub(crate) fn run(args: &EditShowArgs) -> Result<Outcome> {
 /// Prints how the edits of one go came about.
 fn origin(part: &EditPart) -> Result<()> {
     let record = &part.record;
-    let model = output::short(&record.model_hash);
-    output::line(format!("made by {} for the model {model}…", record.made_by))?;
+    let model = one_line(output::short(&record.model_hash));
+    output::line(format!("made by {} for the model {model}…", one_line(&record.made_by)))?;
     if let Some(from) = &record.imported_from {
-        output::line(format!("  imported from {from}"))?;
+        output::line(format!("  imported from {}", one_line(from)))?;
     }
     if !record.on_top_of.is_empty() {
-        let others = record.on_top_of.iter().map(|hash| format!("{}…", output::short(hash)));
+        let others = record.on_top_of.iter().map(|hash| format!("{}…", one_line(output::short(hash))));
         output::line(format!("  on top of {}", others.collect::<Vec<_>>().join(", ")))?;
     }
     if let Some(settings) = &record.settings {
@@ -91,7 +92,7 @@ fn origin(part: &EditPart) -> Result<()> {
         ))?;
     }
     for (layer, statistics) in &record.statistics {
-        let source = statistics.source.split(", ").next().unwrap_or_default();
+        let source = one_line(statistics.source.split(", ").next().unwrap_or_default());
         let ridge = statistics.ridge.map_or(String::new(), |ridge| format!(", ridge {ridge:.1e}"));
         output::line(format!(
             "  C of layer {layer}: {source}, condition {:.1e}{ridge}",
@@ -110,7 +111,7 @@ fn one(number: usize, entry: &EditEntry) -> Result<()> {
         scale => format!(", scaled by {scale}"),
     };
     let norm = 100.0 * entry.relative_norm;
-    output::line(format!("     {}: ‖ΔW‖ is {norm:.1} % of ‖W‖{scale}", entry.weight))?;
+    output::line(format!("     {}: ‖ΔW‖ is {norm:.1} % of ‖W‖{scale}", one_line(&entry.weight)))?;
     if let Some(outcome) = entry.outcome {
         output::line(format!(
             "     probability of the target {} → {}, {}",
