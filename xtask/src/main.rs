@@ -5,6 +5,7 @@ mod devices;
 mod enough;
 mod full;
 mod layers;
+mod lints;
 mod metadata;
 mod process;
 mod program;
@@ -27,7 +28,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Check that crates depend on each other only as ARCHITECTURE.md allows
+    /// Check that crates depend on each other only as ARCHITECTURE.md allows, and that all take the
+    /// workspace's lints
     Layers,
     /// Compare edits with those of the original, kmeng01/rome
     Compare(Box<compare::Args>),
@@ -52,7 +54,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Args::parse().task {
-        Task::Layers => layers::check(),
+        Task::Layers => layers::check().and_then(|()| lints::check()),
         Task::Compare(args) => compare::run(&args),
         Task::Consumers { rome } => {
             rome.map_or_else(|| program::build(&[]), Ok).and_then(|rome| python::test("consumers", &rome))
