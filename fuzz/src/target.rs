@@ -1,0 +1,44 @@
+//! A way in.
+
+use std::fmt::Display;
+
+use anyhow::Result;
+
+use crate::{Bound, Files, Seed};
+
+/// A way in: something that is read from outside.
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// What is read, and by what.
+    pub about: &'static str,
+    /// What reading it may cost.
+    pub bound: Bound,
+    /// How many inputs the tests draw.
+    pub n_cases: u32,
+    /// What inputs are made of, besides those of `seeds/<name>`.
+    pub seeds: fn() -> Result<Vec<Seed>>,
+    /// Reads an input.
+    pub read: fn(&Files) -> Outcome,
+}
+
+/// What became of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was read.
+    Taken,
+    /// It was refused by an error with a hint.
+    Refused,
+    /// It was taken where it should not have been.
+    Broken(String),
+}
+
+impl Outcome {
+    /// Refused, by an error that can be shown.
+    pub(crate) fn refused(error: impl Display, hint: &str) -> Self {
+        match error.to_string().is_empty() || hint.is_empty() {
+            true => Self::Broken("an error has no message or no hint".to_owned()),
+            false => Self::Refused,
+        }
+    }
+}

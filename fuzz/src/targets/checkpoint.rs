@@ -1,0 +1,61 @@
+//! A model's folder.
+
+use anyhow::Result;
+use rome_core::{EditEntry, EditFile, EditPart, EditRecord, Precision, RankOneUpdate, TokenCodec};
+use rome_models::Pretrained;
+
+use super::model;
+use crate::{Bound, Outcome, Seed, Target};
+
+fn seeds() -> Result<Vec<Seed>> {
+    Ok(vec![Seed::new("gpt2", model::gpt2()?), Seed::new("gptj", model::gptj()?)])
+}
+
+pub(super) static CHECKPOINT: Target = Target {
+    name: "checkpoint",
+    about: "config.json, model.safetensors, vocab.json and merges.txt, by Pretrained::from_source",
+    // GPT-J keeps a table of sines for as many positions as its configuration names.
+    bound: Bound { memory: 128 << 20, ..Bound::PARSED },
+    n_cases: 300,
+    seeds,
+    read: |files| {
+        model::in_folder(files, |source| {
+            let device = fixtures::device();
+            match Pretrained::from_source(source, &device, Precision::F32, &mut |_| ()) {
+                Err(error) => Outcome::refused(&error, error.hint()),
+                Ok(read) => match read.tokenizer.encode("the ab") {
+                    Ok(_) => Outcome::Taken,
+                    Err(error) => Outcome::refused(&error, error.hint()),
+                },
+            }
+        })
+    },
+};
+
+pub(super) static EXPORT: Target = Target {
+    name: "export",
+    about: "the same folder with an edit added, by rome_export::checkpoint::write",
+    bound: Bound::PARSED,
+    n_cases: 200,
+    seeds,
+    read: |files| {
+        model::in_folder(files, |source| {
+            let record = EditRecord::imported("fuzz", "any", "fuzz");
+            let mut part = EditPart::new(record);
+            let weight = match files.text("config.json").contains("gptj") {
+                true => "transformer.h.1.mlp.fc_out.weight",
+                false => "transformer.h.1.mlp.c_proj.weight",
+            };
+            let update = RankOneUpdate { left: vec![0.5; 16], right: vec![0.5; 4] };
+            part.push(EditEntry::imported(weight, 1, 0.1), update);
+            let Ok(out) = tempfile::tempdir_in(crate::files::scratch()) else {
+                return Outcome::Broken("no folder to export into".to_owned());
+            };
+            let place = out.path().join("model");
+            match rome_export::checkpoint::write(source, &EditFile::from(part), true, &place, &mut |_| ()) {
+                Ok(_) => Outcome::Taken,
+                Err(error) => Outcome::refused(&error, error.hint()),
+            }
+        })
+    },
+};

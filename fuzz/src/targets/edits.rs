@@ -1,0 +1,60 @@
+//! Files of edits.
+
+use anyhow::Result;
+use rome_core::{EditEntry, EditFile, EditPart, EditRecord, RankOneUpdate, Request};
+
+use crate::{Bound, Files, Outcome, Seed, Target};
+
+/// The edits of layers, one after the other.
+pub(super) fn edits(layers: &[usize]) -> EditFile {
+    let mut part = EditPart::new(EditRecord::imported("fuzz", &"0123456789abcdef".repeat(4), "fuzz"));
+    for &layer in layers {
+        let weight = format!("transformer.h.{layer}.mlp.c_proj.weight");
+        let mut entry = EditEntry::imported(&weight, layer, 0.1);
+        entry.request = Some(Request::text("{} is in", "the tower", "Rome"));
+        entry.losses = vec![[1.0, 0.5, 0.25, 0.25]];
+        let update = RankOneUpdate { left: vec![0.5; 16], right: vec![0.25; 4] };
+        part.push(entry, update);
+    }
+    part.into()
+}
+
+fn seeds() -> Result<Vec<Seed>> {
+    let combined = EditFile::combine([edits(&[1]), edits(&[0, 1])]);
+    let seed = |(name, edits): (&str, EditFile)| {
+        Ok(Seed::new(name, Files::one("edit.safetensors", edits.to_bytes()?)))
+    };
+    [("one", edits(&[1])), ("two-of-a-weight", edits(&[1, 1])), ("combined", combined)]
+        .into_iter()
+        .map(seed)
+        .collect()
+}
+
+pub(super) static EDITS: Target = Target {
+    name: "edits",
+    about: "files of edits, by EditFile::from_bytes; what is read can be written again",
+    bound: Bound::PARSED,
+    n_cases: 500,
+    seeds,
+    read: |files| {
+        let mut edits = match EditFile::from_bytes(files.bytes()) {
+            Ok(edits) => edits,
+            Err(error) => return Outcome::refused(&error, error.hint()),
+        };
+        let again = edits.to_bytes().and_then(|bytes| EditFile::from_bytes(&bytes));
+        if again.as_ref() != Ok(&edits) {
+            return Outcome::Broken("what was read cannot be written and read again".to_owned());
+        }
+        edits.scale(0.5);
+        while edits.edits().next().is_some() {
+            let _ = edits.edits().map(|(entry, update)| (entry.clone(), update.norm())).count();
+            if edits.drop_edit(0).is_err() {
+                return Outcome::Broken("an edit cannot be dropped".to_owned());
+            }
+        }
+        match edits.check_model("another") {
+            Ok(()) => Outcome::Taken,
+            Err(error) => Outcome::refused(&error, error.hint()),
+        }
+    },
+};

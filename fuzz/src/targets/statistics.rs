@@ -1,0 +1,130 @@
+//! Second moments, and what is kept beside them.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rome_core::{Factor, Precision, SecondMoment};
+use rome_models::{Pretrained, Source};
+use rome_stats::{Collector, Packing, Provenance, State, Statistics, StatsError, npz};
+
+use super::model;
+use crate::{Bound, Files, Outcome, Seed, Target};
+
+/// Larger ones are not factored here: that takes long by itself.
+const MOST_FACTORED: usize = 64;
+
+fn statistics() -> Result<Statistics> {
+    let sum = vec![4.0, 2.0, 3.0, 2.0, 7.0, 6.0, 3.0, 6.0, 9.5];
+    let moment = SecondMoment::from_sum(3, 3, sum).context("a square")?;
+    let provenance = Provenance {
+        model_hash: Some("0123456789abcdef".repeat(4)),
+        layer: Some(1),
+        documents: 2,
+        max_tokens: Some(8),
+        dtype: "float32".to_owned(),
+        made_by: "fuzz".to_owned(),
+        ..Provenance::default()
+    };
+    Ok(Statistics { moment, provenance, changes: Vec::new() })
+}
+
+/// Statistics as an edit uses them.
+fn used(statistics: Result<Statistics, StatsError>) -> Outcome {
+    let statistics = match statistics {
+        Ok(statistics) => statistics,
+        Err(error) => return Outcome::refused(&error, error.hint()),
+    };
+    let _ = (statistics.sums_hash(), statistics.is_verifiable());
+    if statistics.moment.d_ff() > MOST_FACTORED {
+        return Outcome::Taken;
+    }
+    match Factor::new(&statistics.moment) {
+        Err(error) => Outcome::refused(&error, error.hint()),
+        Ok(factor) => match factor.solve(&vec![0.5; factor.d_ff()]).len() == factor.d_ff() {
+            true => Outcome::Taken,
+            false => Outcome::Broken("what was solved has another size".to_owned()),
+        },
+    }
+}
+
+pub(super) static NPZ: Target = Target {
+    name: "npz",
+    about: "statistics of the reference, by rome_stats::npz::read, and their factor",
+    bound: Bound::PACKED,
+    n_cases: 500,
+    seeds: || Ok(vec![Seed::new("three", Files::one("stats.npz", npz::write(&statistics()?)?))]),
+    read: |files| used(npz::read(Cursor::new(files.bytes()))),
+};
+
+pub(super) static STATISTICS: Target = Target {
+    name: "statistics",
+    about: "statistics, by Statistics::from_bytes, and their factor",
+    bound: Bound::PARSED,
+    n_cases: 500,
+    seeds: || {
+        let seed = |(name, packing): (&str, Packing)| {
+            Ok(Seed::new(name, Files::one("stats.safetensors", statistics()?.to_bytes(packing)?)))
+        };
+        [("full", Packing::Full), ("compact", Packing::Compact)].into_iter().map(seed).collect()
+    },
+    read: |files| used(Statistics::from_bytes(files.bytes())),
+};
+
+pub(super) static FACTOR: Target = Target {
+    name: "factor",
+    about: "a factor of C beside statistics, by rome_stats::read_factor",
+    bound: Bound::PARSED,
+    n_cases: 300,
+    seeds: || {
+        let folder = tempfile::tempdir_in(crate::files::scratch())?;
+        let (path, statistics) = (folder.path().join("factor.safetensors"), statistics()?);
+        rome_stats::write_factor(&path, &Factor::new(&statistics.moment)?, &statistics.sums_hash())?;
+        Ok(vec![Seed::new("three", Files::read(folder.path())?)])
+    },
+    read: |files| {
+        let Ok(statistics) = statistics() else { return Outcome::Broken("no statistics".to_owned()) };
+        in_file(files, |path| match rome_stats::read_factor(path, &statistics.sums_hash()) {
+            Ok(factor) => match factor
+                .is_none_or(|factor| factor.solve(&vec![0.5; factor.d_ff()]).len() == factor.d_ff())
+            {
+                true => Outcome::Taken,
+                false => Outcome::Broken("what was solved has another size".to_owned()),
+            },
+            Err(error) => Outcome::refused(&error, error.hint()),
+        })
+    },
+};
+
+pub(super) static STATE: Target = Target {
+    name: "state",
+    about: "an unfinished collection, by rome_stats::State::read",
+    bound: Bound::PARSED,
+    n_cases: 300,
+    seeds: || {
+        let folder = model::gpt2()?.folder()?;
+        let source = Source::Folder(folder.path().to_owned());
+        let read = Pretrained::from_source(&source, &fixtures::device(), Precision::F32, &mut |_| ())?;
+        let mut collector = Collector::new(read.model.as_ref(), &read.tokenizer, &[0, 1])?;
+        for _ in 0..3 {
+            collector.add("the ab the cat")?;
+        }
+        let written = tempfile::tempdir_in(crate::files::scratch())?;
+        collector.state("hash").write(&written.path().join("state.safetensors"))?;
+        Ok(vec![Seed::new("begun", Files::read(written.path())?)])
+    },
+    read: |files| {
+        in_file(files, |path| match State::read(path) {
+            Ok(_) => Outcome::Taken,
+            Err(error) => Outcome::refused(&error, error.hint()),
+        })
+    },
+};
+
+/// Does something with the file of an input.
+pub(super) fn in_file(files: &Files, read: impl FnOnce(&Path) -> Outcome) -> Outcome {
+    match (files.folder(), files.0.first()) {
+        (Ok(folder), Some((name, _))) => read(&folder.path().join(name)),
+        _ => Outcome::Broken("no file".to_owned()),
+    }
+}
