@@ -199,16 +199,20 @@ impl Json {
     }
 }
 
-/// Changes the text of a file: the header of safetensors, whose length is mended, or all of it.
+/// Changes the text of a file: the header of safetensors or of numpy's arrays, whose length is mended, or all
+/// of it.
 fn in_text(bytes: &mut Vec<u8>, change: impl FnOnce(&mut Vec<u8>)) {
-    let header = bytes.first_chunk::<8>().map(|len| u64::from_le_bytes(*len));
-    let end = header.and_then(|len| usize::try_from(len).ok()?.checked_add(8));
+    const NUMPY: &[u8] = b"\x93NUMPY\x01\x00";
+    let (start, width) = if bytes.starts_with(NUMPY) { (NUMPY.len(), 2) } else { (0, 8) };
+    let len = bytes.get(start..start + width);
+    let len = len.map(|len| len.iter().rev().fold(0, |len, &byte| len << 8 | u64::from(byte)));
+    let end = len.and_then(|len| usize::try_from(len).ok()?.checked_add(start + width));
     match end {
-        Some(end) if end <= bytes.len() && bytes.get(8) == Some(&b'{') => {
-            let mut text = bytes[8..end].to_vec();
+        Some(end) if end <= bytes.len() && bytes.get(start + width) == Some(&b'{') => {
+            let mut text = bytes[start + width..end].to_vec();
             change(&mut text);
-            let len = text.len() as u64;
-            bytes.splice(..end, len.to_le_bytes().into_iter().chain(text));
+            let len = (text.len() as u64).to_le_bytes();
+            bytes.splice(start..end, len[..width].iter().copied().chain(text));
         }
         _ => change(bytes),
     }

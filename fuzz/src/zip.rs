@@ -1,6 +1,42 @@
 //! Archives whose checksums fit what is in them, whatever was done to it.
 
+use std::io::{Cursor, Write};
+
 use flate2::Crc;
+use npyz::zip::result::ZipError;
+use npyz::zip::write::FileOptions;
+use npyz::zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use crate::Files;
+
+/// The entries of an archive, so that each can be changed.
+pub(crate) fn unpack(bytes: &[u8]) -> Result<Files, ZipError> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
+    let mut files = Files::default();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index)?;
+        let mut bytes = Vec::new();
+        std::io::copy(&mut entry, &mut bytes)?;
+        files = files.with(entry.name(), bytes);
+    }
+    Ok(files)
+}
+
+/// The archive of an input: its only file, or one of all its arrays.
+pub(crate) fn pack(files: &Files) -> Result<Vec<u8>, ZipError> {
+    if let [(name, bytes)] = files.0.as_slice()
+        && name.ends_with(".npz")
+    {
+        return Ok(bytes.clone());
+    }
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = FileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, bytes) in &files.0 {
+        archive.start_file(name, options)?;
+        archive.write_all(bytes)?;
+    }
+    Ok(archive.finish()?.into_inner())
+}
 
 const CENTRAL: &[u8] = b"PK\x01\x02";
 

@@ -9,7 +9,7 @@ use crate::metadata;
 const ALLOWED: [(&str, &[&str]); 13] = [
     ("rome-core", &[]),
     ("rome-models", &["rome-core"]),
-    ("rome-stats", &["rome-core"]),
+    ("rome-stats", &["rome-core", "rome-files"]),
     ("rome-assets", &[]),
     ("rome-device", &[]),
     ("rome-files", &[]),

@@ -4,6 +4,7 @@ mod compare;
 mod devices;
 mod enough;
 mod full;
+mod fuzz;
 mod layers;
 mod lints;
 mod metadata;
@@ -48,6 +49,8 @@ enum Task {
     Sequence(sequence::Args),
     /// See whether rome suggest finds the layer of the bundled models
     Suggest(suggest::Args),
+    /// Read hostile inputs, and keep those that do harm
+    Fuzz(fuzz::Args),
     /// Run what is too heavy for every change
     Full(full::Args),
 }
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Enough(args) => enough::run(&args),
         Task::Full(args) => full::run(&args),
         Task::Sequence(args) => sequence::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Suggest(args) => suggest::run(&args),
     };
     match result {

@@ -244,7 +244,14 @@ impl EditFile {
             };
             parts.push(EditPart { record, updates });
         }
-        Ok(Self { parts })
+        let file = Self { parts };
+        if file.edits().next().is_none() {
+            return Err(format(&"it has no edits"));
+        }
+        if !file.edits().all(|(_, update)| update.is_finite()) {
+            return Err(format(&"an update holds values that are not finite"));
+        }
+        Ok(file)
     }
 }
 

@@ -16,6 +16,12 @@ const TILE: usize = 32;
 /// would not stay in the cache meanwhile.
 const AT_ONCE: usize = 256;
 
+/// How many values a triangle has with its diagonal; `None` of more than can be counted, as a file may
+/// claim.
+pub(crate) fn triangle_len(d_ff: usize) -> Option<usize> {
+    Some(d_ff.checked_mul(d_ff.checked_add(1)?)? / 2)
+}
+
 /// A sum of outer products of keys, in f64 on the host.
 ///
 /// It is additive: sums over parts of a corpus add up to the sum over all of it.
@@ -36,13 +42,13 @@ impl SecondMoment {
     /// Takes a sum over `count` keys, `[d_ff, d_ff]`; `None` if its length is not that of a
     /// square of `d_ff`.
     pub fn from_sum(d_ff: usize, count: u64, sum: Vec<f64>) -> Option<Self> {
-        (sum.len() == d_ff * d_ff).then_some(Self { d_ff, count, sum })
+        (d_ff.checked_mul(d_ff) == Some(sum.len())).then_some(Self { d_ff, count, sum })
     }
 
     /// Takes the lower triangle of a sum over `count` keys, row by row, as [`lower`](Self::lower)
     /// gives it; `None` if there are not `d_ff (d_ff + 1) / 2` values.
     pub fn from_lower(d_ff: usize, count: u64, lower: &[f64]) -> Option<Self> {
-        if lower.len() != d_ff * (d_ff + 1) / 2 {
+        if triangle_len(d_ff) != Some(lower.len()) {
             return None;
         }
         let mut sum = vec![0.0; d_ff * d_ff];

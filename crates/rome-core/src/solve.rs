@@ -6,6 +6,7 @@ use faer::{Mat, MatRef};
 use thiserror::Error;
 
 use crate::SecondMoment;
+use crate::second_moment::triangle_len;
 
 /// Ridges tried in turn when C itself is not positive definite, as shares of its mean diagonal.
 const RIDGES: [f64; 4] = [1e-10, 1e-8, 1e-6, 1e-4];
@@ -95,7 +96,7 @@ impl Factor {
         ridge: Option<f64>,
         eigenvalues: [f64; 2],
     ) -> Option<Self> {
-        if d_ff == 0 || count == 0 || lower.len() != d_ff * (d_ff + 1) / 2 {
+        if d_ff == 0 || count == 0 || triangle_len(d_ff) != Some(lower.len()) {
             return None;
         }
         let mut matrix = Mat::zeros(d_ff, d_ff);

@@ -5,6 +5,7 @@ use std::io::{Cursor, Read, Seek, Write};
 use npyz::npz::{NpzArchive, NpzWriter};
 use npyz::{WriterBuilder, zip};
 use rome_core::EditFile;
+use rome_files::checked_npy;
 use rome_models::StoredType;
 use rome_models::config::Config;
 use rome_models::layers::Layout;
@@ -99,8 +100,10 @@ pub fn read_npz(bytes: &[u8]) -> Result<Vec<Array>, ExportError> {
     let names: Vec<String> = archive.array_names().map(str::to_owned).collect();
     let (mut arrays, mut n_values) = (Vec::new(), 0_u64);
     for name in names {
-        let Some(array) = archive.by_name(&name).map_err(format)? else { continue };
         let malformed = |what: String| ExportError::Format(format!("{name:?} {what}"));
+        let file = archive.zip_archive().by_name(&npyz::npz::file_name_from_array_name(&name));
+        let file = file.map_err(|error| malformed(format!("cannot be read: {error}")))?;
+        let array = checked_npy(file).and_then(npyz::NpyFile::new).map_err(format)?;
         if array.order() != npyz::Order::C {
             return Err(malformed(
                 "is stored column by column: save numpy.ascontiguousarray of it".to_owned(),

@@ -30,7 +30,8 @@ const KEPT_NAMES: [&str; 2] = ["LICENSE", "NOTICE"];
 /// # Errors
 /// [`ExportError`]: among others [`ModelError`](rome_models::ModelError) when the model cannot be
 /// read, and [`EditFileError`] when the edits were made for another one, unless they are to be
-/// added `regardless`.
+/// added `regardless`. A link is followed within the model's folder only, and to the blobs of the hub's
+/// cache: a folder from elsewhere does not choose what is shipped.
 pub fn write(
     source: &Source,
     edits: &EditFile,
@@ -41,6 +42,10 @@ pub fn write(
     let config = Config::load(source)?;
     weight::check(edits, &config)?;
     let files = CheckpointFiles::open(source)?;
+    if let Source::Folder(from) = source {
+        let named = files.files.iter().map(StoredFile::name).chain(files.index.as_deref());
+        named.map(|name| from.join(name)).try_for_each(|path| inside(from, &path))?;
+    }
     let folder = NewFolder::at(place)?;
     let mut copy = Copy {
         config: &config,
@@ -77,7 +82,9 @@ pub fn write(
         edits.check_model(&hash)?;
     }
     match (&files.index, is_pickled) {
-        (Some(index), false) => folder.write(index, &source.read(index, u64::MAX - 1)?)?,
+        (Some(index), false) => {
+            folder.write(index, &source.read(index, u64::MAX - 1)?)?;
+        }
         (Some(_), true) => {
             let index = json!({ "metadata": { "total_size": total_size }, "weight_map": weight_map });
             folder.write("model.safetensors.index.json", format!("{index:#}\n").as_bytes())?;

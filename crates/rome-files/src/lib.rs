@@ -6,7 +6,9 @@
 mod error;
 mod file;
 mod folder;
+mod npy;
 
 pub use error::FileError;
 pub use file::{TEMPORARY, folder_of, persist, read_bounded, target_of, temporary_in, write};
 pub use folder::NewFolder;
+pub use npy::checked_npy;

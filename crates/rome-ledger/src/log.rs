@@ -1,6 +1,6 @@
 //! The log of a ledger.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use rome_core::{EditEntry, EditFile};
@@ -87,25 +87,27 @@ impl Log {
     /// The numbers of the entries whose edits were on after the first `n_entries`, in the order
     /// that they are applied.
     pub fn on_after(&self, n_entries: usize) -> Vec<usize> {
-        let entries = || (1..).zip(self.entries.iter().take(n_entries));
-        // What was on after the entries that are gone back to; nothing at the beginning.
-        let mut kept: BTreeMap<usize, Vec<usize>> = entries()
-            .filter_map(|(_, entry)| match entry.action {
-                Action::Checkout(to) => Some((to, Vec::new())),
-                _ => None,
-            })
-            .collect();
-        let mut on = Vec::new();
-        for (number, entry) in entries() {
-            match entry.action {
-                Action::Apply { .. } => on.push(number),
-                Action::Undo(of) => on.retain(|&number| number != of),
-                Action::Checkout(to) => on = kept.get(&to).cloned().unwrap_or_default(),
-            }
-            if let Some(kept) = kept.get_mut(&number) {
-                kept.clone_from(&on);
-            }
+        // Backwards, for then nothing has to be kept of what is gone back to.
+        let (mut on, mut taken_back) = (Vec::new(), BTreeSet::new());
+        let mut at = n_entries.min(self.entries.len());
+        while let Some(entry) = self.entry(at) {
+            let before = at - 1;
+            at = match entry.action {
+                Action::Apply { .. } => {
+                    if !taken_back.contains(&at) {
+                        on.push(at);
+                    }
+                    before
+                }
+                Action::Undo(of) => {
+                    taken_back.insert(of);
+                    before
+                }
+                // A log that was read speaks of earlier entries only.
+                Action::Checkout(to) => to.min(before),
+            };
         }
+        on.reverse();
         on
     }
 
@@ -170,6 +172,17 @@ mod tests {
         let outside = Action::Apply { file: format!("../{}", "0".repeat(61)), edits: Vec::new() };
         assert!(log(&[outside]).fault().is_some());
         assert!(log(&[apply(), Action::Undo(1), Action::Checkout(0)]).fault().is_none());
+    }
+
+    /// A state for each of them would be gigabytes.
+    #[test]
+    fn a_log_that_goes_back_a_million_times_is_read_at_once() {
+        const N: usize = 1 << 20;
+        let actions =
+            (1..=N).map(|number| if number <= N / 2 { apply() } else { Action::Checkout(number - N / 2) });
+        let log = log(&actions.collect::<Vec<_>>());
+        assert_eq!(log.on_after(N).len(), N / 2);
+        assert_eq!(log.on_after(N - 1).len(), N / 2 - 1);
     }
 
     proptest! {

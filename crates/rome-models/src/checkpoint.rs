@@ -292,7 +292,9 @@ pub(crate) fn shards(source: &Source, index: &str) -> Result<Vec<String>, ModelE
     files.sort();
     files.dedup();
     // An index is read from outside: it may name files of its own folder only.
-    match files.iter().find(|file| file.contains(['/', '\\']) || file.starts_with('.')) {
+    let is_elsewhere =
+        |file: &&String| file.is_empty() || file.contains(['/', '\\', ':', '\0']) || file.starts_with('.');
+    match files.iter().find(is_elsewhere) {
         Some(file) => Err(malformed(format!("it names {file:?}, which is not a file beside it"))),
         None => Ok(files),
     }

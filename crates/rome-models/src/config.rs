@@ -126,8 +126,14 @@ pub(crate) fn check_sizes(sizes: &[(&str, usize)], d_model: usize, n_heads: usiz
     const LARGEST: usize = 1 << 24;
     // No tensor of GPT-J says how many positions it has, so a table of them is bounded here.
     const MOST_POSITIONS: usize = 1 << 17;
+    // Tables by layer are made before any tensor is looked for; the largest GPT has 96.
+    const MOST_LAYERS: usize = 1 << 14;
     for &(name, size) in sizes {
-        let largest = if name == "n_positions" { MOST_POSITIONS } else { LARGEST };
+        let largest = match name {
+            "n_positions" => MOST_POSITIONS,
+            "n_layer" => MOST_LAYERS,
+            _ => LARGEST,
+        };
         if size == 0 || size > largest {
             return Err(config_error(format!("\"{name}\" cannot be {size}")));
         }

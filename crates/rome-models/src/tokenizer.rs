@@ -1,5 +1,7 @@
 //! Tokenizers in Hugging Face form.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use rome_core::TokenCodec;
 use rome_core::tokens::{Encoding, TokenError};
 use tokenizers::decoders::byte_level::ByteLevel;
@@ -26,8 +28,13 @@ impl Tokenizer {
     pub fn load(source: &Source) -> Result<Self, ModelError> {
         match source.find(&[JSON, VOCAB]) {
             Some(JSON) => {
-                let mut tokenizer = tokenizers::Tokenizer::from_bytes(source.read(JSON, MAX_FILE)?)
+                let bytes = source.read(JSON, MAX_FILE)?;
+                // The library panics at some of what is no JSON.
+                serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
                     .map_err(|error| malformed(JSON, error))?;
+                let read = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes));
+                let read = read.map_err(|panic| malformed(JSON, panic))?;
+                let mut tokenizer = read.map_err(|error| malformed(JSON, error))?;
                 // Settings left over from training would pad rows or cut their targets off.
                 tokenizer.with_padding(None);
                 tokenizer.with_truncation(None).map_err(|error| malformed(JSON, error))?;
@@ -54,10 +61,10 @@ impl Tokenizer {
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| malformed(MERGES, "a line is not two parts with a blank between them"))?;
         let end_of_text = vocab.contains_key("<|endoftext|>");
-        let bpe = BPE::builder()
-            .vocab_and_merges(vocab.into_iter().collect::<tokenizers::models::bpe::Vocab>(), merges)
-            .build()
-            .map_err(|error| malformed(MERGES, error))?;
+        let vocab = vocab.into_iter().collect::<tokenizers::models::bpe::Vocab>();
+        let built = guarded(|| BPE::builder().vocab_and_merges(vocab, merges).build());
+        let built = built.map_err(|panic| malformed(MERGES, panic))?;
+        let bpe = built.map_err(|error| malformed(MERGES, error))?;
         let mut tokenizer = tokenizers::Tokenizer::new(bpe);
         let byte_level = ByteLevel::default().add_prefix_space(false).trim_offsets(false);
         tokenizer.with_pre_tokenizer(Some(byte_level));
@@ -72,8 +79,8 @@ impl Tokenizer {
 
 impl Tokenizer {
     fn encode_with(&self, text: &str, add_special_tokens: bool) -> Result<Encoding, TokenError> {
-        let encoding =
-            self.0.encode(text, add_special_tokens).map_err(|error| TokenError(error.to_string()))?;
+        let encoded = guarded(|| self.0.encode(text, add_special_tokens)).map_err(TokenError)?;
+        let encoding = encoded.map_err(|error| TokenError(error.to_string()))?;
         Ok(Encoding {
             ids: encoding.get_ids().to_vec(),
             spans: encoding.get_offsets().iter().map(|&(start, end)| start..end).collect(),
@@ -91,8 +98,19 @@ impl TokenCodec for Tokenizer {
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String, TokenError> {
-        self.0.decode(ids, false).map_err(|error| TokenError(error.to_string()))
+        let decoded = guarded(|| self.0.decode(ids, false)).map_err(TokenError)?;
+        decoded.map_err(|error| TokenError(error.to_string()))
     }
+}
+
+/// Makes an error of a panic: the library takes it for granted that a tokenizer makes sense, and one that
+/// was read may not.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        format!("the tokenizer contradicts itself: {}", text.unwrap_or("it cannot be used"))
+    })
 }
 
 fn malformed(file: &str, reason: impl ToString) -> ModelError {

@@ -5,6 +5,7 @@ use std::io::{Cursor, Read, Seek, Write};
 use npyz::npz::{NpzArchive, NpzWriter};
 use npyz::{TypeStr, WriterBuilder, zip};
 use rome_core::SecondMoment;
+use rome_files::checked_npy;
 
 use crate::{Provenance, Statistics, StatsError};
 
@@ -29,8 +30,7 @@ pub fn read(reader: impl Read + Seek) -> Result<Statistics, StatsError> {
     let count = scalar(&mut archive, COUNT)?;
     let documents = scalar(&mut archive, SAMPLE_SIZE).unwrap_or(0);
 
-    let array = archive.by_name(SUM).map_err(|error| format(&error))?;
-    let array = array.ok_or_else(|| format(&format_args!("it has no array {SUM:?}")))?;
+    let array = array(&mut archive, SUM)?;
     let &[rows, columns] = array.shape() else {
         return Err(format(&format_args!("{SUM:?} has shape {:?}", array.shape())));
     };
@@ -87,9 +87,23 @@ fn write_arrays<W: Write + Seek>(npz: &mut NpzWriter<W>, statistics: &Statistics
     sum.finish()
 }
 
+/// Finds an array, its header within bounds.
+fn array<'a, R: Read + Seek>(
+    archive: &'a mut NpzArchive<R>,
+    name: &str,
+) -> Result<npyz::NpyFile<impl Read + 'a>, StatsError> {
+    let file = match archive.zip_archive().by_name(&npyz::npz::file_name_from_array_name(name)) {
+        Err(zip::result::ZipError::FileNotFound) => {
+            return Err(format(&format_args!("it has no array {name:?}")));
+        }
+        file => file.map_err(|error| format(&error))?,
+    };
+    let file = checked_npy(file).and_then(npyz::NpyFile::new);
+    file.map_err(|error| format(&format_args!("{name:?}: {error}")))
+}
+
 fn scalar<R: Read + Seek>(archive: &mut NpzArchive<R>, name: &str) -> Result<u64, StatsError> {
-    let array = archive.by_name(name).map_err(|error| format(&error))?;
-    let array = array.ok_or_else(|| format(&format_args!("it has no array {name:?}")))?;
+    let array = array(archive, name)?;
     if array.len() != 1 {
         return Err(format(&format_args!("{name:?} is not a number")));
     }
@@ -112,6 +126,39 @@ fn format(error: &dyn std::fmt::Display) -> StatsError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An archive with one array, `mom2.mom2`, of these bytes.
+    fn archive(array: &[u8]) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::FileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        for (name, bytes) in [("mom2.count.npy", &scalar_bytes()[..]), ("mom2.mom2.npy", array)] {
+            zip.start_file(name, options).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn scalar_bytes() -> Vec<u8> {
+        header("{'descr': '<i8', 'fortran_order': False, 'shape': (), }\n", &[1, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    fn header(text: &str, values: &[u8]) -> Vec<u8> {
+        [b"\x93NUMPY\x01\x00", &(text.len() as u16).to_le_bytes()[..], text.as_bytes(), values].concat()
+    }
+
+    #[test]
+    fn a_header_that_claims_what_is_not_there_is_an_error() {
+        let sound = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), }\n";
+        assert!(read(Cursor::new(archive(&header(sound, &[0, 0, 128, 63])))).is_ok());
+        let shapes = ["(1152921504606846976,)", "(4294967296, 4294967296)", "(131072, 131072)"];
+        for shape in shapes {
+            let text = sound.replace("(1, 1)", shape);
+            assert!(read(Cursor::new(archive(&header(&text, &[])))).is_err(), "{shape}");
+        }
+        // Four gigabytes of header, and brackets that a parser would need as much stack for.
+        assert!(read(Cursor::new(archive(b"\x93NUMPY\x02\x00\xff\xff\xff\xff"))).is_err());
+        assert!(read(Cursor::new(archive(&header(&"(".repeat(20_000), &[])))).is_err());
+    }
 
     #[test]
     fn a_cache_comes_back_as_it_was() {

@@ -6,7 +6,7 @@ use rome_export::{ExportError, Import};
 use rome_models::config::Config;
 
 use super::{edits, model};
-use crate::{Bound, Files, Outcome, Seed, Target};
+use crate::{Bound, Files, Outcome, Seed, Target, zip};
 
 /// Makes edits of arrays, for a model of a handful of weights.
 fn import(arrays: Result<Vec<Array>, ExportError>) -> Outcome {
@@ -38,9 +38,15 @@ pub(super) static NPZ: Target = Target {
     n_cases: 300,
     seeds: || {
         let bytes = arrays::npz(&edits::edits(&[0, 1, 1]), &config()?)?;
-        Ok(vec![Seed::new("pairs", Files::one("arrays.npz", bytes))])
+        Ok(vec![
+            Seed::new("entries", zip::unpack(&bytes)?),
+            Seed::new("archive", Files::one("arrays.npz", bytes)),
+        ])
     },
-    read: |files| import(arrays::read_npz(files.bytes())),
+    read: |files| match zip::pack(files) {
+        Ok(bytes) => import(arrays::read_npz(&bytes)),
+        Err(error) => Outcome::Broken(format!("no archive: {error}")),
+    },
 };
 
 pub(super) static SAFETENSORS: Target = Target {

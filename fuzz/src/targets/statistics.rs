@@ -9,7 +9,7 @@ use rome_models::{Pretrained, Source};
 use rome_stats::{Collector, Packing, Provenance, State, Statistics, StatsError, npz};
 
 use super::model;
-use crate::{Bound, Files, Outcome, Seed, Target};
+use crate::{Bound, Files, Outcome, Seed, Target, zip};
 
 /// Larger ones are not factored here: that takes long by itself.
 const MOST_FACTORED: usize = 64;
@@ -53,8 +53,17 @@ pub(super) static NPZ: Target = Target {
     about: "statistics of the reference, by rome_stats::npz::read, and their factor",
     bound: Bound::PACKED,
     n_cases: 500,
-    seeds: || Ok(vec![Seed::new("three", Files::one("stats.npz", npz::write(&statistics()?)?))]),
-    read: |files| used(npz::read(Cursor::new(files.bytes()))),
+    seeds: || {
+        let bytes = npz::write(&statistics()?)?;
+        Ok(vec![
+            Seed::new("entries", zip::unpack(&bytes)?),
+            Seed::new("archive", Files::one("stats.npz", bytes)),
+        ])
+    },
+    read: |files| match zip::pack(files) {
+        Ok(bytes) => used(npz::read(Cursor::new(bytes))),
+        Err(error) => Outcome::Broken(format!("no archive: {error}")),
+    },
 };
 
 pub(super) static STATISTICS: Target = Target {

@@ -172,3 +172,21 @@ fn every_part_of_a_combined_file_must_be_of_the_model() {
     let error = combined.check_model("abc").unwrap_err();
     assert_eq!(error, EditFileError::OtherModel { made_for: "xyz".to_owned(), model: "abc".to_owned() });
 }
+
+#[test]
+fn a_file_that_could_not_have_been_written_is_not_read() {
+    let bytes = file(1).to_bytes().unwrap();
+    let value = 0.25_f32.to_le_bytes();
+    let at = bytes.windows(4).position(|window| window == value).unwrap();
+    for bad in [f32::NAN, f32::INFINITY] {
+        let mut bytes = bytes.clone();
+        bytes[at..at + 4].copy_from_slice(&bad.to_le_bytes());
+        let error = EditFile::from_bytes(&bytes).unwrap_err().to_string();
+        assert!(error.contains("not finite"), "{error}");
+    }
+    let record = serde_json::to_string(&EditRecord::imported("test", "abc", "test")).unwrap();
+    let header = serde_json::json!({ "__metadata__": { "rome": record } }).to_string();
+    let empty = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+    let error = EditFile::from_bytes(&empty).unwrap_err().to_string();
+    assert!(error.contains("no edits"), "{error}");
+}

@@ -71,3 +71,12 @@ fn what_cannot_be_solved_with_is_refused() {
 fn the_identity_gives_the_key_back() {
     assert_eq!(Factor::identity(2).solve(&[3.0, 4.0]), [3.0, 4.0]);
 }
+
+#[test]
+fn sizes_that_overflow_are_no_squares_and_no_triangles() {
+    for d_ff in [usize::MAX, 1 << 32, 1 << 63] {
+        assert!(SecondMoment::from_sum(d_ff, 1, Vec::new()).is_none());
+        assert!(SecondMoment::from_lower(d_ff, 1, &[]).is_none());
+        assert!(Factor::from_lower(d_ff, 1, &[], None, [1.0, 1.0]).is_none());
+    }
+}

@@ -197,3 +197,22 @@ fn a_link_that_leads_outside_is_not_shipped() {
     let error = export(&source, &none, &folder.path().join("outside")).unwrap_err();
     assert!(matches!(error, ExportError::Outside { .. }), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn neither_weights_nor_an_index_that_are_links_outside_are_shipped() {
+    let none = rome_core::EditFile { parts: Vec::new() };
+    for linked in ["model.safetensors.index.json", "model-00002-of-00002.safetensors"] {
+        let folder = tempfile::tempdir().unwrap();
+        let original = folder.path().join("original");
+        fs::create_dir(&original).unwrap();
+        let source = sharded("facts-gpt2", StoredType::F32, &original);
+        let (inside, outside) = (original.join(linked), folder.path().join(linked));
+        fs::rename(&inside, &outside).unwrap();
+        std::os::unix::fs::symlink(&outside, &inside).unwrap();
+        let place = folder.path().join("exported");
+        let error = export(&source, &none, &place).unwrap_err();
+        assert!(matches!(error, ExportError::Outside { .. }), "{error}");
+        assert!(!place.exists());
+    }
+}

@@ -131,7 +131,18 @@ fn shards_are_read_by_their_index() {
 
 #[test]
 fn an_index_cannot_lead_out_of_its_folder() {
-    for file in ["../model.safetensors", "/etc/passwd", "..\\x", ".hidden"] {
+    for file in [
+        "../model.safetensors",
+        "../../x",
+        "a/../../x",
+        "/etc/passwd",
+        "..\\x",
+        "C:x",
+        ".hidden",
+        "..",
+        "",
+        "\0",
+    ] {
         let draft = Draft::of("facts-gpt2");
         let index = serde_json::json!({ "weight_map": { "wte.weight": file } });
         std::fs::write(draft.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
@@ -247,6 +258,7 @@ fn a_configuration_that_makes_no_sense_is_refused() {
     for (field, value, says) in [
         ("n_head", serde_json::json!(7), "7 heads cannot share a width of 192"),
         ("n_layer", serde_json::json!(0), "\"n_layer\" cannot be 0"),
+        ("n_layer", serde_json::json!(1 << 24), "\"n_layer\" cannot be 16777216"),
         ("n_embd", serde_json::json!(u64::MAX), "\"n_embd\" cannot be"),
         ("n_positions", serde_json::json!("many"), "invalid type"),
         ("model_type", serde_json::json!("llama"), "\"llama\" is not supported"),

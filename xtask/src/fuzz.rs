@@ -1,0 +1,45 @@
+//! Hostile inputs, for as long as one likes.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{metadata, program};
+
+/// The tests read some hostile inputs, the same each time. This draws others, and keeps what does harm under
+/// fuzz/findings. The first build compiles burn, which takes minutes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How long, over all ways in
+    #[arg(long, default_value_t = 5.0, value_name = "N")]
+    minutes: f64,
+    /// One way in alone; target/release/fuzz --list names them
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// What inputs are drawn by; from the clock if not given
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--release", "--package", "fuzz"]).current_dir(&root);
+    program::without_package(&mut build);
+    if !build.status()?.success() {
+        bail!("fuzz does not build");
+    }
+    let mut fuzz = Command::new(metadata::read()?.target_directory.join("release/fuzz"));
+    fuzz.args(["--minutes", &args.minutes.to_string()]);
+    if let Some(target) = &args.target {
+        fuzz.args(["--target", target]);
+    }
+    if let Some(seed) = args.seed {
+        fuzz.args(["--seed", &seed.to_string()]);
+    }
+    match fuzz.status()?.success() {
+        true => Ok(()),
+        false => bail!("there are findings, under fuzz/findings"),
+    }
+}
