@@ -71,7 +71,7 @@ impl Campaign {
                 Err(finding) => report.borrow_mut().add(finding, &seed.files, format!("seed {}", seed.name)),
             }
         }
-        let strategy = Input::strategy(seeds.len());
+        let strategy = Input::strategy(&seeds);
         for batch in 0.. {
             let left = self.n_cases.map_or(u64::MAX, |n| n.saturating_sub(batch * u64::from(BATCH)));
             if left == 0 || self.time.is_some_and(|time| started.elapsed() >= time) {

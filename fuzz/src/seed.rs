@@ -14,12 +14,14 @@ pub struct Seed {
     pub name: String,
     /// Its files.
     pub files: Files,
+    /// Whether it is one that is refused as it is, as those of `seeds/<target>` mostly are.
+    pub is_attack: bool,
 }
 
 impl Seed {
     /// A seed by its name.
     pub fn new(name: &str, files: Files) -> Self {
-        Self { name: name.to_owned(), files }
+        Self { name: name.to_owned(), files, is_attack: false }
     }
 
     /// All seeds of a target: its own, and those of `seeds/<target>`, where a folder holds the files that
@@ -47,7 +49,7 @@ impl Seed {
                 .into_iter()
                 .fold(first.files.clone(), |files, (name, bytes)| files.with(&name, bytes));
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            seeds.push(Self::new(&name, files));
+            seeds.push(Self { is_attack: true, ..Self::new(&name, files) });
         }
         Ok(seeds)
     }

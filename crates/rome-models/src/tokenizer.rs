@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rome_core::TokenCodec;
 use rome_core::tokens::{Encoding, TokenError};
+use serde::Deserialize;
+use serde_json::Value;
 use tokenizers::decoders::byte_level::ByteLevel;
 use tokenizers::models::bpe::BPE;
 
@@ -30,8 +32,11 @@ impl Tokenizer {
             Some(JSON) => {
                 let bytes = source.read(JSON, MAX_FILE)?;
                 // The library panics at some of what is no JSON.
-                serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
-                    .map_err(|error| malformed(JSON, error))?;
+                let outline: Outline =
+                    serde_json::from_slice(&bytes).map_err(|error| malformed(JSON, error))?;
+                if !are_charsmaps_whole(&outline.normalizer) {
+                    return Err(malformed(JSON, "a precompiled_charsmap claims more than it holds"));
+                }
                 let read = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes));
                 let read = read.map_err(|panic| malformed(JSON, panic))?;
                 let mut tokenizer = read.map_err(|error| malformed(JSON, error))?;
@@ -101,6 +106,37 @@ impl TokenCodec for Tokenizer {
         let decoded = guarded(|| self.0.decode(ids, false)).map_err(TokenError)?;
         decoded.map_err(|error| TokenError(error.to_string()))
     }
+}
+
+/// What is looked at before the library reads a file.
+#[derive(Deserialize)]
+struct Outline {
+    #[serde(default)]
+    normalizer: Value,
+}
+
+/// Whether the tables of characters among some settings are as long as they claim. The library makes room
+/// for what the first four bytes say, up to 8 GiB.
+fn are_charsmaps_whole(settings: &Value) -> bool {
+    match settings {
+        Value::Object(members) => members.iter().all(|(name, value)| match value {
+            Value::String(table) if name == "precompiled_charsmap" => {
+                claimed_len(table) <= table.len() as u64
+            }
+            value => are_charsmaps_whole(value),
+        }),
+        Value::Array(values) => values.iter().all(are_charsmaps_whole),
+        _ => true,
+    }
+}
+
+/// The number that a text in base64 starts with, of four bytes, the lowest first; 0 if it is none.
+fn claimed_len(base64: &str) -> u64 {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let Some(start) = base64.as_bytes().first_chunk::<6>() else { return 0 };
+    let digit = |byte: &u8| DIGITS.iter().position(|digit| digit == byte).unwrap_or(0) as u64;
+    let bits = start.iter().fold(0, |bits, byte| bits << 6 | digit(byte));
+    u64::from(((bits >> 4) as u32).swap_bytes())
 }
 
 /// Makes an error of a panic: the library takes it for granted that a tokenizer makes sense, and one that

@@ -35,7 +35,7 @@ pub(super) static NPZ: Target = Target {
     name: "arrays-npz",
     about: "npz to import, by arrays::read_npz and Import",
     bound: Bound::PACKED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || {
         let bytes = arrays::npz(&edits::edits(&[0, 1, 1]), &config()?)?;
         Ok(vec![
@@ -53,7 +53,7 @@ pub(super) static SAFETENSORS: Target = Target {
     name: "arrays-safetensors",
     about: "safetensors to import, by arrays::read_safetensors and Import",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || {
         let dense = arrays::dense(&edits::edits(&[0, 1]), &config()?)?;
         let pairs = [

@@ -16,7 +16,7 @@ pub(super) static CHECKPOINT: Target = Target {
     about: "config.json, model.safetensors, vocab.json and merges.txt, by Pretrained::from_source",
     // GPT-J keeps a table of sines for as many positions as its configuration names.
     bound: Bound { memory: 128 << 20, ..Bound::PARSED },
-    n_cases: 300,
+    n_cases: 1_200,
     seeds,
     read: |files| {
         model::in_folder(files, |source| {
@@ -36,7 +36,7 @@ pub(super) static EXPORT: Target = Target {
     name: "export",
     about: "the same folder with an edit added, by rome_export::checkpoint::write",
     bound: Bound::PARSED,
-    n_cases: 200,
+    n_cases: 800,
     seeds,
     read: |files| {
         model::in_folder(files, |source| {

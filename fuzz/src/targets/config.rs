@@ -13,7 +13,7 @@ pub(super) static CONFIG: Target = Target {
     name: "config",
     about: "config.json, by Config, and the names of its weights, which imports and edits look up",
     bound: Bound::PARSED,
-    n_cases: 500,
+    n_cases: 2_000,
     seeds: || {
         Ok(vec![
             Seed::new("gpt2", Files::one("config.json", GPT2)),
@@ -39,7 +39,7 @@ pub(super) static HPARAMS: Target = Target {
     name: "hparams",
     about: "settings of the reference, by HyperParams and EditConfig::check",
     bound: Bound::PARSED,
-    n_cases: 500,
+    n_cases: 2_000,
     seeds: || Ok(vec![Seed::new("facts-gpt2", Files::one("hparams.json", rome_assets::FACTS_GPT2.hparams))]),
     read: |files| {
         let hparams: HyperParams = match serde_json::from_slice(files.bytes()) {

@@ -30,7 +30,7 @@ pub(super) static CORPUS: Target = Target {
     name: "corpus",
     about: "text, JSONL and Parquet, packed or not, by rome_stats::Corpus",
     bound: Bound::PACKED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds,
     read: |files| {
         super::statistics::in_file(files, |path| {

@@ -52,7 +52,7 @@ pub(super) static COUNTERFACT: Target = Target {
     name: "counterfact",
     about: "records of CounterFact, by Dataset::read, and their questions",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || first("counterfact.json", 2),
     read: |files| records(files, Dataset::CounterFact),
 };
@@ -61,7 +61,7 @@ pub(super) static ZSRE: Target = Target {
     name: "zsre",
     about: "records of zsRE, by Dataset::read, and their questions",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || first("zsre.json", 2),
     read: |files| records(files, Dataset::ZsRe),
 };
@@ -70,7 +70,7 @@ pub(super) static KNOWN: Target = Target {
     name: "known-facts",
     about: "facts to trace, by KnownFact::read",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || first("known_1000.json", 3),
     read: |files| {
         let Ok((tokenizer, _)) = &*requests::BUNDLED else {
@@ -87,7 +87,7 @@ pub(super) static FACTS: Target = Target {
     name: "facts",
     about: "facts with templates, by Facts::from_json, made into records",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || {
         let facts: Value = serde_json::from_slice(rome_assets::FACTS)?;
         let few = facts["facts"].as_array().context("a list")?.iter().take(4).collect::<Vec<_>>();
@@ -107,7 +107,7 @@ pub(super) static SNIPPETS: Target = Target {
     name: "snippets",
     about: "texts that generations are compared with, by Snippets::read",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || {
         let sample = json!({ "name": "Ada Lovelace", "text": "Ada Lovelace wrote the first program." });
         let snippets = json!([{ "relation_id": "P103", "target_id": "Q1860", "samples": [sample] }]);
@@ -125,7 +125,7 @@ pub(super) static NOISE: Target = Target {
     name: "noise",
     about: "noise for a trace, by Noise::from_bytes",
     bound: Bound::PARSED,
-    n_cases: 500,
+    n_cases: 2_000,
     seeds: || {
         let bytes = model::weights(&[("noise".to_owned(), vec![2, 3, 4])])?;
         Ok(vec![Seed::new("two", Files::one("noise.safetensors", bytes))])

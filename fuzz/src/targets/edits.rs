@@ -34,7 +34,7 @@ pub(super) static EDITS: Target = Target {
     name: "edits",
     about: "files of edits, by EditFile::from_bytes; what is read can be written again",
     bound: Bound::PARSED,
-    n_cases: 500,
+    n_cases: 2_000,
     seeds,
     read: |files| {
         let mut edits = match EditFile::from_bytes(files.bytes()) {

@@ -28,7 +28,7 @@ pub(super) static INDEX: Target = Target {
     name: "index",
     about: "model.safetensors.index.json, which names other files, by CheckpointFiles",
     bound: Bound::PARSED,
-    n_cases: 500,
+    n_cases: 2_000,
     seeds,
     read: |files| match read(files) {
         Ok(outcome) => outcome,

@@ -44,7 +44,7 @@ pub(super) static LEDGER: Target = Target {
     name: "ledger",
     about: "folders of ledgers, by Ledger::open, edits and verify",
     bound: Bound::PARSED,
-    n_cases: 200,
+    n_cases: 800,
     seeds,
     read: |files| {
         model::in_folder(files, |source| {

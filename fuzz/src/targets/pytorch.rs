@@ -10,7 +10,7 @@ pub(super) static PYTORCH: Target = Target {
     name: "pytorch",
     about: "pytorch_model.bin, by CheckpointFiles::open and hash",
     bound: Bound::PACKED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || {
         let seed = |name: &&str| {
             let path = fixtures::path("pytorch").join(name).join("pytorch_model.bin");

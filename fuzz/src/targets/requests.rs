@@ -35,7 +35,7 @@ pub(super) static REQUESTS: Target = Target {
     name: "requests",
     about: "requests, contexts and preservation prompts, by serde and EditRows",
     bound: Bound::PARSED,
-    n_cases: 500,
+    n_cases: 2_000,
     seeds,
     read: |files| {
         let parsed = (|| {

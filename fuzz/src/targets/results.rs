@@ -10,7 +10,7 @@ pub(super) static RESULTS: Target = Target {
     name: "results",
     about: "folders of results, by Results::open, and what they come to",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || {
         let rewrite = json!({ "prompt": "{} is in", "subject": "The tower", "relation_id": "P17",
             "target_new": { "str": "Rome", "id": "Q220" }, "target_true": { "str": "Paris", "id": "Q90" } });

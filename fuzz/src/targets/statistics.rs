@@ -52,7 +52,7 @@ pub(super) static NPZ: Target = Target {
     name: "npz",
     about: "statistics of the reference, by rome_stats::npz::read, and their factor",
     bound: Bound::PACKED,
-    n_cases: 500,
+    n_cases: 2_000,
     seeds: || {
         let bytes = npz::write(&statistics()?)?;
         Ok(vec![
@@ -70,7 +70,7 @@ pub(super) static STATISTICS: Target = Target {
     name: "statistics",
     about: "statistics, by Statistics::from_bytes, and their factor",
     bound: Bound::PARSED,
-    n_cases: 500,
+    n_cases: 2_000,
     seeds: || {
         let seed = |(name, packing): (&str, Packing)| {
             Ok(Seed::new(name, Files::one("stats.safetensors", statistics()?.to_bytes(packing)?)))
@@ -84,7 +84,7 @@ pub(super) static FACTOR: Target = Target {
     name: "factor",
     about: "a factor of C beside statistics, by rome_stats::read_factor",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || {
         let folder = tempfile::tempdir_in(crate::files::scratch())?;
         let (path, statistics) = (folder.path().join("factor.safetensors"), statistics()?);
@@ -109,7 +109,7 @@ pub(super) static STATE: Target = Target {
     name: "state",
     about: "an unfinished collection, by rome_stats::State::read",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || {
         let folder = model::gpt2()?.folder()?;
         let source = Source::Folder(folder.path().to_owned());

@@ -10,7 +10,7 @@ pub(super) static TEXT: Target = Target {
     name: "text",
     about: "prompts, subjects and targets in any Unicode, by EditRows and TracedPrompt",
     bound: Bound::PARSED,
-    n_cases: 500,
+    n_cases: 2_000,
     seeds: || {
         let seed = |(prompt, subject, target, context): (&str, &str, &str, &str)| {
             let files = Files::one("prompt", prompt).with("subject", subject).with("target", target);

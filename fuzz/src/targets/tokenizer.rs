@@ -14,7 +14,7 @@ pub(super) static JSON: Target = Target {
     name: "tokenizer-json",
     about: "tokenizer.json, by Tokenizer::load, encode and decode",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds,
     read: |files| read(files),
 };
@@ -23,7 +23,7 @@ pub(super) static BPE: Target = Target {
     name: "tokenizer-bpe",
     about: "vocab.json and merges.txt, by Tokenizer::load, encode and decode",
     bound: Bound::PARSED,
-    n_cases: 300,
+    n_cases: 1_200,
     seeds: || Ok(vec![Seed::new("letters", model::tokenizer())]),
     read: |files| read(files),
 };

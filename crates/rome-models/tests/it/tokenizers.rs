@@ -73,3 +73,36 @@ fn a_start_token_is_added_to_whole_texts_and_not_to_what_goes_on() {
     assert_eq!(tokenizer.decode(&rows.clean.tokens[1..=rows.clean.lookup]).unwrap(), "Barack Obama");
     assert_eq!(tokenizer.decode(&rows.target).unwrap(), " French");
 }
+
+#[test]
+fn a_tokenizer_that_the_library_would_panic_at_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |text: &str| {
+        std::fs::write(folder.path().join("tokenizer.json"), text).unwrap();
+        Tokenizer::load(&Source::Folder(folder.path().into()))
+    };
+    let with = |normalizer: serde_json::Value, decoder: serde_json::Value| {
+        json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": normalizer,
+            "pre_tokenizer": null, "post_processor": null, "decoder": decoder,
+            "model": { "type": "WordLevel", "vocab": { "the": 0 }, "unk_token": "the" },
+        })
+        .to_string()
+    };
+    assert!(load(&with(json!(null), json!(null))).is_ok());
+    let precompiled = |table: &str| json!({ "type": "Precompiled", "precompiled_charsmap": table });
+    // The first claims 4 GiB.
+    let nested = json!({ "type": "Sequence", "normalizers": [precompiled("/////w==")] });
+    for text in [
+        with(precompiled("/////w=="), json!(null)),
+        with(nested, json!(null)),
+        with(precompiled(""), json!(null)),
+        with(json!({ "type": "Precompiled" }), json!(null)),
+        with(json!(null), json!({ "type": "WordPiece" }))
+            .replace("\"type\":\"WordPiece\"", "\"type\":WordPiece"),
+        "[".repeat(10_000),
+    ] {
+        let error = load(&text).unwrap_err();
+        assert!(error.to_string().starts_with("tokenizer.json: "), "{error}");
+    }
+}
