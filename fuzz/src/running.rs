@@ -32,8 +32,8 @@ impl Running {
         let (watched, place) = (Arc::downgrade(&since), folder.clone());
         thread::spawn(move || {
             while let Some(since) = watched.upgrade() {
-                let started: Option<Instant> = *since.lock().unwrap_or_else(PoisonError::into_inner);
-                drop(since);
+                // Held to the end, so that the input which is kept is the one that is meant.
+                let started = since.lock().unwrap_or_else(PoisonError::into_inner);
                 let too_long = started.is_some_and(|started| started.elapsed() > 3 * bound.time);
                 let too_much = started.is_some() && memory::held() > MOST_MEMORY;
                 if too_long || too_much {
@@ -41,6 +41,8 @@ impl Running {
                     eprintln!("fuzz: {target}: too much {what}; the input is in {}", place.display());
                     std::process::exit(if too_much { EXIT_MEMORY } else { EXIT_TIME });
                 }
+                drop(started);
+                drop(since);
                 thread::sleep(Duration::from_millis(20));
             }
         });
