@@ -3,6 +3,7 @@
 mod compare;
 mod devices;
 mod enough;
+mod faults;
 mod full;
 mod fuzz;
 mod layers;
@@ -13,7 +14,9 @@ mod program;
 mod python;
 mod report;
 mod sequence;
+mod soak;
 mod suggest;
+mod trial;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +50,10 @@ enum Task {
     Enough(enough::Args),
     /// See how many edits a model bears, one on top of the other
     Sequence(sequence::Args),
+    /// Kill rome, fill its disk, take its files away, and look what is lost
+    Faults(faults::Args),
+    /// Run commands at random for a while, and look whether anything grows or goes wrong
+    Soak(soak::Args),
     /// See whether rome suggest finds the layer of the bundled models
     Suggest(suggest::Args),
     /// Read hostile inputs, and keep those that do harm
@@ -64,9 +71,11 @@ fn main() -> ExitCode {
         }
         Task::Devices(args) => devices::run(&args),
         Task::Enough(args) => enough::run(&args),
+        Task::Faults(args) => faults::run(&args),
         Task::Full(args) => full::run(&args),
         Task::Sequence(args) => sequence::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Soak(args) => soak::run(&args),
         Task::Suggest(args) => suggest::run(&args),
     };
     match result {

@@ -1,0 +1,73 @@
+//! A command is killed at any moment, and run again.
+
+use anyhow::Result;
+
+use super::tally::Tally;
+use super::writer::Writer;
+use crate::trial::{Bench, artefact, expect_code};
+
+/// A command that is over before it is killed was not killed; this many runs are tried for each kill.
+const RUNS_A_KILL: usize = 5;
+
+pub(super) fn run(bench: &mut Bench, writer: Writer, n_kills: usize) -> Result<Tally> {
+    let mut tally = Tally::new("killed", writer.name());
+    let (folder, alone) = ("killed", "alone");
+    bench.empty(alone)?;
+    bench.empty(folder)?;
+    let usual = bench.ok(&writer.args(alone))?.seconds;
+    // Of the temporary files that are there, so many are of killed processes.
+    let mut n_left = 0;
+    for _ in 0..n_kills * RUNS_A_KILL {
+        if tally.times == n_kills {
+            break;
+        }
+        let mut running = bench.start(&writer.args(folder))?;
+        std::thread::sleep(bench.moment(usual));
+        running.kill()?;
+        let ended = running.wait()?;
+        match ended.status.code() {
+            None => tally.times += 1,
+            Some(_) => {
+                tally.hold("over before", expect_code(&ended, &[0, 1]));
+                n_left = artefact::find(&bench.path(folder))?.temporary.len();
+                writer.remove_made(bench, folder)?;
+                continue;
+            }
+        }
+        let found = artefact::check(bench, folder);
+        if let Ok(n_now) = found {
+            // A kill leaves what was being written then, and nothing else.
+            tally.count("left a temporary file", n_now.saturating_sub(n_left));
+            if n_now > n_left + 1 {
+                tally.hold("one temporary file at most", Err(anyhow::anyhow!("{n_now} after {n_left}")));
+            }
+            n_left = n_now;
+        }
+        tally.hold("files whole", found.map(drop));
+        // One half goes on to its end, the other is killed on its way again.
+        if bench.below(2) == 0 {
+            finish(bench, writer, &mut tally, folder, alone)?;
+            n_left = 0;
+        }
+    }
+    finish(bench, writer, &mut tally, folder, alone)?;
+    Ok(tally)
+}
+
+/// Lets the next command come to its end, and starts over in an empty folder.
+fn finish(bench: &Bench, writer: Writer, tally: &mut Tally, folder: &str, alone: &str) -> Result<()> {
+    writer.remove_made(bench, folder)?;
+    let n_before = artefact::find(&bench.path(folder))?.temporary.len();
+    tally.hold(
+        "next run works",
+        bench.run(&writer.args(folder)).and_then(|ended| expect_code(&ended, &[0, 1])),
+    );
+    let found = artefact::check(bench, folder);
+    let n_after = *found.as_ref().unwrap_or(&n_before);
+    tally.count("temporary file stays after the next run", n_after);
+    tally.hold("ends as if left alone", found.and_then(|_| writer.compare(bench, folder, alone)));
+    if n_after > n_before {
+        tally.hold("no new temporary file", Err(anyhow::anyhow!("{n_after} after {n_before}")));
+    }
+    bench.empty(folder)
+}

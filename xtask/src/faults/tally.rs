@@ -1,0 +1,62 @@
+//! How often a fault was tried, and what came of it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// How often a fault was tried on a command, and what came of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Tally {
+    fault: &'static str,
+    command: String,
+    pub(super) times: usize,
+    /// Why it was not tried.
+    skipped: Option<String>,
+    /// What happened, how often.
+    held: BTreeMap<&'static str, usize>,
+    /// What was to hold and did not.
+    broken: Vec<String>,
+}
+
+impl Tally {
+    pub(super) fn new(fault: &'static str, command: &str) -> Self {
+        let command = command.to_owned();
+        Self { fault, command, times: 0, skipped: None, held: BTreeMap::new(), broken: Vec::new() }
+    }
+
+    pub(super) fn skipped(mut self, why: String) -> Self {
+        self.skipped = Some(why);
+        self
+    }
+
+    /// Notes that something happened, so many times.
+    pub(super) fn count(&mut self, what: &'static str, times: usize) {
+        *self.held.entry(what).or_default() += times;
+    }
+
+    /// Notes that something held, or why it did not.
+    pub(super) fn hold(&mut self, what: &'static str, result: Result<()>) {
+        match result {
+            Ok(()) => self.count(what, 1),
+            Err(error) => self.broken.push(format!("{what}: {error:#}")),
+        }
+    }
+
+    pub(super) fn row(&self) -> Vec<String> {
+        let held = self.held.iter().filter(|(_, times)| **times > 0);
+        let mut what: Vec<String> = held.map(|(what, times)| format!("{what} {times}")).collect();
+        if let Some(why) = &self.skipped {
+            what = vec![format!("skipped: {why}")];
+        }
+        if !self.broken.is_empty() {
+            what.push(format!("BROKEN {}", self.broken.len()));
+        }
+        vec![self.fault.to_owned(), self.command.clone(), self.times.to_string(), what.join(" · ")]
+    }
+
+    /// What did not hold.
+    pub(super) fn told(&self) -> impl Iterator<Item = String> {
+        self.broken.iter().map(|broken| format!("{}, {}: {broken}", self.fault, self.command))
+    }
+}

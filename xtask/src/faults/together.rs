@@ -1,0 +1,112 @@
+//! Several processes write to one place.
+
+use anyhow::{Context, Result, bail, ensure};
+use rome_core::EditFile;
+
+use super::tally::Tally;
+use super::writer::Writer;
+use crate::process::Ended;
+use crate::trial::{Bench, artefact, expect_code, expect_refusal};
+
+const FOLDER: &str = "together";
+
+pub(super) fn run(bench: &Bench, n_rounds: usize) -> Result<Vec<Tally>> {
+    let [mut edit, mut collect, mut same, mut other, mut export] = [
+        "edit, one output",
+        "stats collect, one folder",
+        "eval, one run",
+        "eval, two runs",
+        "export, one folder",
+    ]
+    .map(|command| Tally::new("at once", command));
+    for _ in 0..n_rounds {
+        let files = [0, 1].map(|n| {
+            format!(
+                "edit -m facts-gpt2 --request {} -o together/edit.safetensors",
+                ["request.jsonl", "others.jsonl --keep-going"][n]
+            )
+        });
+        try_it(bench, &mut edit, &files, |ended| one_of_them(bench, ended))?;
+
+        let [alone, twice] = ["alone", FOLDER].map(|folder| Writer::Collect.args(folder));
+        bench.empty("alone")?;
+        bench.ok(&alone)?;
+        try_it(bench, &mut collect, &[twice.clone(), twice], |ended| {
+            some_succeed(ended)?;
+            Writer::Collect.compare(bench, FOLDER, "alone")
+        })?;
+
+        let [alone, twice] = ["alone", FOLDER].map(|folder| Writer::Eval.args(folder));
+        bench.empty("alone")?;
+        bench.ok(&alone)?;
+        try_it(bench, &mut same, &[twice.clone(), twice.clone()], |ended| {
+            ended.iter().try_for_each(|ended| expect_code(ended, &[0]))?;
+            Writer::Eval.compare(bench, FOLDER, "alone")
+        })?;
+        try_it(bench, &mut other, &[twice.clone(), format!("{twice} --clamp 2")], one_refuses)?;
+
+        let [alone, twice] = ["alone", FOLDER].map(|folder| Writer::ExportHf.args(folder));
+        bench.empty("alone")?;
+        bench.ok(&alone)?;
+        try_it(bench, &mut export, &[twice.clone(), twice], |ended| {
+            one_refuses(ended)?;
+            Writer::ExportHf.compare(bench, FOLDER, "alone")
+        })?;
+    }
+    Ok(vec![edit, collect, same, other, export])
+}
+
+/// Runs commands at once in an empty folder.
+fn try_it(
+    bench: &Bench,
+    tally: &mut Tally,
+    commands: &[String],
+    holds: impl FnOnce(&[Ended]) -> Result<()>,
+) -> Result<()> {
+    bench.empty(FOLDER)?;
+    let ended = at_once(bench, commands)?;
+    tally.times += 1;
+    tally.count("refused", ended.iter().filter(|ended| ended.status.code() == Some(2)).count());
+    let found =
+        artefact::check(bench, FOLDER).and_then(|n| Ok(ensure!(n == 0, "{n} temporary files are left")));
+    tally.hold("files whole", found);
+    tally.hold("as of one after the other", holds(&ended));
+    Ok(())
+}
+
+pub(super) fn at_once(bench: &Bench, commands: &[String]) -> Result<Vec<Ended>> {
+    let running: Result<Vec<_>> = commands.iter().map(|command| bench.start(command)).collect();
+    running?.into_iter().map(|running| running.wait()).collect()
+}
+
+/// Each is done or refuses, and one is done.
+fn some_succeed(ended: &[Ended]) -> Result<()> {
+    let refusals = ended.iter().filter(|ended| ended.status.code() != Some(0));
+    let refused: Vec<String> = refusals.map(expect_refusal).collect::<Result<_>>()?;
+    Ok(ensure!(refused.len() < ended.len(), "all refuse: {refused:?}"))
+}
+
+/// One is done, and the other refuses.
+fn one_refuses(ended: &[Ended]) -> Result<()> {
+    some_succeed(ended)?;
+    let n_done = ended.iter().filter(|ended| ended.status.success()).count();
+    Ok(ensure!(n_done == 1, "both are done, in one folder"))
+}
+
+/// The last one to write has its file there, and no vector of the other.
+fn one_of_them(bench: &Bench, ended: &[Ended]) -> Result<()> {
+    ended.iter().try_for_each(|ended| expect_code(ended, &[0, 1]))?;
+    let file = EditFile::from_bytes(&std::fs::read(bench.path("together/edit.safetensors"))?)?;
+    let n_edits = file.edits().count();
+    let subjects: Vec<String> = file
+        .edits()
+        .map(|(entry, _)| entry.request.as_ref().map(|request| request.subject.clone()).context("no request"))
+        .collect::<Result<_>>()?;
+    for requests in ["request.jsonl", "others.jsonl"] {
+        let text = std::fs::read_to_string(bench.path(requests))?;
+        if subjects.iter().all(|subject| text.contains(subject.as_str())) {
+            return Ok(ensure!(n_edits == text.lines().count(), "{n_edits} edits of {requests}"));
+        }
+    }
+    bail!("the file is of neither: {subjects:?}")
+}

@@ -1,0 +1,89 @@
+//! What commands write: whole, whatever happened to them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use super::Bench;
+
+/// What names begin with while files and folders are written.
+const TEMPORARY: &str = ".rome-";
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Files under their final names, by their paths.
+    pub(crate) files: Vec<PathBuf>,
+    /// Files and folders that were being written.
+    pub(crate) temporary: Vec<PathBuf>,
+}
+
+/// Looks through a folder, which need not be there.
+pub(crate) fn find(folder: &Path) -> Result<Found> {
+    let mut found = Found::default();
+    let mut left = vec![folder.to_owned()];
+    while let Some(folder) = left.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                found.temporary.push(entry.path());
+            } else if entry.file_type()?.is_dir() {
+                left.push(entry.path());
+            } else {
+                found.files.push(entry.path());
+            }
+        }
+    }
+    found.files.sort();
+    Ok(found)
+}
+
+/// The bytes of all files of a folder under their final names.
+pub(crate) fn bytes(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    find(folder)?.files.into_iter().map(|path| Ok((path.clone(), fs::read(path)?))).collect()
+}
+
+/// Checks that all files of a folder are whole, and returns how many temporary ones there are.
+pub(crate) fn check(bench: &Bench, folder: &str) -> Result<usize> {
+    let found = find(&bench.path(folder))?;
+    for path in &found.files {
+        whole(bench, path).with_context(|| path.display().to_string())?;
+    }
+    Ok(found.temporary.len())
+}
+
+fn whole(bench: &Bench, path: &Path) -> Result<()> {
+    let bytes = fs::read(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let ends = |end: &str| name.ends_with(end);
+    if ends(".safetensors") || ends(".safetensors.partial") {
+        let (_, header) = SafeTensors::read_metadata(&bytes)?;
+        SafeTensors::deserialize(&bytes)?;
+        // Edits and statistics say what they are; weights and logits do not.
+        let says = |key| header.metadata().as_ref().is_some_and(|metadata| metadata.contains_key(key));
+        match () {
+            () if says("rome") => shown(bench, "edit show", path)?,
+            () if says("rome-stats") => shown(bench, "stats show", path)?,
+            () => {}
+        }
+    } else if ends(".json") {
+        serde_json::from_slice::<Value>(&bytes)?;
+    } else if ends(".html") && !String::from_utf8_lossy(&bytes).trim_end().ends_with("</html>") {
+        bail!("it is cut off");
+    } else if ends(".svg") && !String::from_utf8_lossy(&bytes).trim_end().ends_with("</svg>") {
+        bail!("it is cut off");
+    } else if ends(".csv") && !bytes.ends_with(b"\n") {
+        bail!("it is cut off");
+    }
+    Ok(())
+}
+
+fn shown(bench: &Bench, how: &str, path: &Path) -> Result<()> {
+    let ended = crate::process::Running::start(bench.command(how).arg(path))?.wait()?;
+    super::expect_code(&ended, &[0])
+}
