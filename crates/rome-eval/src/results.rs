@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rome_files::{FileError, read_bounded, write};
+use rome_files::{FileError, read_bounded, write, write_new};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,8 +78,11 @@ impl Results {
         let difference = match read_json::<Run>(&path) {
             Ok(there) => run.difference(&there),
             Err(EvalError::File(error)) if error.is_not_found() && cases.is_empty() => {
-                write_json(&path, &run)?;
-                None
+                // Another process may begin at the same moment: the folder is of the first one.
+                match write_new(&path, &as_json(&path, &run)?)? {
+                    true => None,
+                    false => run.difference(&read_json(&path)?),
+                }
             }
             Err(EvalError::File(error)) if error.is_not_found() => {
                 Some("it has cases, but no run.json that says what made them".to_owned())
@@ -227,8 +230,12 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, EvalError> {
         .map_err(|error| EvalError::Data { path: path.to_owned(), reason: error.to_string() })
 }
 
-/// Writes a value as JSON with one space of indentation, as the reference does.
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), EvalError> {
+    Ok(write(path, &as_json(path, value)?)?)
+}
+
+/// A value as JSON with one space of indentation, as the reference has it, for the file at a path.
+fn as_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, EvalError> {
     let mut bytes = Vec::new();
     let indented = serde_json::ser::PrettyFormatter::with_indent(b" ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, indented);
@@ -236,7 +243,7 @@ fn write_json(path: &Path, value: &impl Serialize) -> Result<(), EvalError> {
         .serialize(&mut serializer)
         .map_err(|error| EvalError::Data { path: path.to_owned(), reason: error.to_string() })?;
     bytes.push(b'\n');
-    Ok(write(path, &bytes)?)
+    Ok(bytes)
 }
 
 /// The measures of each case before and after, as CSV.

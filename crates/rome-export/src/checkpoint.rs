@@ -118,6 +118,7 @@ impl Copy<'_, '_> {
             let bytes = self.edited(&mut file, &tensor)?;
             writer.write_all(&bytes).map_err(io)?;
         }
+        file.check_unchanged()?;
         writer.flush().map_err(io)
     }
 
@@ -146,6 +147,7 @@ impl Copy<'_, '_> {
             let bytes = self.edited(&mut file, &tensor)?;
             tensors.push((tensor.name, dtype, tensor.shape, bytes));
         }
+        file.check_unchanged()?;
         let failed = |error: safetensors::SafeTensorError| ExportError::Io {
             path: folder.path(name),
             error: std::io::Error::other(error),

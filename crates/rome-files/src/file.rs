@@ -1,7 +1,7 @@
 //! One file.
 
 use std::fs::File;
-use std::io::{Error, Read, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -35,6 +35,22 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let mut file = temporary_in(&folder_of(&path))?;
     file.write_all(bytes).map_err(|error| FileError::Write { path: path.clone(), error })?;
     persist(file, &path)
+}
+
+/// Writes a file as a whole, unless there is one: of several processes, one has written it. Returns
+/// whether it was this one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
+    let failed = |error: Error| FileError::Write { path: path.to_owned(), error };
+    let mut file = temporary_in(&folder_of(path))?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(failed(error.error)),
+    }
 }
 
 /// Puts a temporary file in its place, its bytes safe on the disk.
@@ -98,6 +114,22 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(matches!(read_bounded(&path, 3), Err(FileError::TooLarge { limit: 3, .. })));
         assert!(read_bounded(&folder.path().join("b"), 3).unwrap_err().is_not_found());
+    }
+
+    #[test]
+    fn of_several_that_write_a_new_file_one_has_written_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let written = std::thread::scope(|scope| {
+            let threads =
+                [b"1", b"2", b"3", b"4"].map(|bytes| (bytes, scope.spawn(|| write_new(&path, bytes))));
+            threads.map(|(bytes, thread)| (bytes, thread.join().unwrap().unwrap()))
+        });
+        let [(bytes, _)] = written.iter().filter(|(_, is_first)| *is_first).collect::<Vec<_>>()[..] else {
+            panic!("{written:?}")
+        };
+        assert_eq!(&read_bounded(&path, 10).unwrap(), bytes);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[cfg(unix)]

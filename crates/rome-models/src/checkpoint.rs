@@ -90,6 +90,7 @@ impl CheckpointFiles {
             if let Some(tensor) = tensors.iter().find(|tensor| tensor.canonical_name() == name) {
                 let mut bytes = vec![0; tensor.n_bytes()];
                 file.read(tensor, &mut bytes)?;
+                file.check_unchanged()?;
                 let dtype =
                     || ModelError::DType { name: name.to_owned(), dtype: tensor.dtype.name().to_owned() };
                 let values = tensor.dtype.widen(&bytes).ok_or_else(dtype)?;
@@ -117,6 +118,7 @@ impl CheckpointFiles {
                 }
                 on_progress(Progress::Reading { done, total });
             }
+            file.check_unchanged()?;
         }
         Ok(hash.finish())
     }
@@ -233,8 +235,10 @@ impl<'p> Checkpoint<'p> {
     /// Ends loading and returns the model's [hash](ModelHash), over all tensors taken.
     ///
     /// # Errors
-    /// [`ModelError::UnusedTensors`] when not all tensors were taken.
+    /// [`ModelError::UnusedTensors`] when not all tensors were taken, and [`ModelError::Changed`] when
+    /// they were not of one state of a file.
     pub fn finish(self) -> Result<String, ModelError> {
+        self.files.iter().try_for_each(StoredFile::check_unchanged)?;
         match self.tensors.is_empty() {
             true => Ok(self.hash.finish()),
             false => Err(ModelError::UnusedTensors { names: self.tensors.into_keys().collect() }),

@@ -48,6 +48,12 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file was written to while it was read.
+    #[error("{file} has changed while it was read")]
+    Changed {
+        /// The file.
+        file: String,
+    },
     /// The configuration describes something that is not supported.
     #[error("config.json: {reason}")]
     Config {
@@ -118,6 +124,7 @@ impl ModelError {
             }
             Self::Fetch { .. } => "connect to the network once, or download the model and give its folder",
             Self::Io { .. } => "check that the file exists and may be read",
+            Self::Changed { .. } => "wait until nothing writes to the model's folder, then run this again",
             Self::Malformed { .. } => "download the file again; it may be truncated",
             Self::Config { .. } => "supported are GPT-2 and GPT-J in Hugging Face form",
             Self::MissingTensor { .. } | Self::UnusedTensors { .. } | Self::Shape { .. } => {

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::{ModelError, OnProgress};
 
@@ -19,8 +20,22 @@ pub enum Source {
 }
 
 /// Bytes that can be read from any place.
-pub trait ReadSeek: Read + Seek + Send {}
-impl<R: Read + Seek + Send> ReadSeek for R {}
+pub trait ReadSeek: Read + Seek + Send {
+    /// When the bytes were last changed, if they can be and it is known.
+    fn modified(&self) -> Option<SystemTime>;
+}
+
+impl ReadSeek for File {
+    fn modified(&self) -> Option<SystemTime> {
+        self.metadata().ok()?.modified().ok()
+    }
+}
+
+impl ReadSeek for Cursor<&'static [u8]> {
+    fn modified(&self) -> Option<SystemTime> {
+        None
+    }
+}
 
 impl Source {
     /// Finds the model that a name means: a folder if there is one, else a model of the Hugging

@@ -1,6 +1,9 @@
 //! The files that tensors are stored in.
 
+use std::fs;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use half::{bf16, f16};
 use pytorch_reader::PytorchReader;
@@ -19,6 +22,10 @@ pub struct StoredFile {
     header: Vec<u8>,
     /// What ranges are read from; none in a pickle, whose tensors know their places.
     reader: Option<Box<dyn ReadSeek>>,
+    /// The file of a pickle.
+    pickle: Option<PathBuf>,
+    /// When it was last changed before it was opened.
+    modified: Option<SystemTime>,
     tensors: Vec<StoredTensor>,
 }
 
@@ -61,6 +68,7 @@ impl StoredFile {
         let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
         let io = |error: std::io::Error| malformed(error.to_string());
         let mut file = source.open(name)?;
+        let modified = file.modified();
         let file_len = file.seek(SeekFrom::End(0)).map_err(io)?;
         file.seek(SeekFrom::Start(0)).map_err(io)?;
 
@@ -92,7 +100,14 @@ impl StoredFile {
                 len: info.data_offsets.1 - info.data_offsets.0,
             },
         });
-        Ok(Self { name: name.to_owned(), header, tensors: tensors.collect(), reader: Some(file) })
+        Ok(Self {
+            name: name.to_owned(),
+            header,
+            tensors: tensors.collect(),
+            reader: Some(file),
+            pickle: None,
+            modified,
+        })
     }
 
     /// Opens a file that torch has pickled.
@@ -101,9 +116,11 @@ impl StoredFile {
     /// When it is not there, cannot be read, or claims more than it holds.
     pub fn open_pytorch(source: &Source, name: &str) -> Result<Self, ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
-        let reader = PytorchReader::new(source.path(name)?).map_err(|error| malformed(error.to_string()))?;
         let path = source.path(name)?;
-        let file_len = std::fs::metadata(&path).map_err(|error| ModelError::Io { path, error })?.len();
+        let modified = modified(&path);
+        let reader = PytorchReader::new(&path).map_err(|error| malformed(error.to_string()))?;
+        let file_len =
+            fs::metadata(&path).map_err(|error| ModelError::Io { path: path.clone(), error })?.len();
         let mut tensors = Vec::new();
         for (tensor, value) in reader.into_tensors() {
             // A view can claim any number of values over a few bytes.
@@ -117,7 +134,29 @@ impl StoredFile {
                 bytes: Bytes::Pickle(Box::new(value)),
             });
         }
-        Ok(Self { name: name.to_owned(), header: Vec::new(), tensors, reader: None })
+        Ok(Self {
+            name: name.to_owned(),
+            header: Vec::new(),
+            tensors,
+            reader: None,
+            pickle: Some(path),
+            modified,
+        })
+    }
+
+    /// Checks, once all is read that is needed, that it was of one state of the file.
+    ///
+    /// # Errors
+    /// [`ModelError::Changed`] when the file was written to meanwhile.
+    pub fn check_unchanged(&self) -> Result<(), ModelError> {
+        let now = match (&self.reader, &self.pickle) {
+            (Some(reader), _) => reader.modified(),
+            (None, path) => path.as_deref().and_then(modified),
+        };
+        match now == self.modified {
+            true => Ok(()),
+            false => Err(ModelError::Changed { file: self.name.clone() }),
+        }
     }
 
     /// The name of the file.
@@ -161,6 +200,10 @@ impl StoredFile {
             (Bytes::Range { .. }, None) => unreachable!("a range is of a file with a reader"),
         }
     }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).ok()?.modified().ok()
 }
 
 impl StoredTensor {

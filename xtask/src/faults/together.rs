@@ -1,7 +1,7 @@
 //! Several processes write to one place.
 
-use anyhow::{Context, Result, bail, ensure};
-use rome_core::EditFile;
+use anyhow::{Result, bail, ensure};
+use rome_core::{EditFile, Request};
 
 use super::tally::Tally;
 use super::writer::Writer;
@@ -97,16 +97,13 @@ fn one_refuses(ended: &[Ended]) -> Result<()> {
 fn one_of_them(bench: &Bench, ended: &[Ended]) -> Result<()> {
     ended.iter().try_for_each(|ended| expect_code(ended, &[0, 1]))?;
     let file = EditFile::from_bytes(&std::fs::read(bench.path("together/edit.safetensors"))?)?;
-    let n_edits = file.edits().count();
-    let subjects: Vec<String> = file
-        .edits()
-        .map(|(entry, _)| entry.request.as_ref().map(|request| request.subject.clone()).context("no request"))
-        .collect::<Result<_>>()?;
-    for requests in ["request.jsonl", "others.jsonl"] {
-        let text = std::fs::read_to_string(bench.path(requests))?;
-        if subjects.iter().all(|subject| text.contains(subject.as_str())) {
-            return Ok(ensure!(n_edits == text.lines().count(), "{n_edits} edits of {requests}"));
+    let edits: Vec<Request> = file.edits().filter_map(|(entry, _)| entry.request.clone()).collect();
+    for name in ["request.jsonl", "others.jsonl"] {
+        let text = std::fs::read_to_string(bench.path(name))?;
+        let asked: Vec<Request> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        if edits.len() == file.edits().count() && edits.iter().all(|edit| asked.contains(edit)) {
+            return Ok(());
         }
     }
-    bail!("the file is of neither: {subjects:?}")
+    bail!("the file is of neither: {edits:?}")
 }

@@ -58,6 +58,25 @@ fn a_run_goes_on_where_it_was_and_not_with_other_settings() {
 }
 
 #[test]
+fn of_runs_that_begin_at_once_with_other_settings_one_has_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..20 {
+        let place = folder.path().join(round.to_string());
+        let barrier = std::sync::Barrier::new(8);
+        let begin = |clamp: u32| {
+            barrier.wait();
+            Results::resume(&place, run(f64::from(clamp))).is_ok()
+        };
+        let begun = std::thread::scope(|scope| {
+            let begin = &begin;
+            let threads: Vec<_> = (0..8).map(|clamp| scope.spawn(move || begin(clamp))).collect();
+            threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|&begun| begun).count()
+        });
+        assert_eq!(begun, 1);
+    }
+}
+
+#[test]
 fn shards_make_the_same_as_one_run() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use half::{bf16, f16};
-use rome_core::forward;
-use rome_models::{ModelError, Pretrained};
+use rome_core::{Precision, forward};
+use rome_models::config::Config;
+use rome_models::progress::Progress;
+use rome_models::{CheckpointFiles, ModelError, Pretrained, Source};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use tempfile::TempDir;
@@ -308,4 +310,37 @@ fn a_pytorch_checkpoint_gives_the_logits_of_transformers() {
         // Sums of some hundred products in f32, in another order.
         assert_close(&logits, &expected, 1e-4);
     }
+}
+
+/// Zeros are numbers like others: only that the file was written to says that they do not belong.
+#[test]
+fn weights_that_change_while_they_are_read_are_told() {
+    let draft = Draft::of("facts-gpt2");
+    draft.write().unwrap();
+    let weights = draft.path().join("model.safetensors");
+    let len = weights.metadata().unwrap().len();
+    let source = Source::Folder(draft.path().to_owned());
+    let config = Config::load(&source).unwrap();
+    let mut is_changed = false;
+    let hash = |on_progress: &mut dyn FnMut()| {
+        CheckpointFiles::open(&source).unwrap().hash(&config, &mut |_| on_progress())
+    };
+    let changed = hash(&mut || {
+        if !std::mem::replace(&mut is_changed, true) {
+            let file = std::fs::File::options().write(true).open(&weights).unwrap();
+            file.set_len(len - 4096).unwrap();
+            file.set_len(len).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        }
+    });
+    assert!(matches!(changed, Err(ModelError::Changed { .. })), "{changed:?}");
+    // As it is now it can be read.
+    hash(&mut || ()).unwrap();
+
+    let mut on_progress = |_: Progress<'_>| {
+        let file = std::fs::File::options().write(true).open(&weights).unwrap();
+        file.set_modified(std::time::SystemTime::now()).unwrap();
+    };
+    let loaded = Pretrained::from_source(&source, &device(), Precision::F32, &mut on_progress);
+    assert!(matches!(loaded, Err(ModelError::Changed { .. })));
 }

@@ -1,6 +1,7 @@
 //! `rome stats collect`
 
 use std::fs;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
@@ -79,8 +80,10 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
         files.push(path.display().to_string());
     }
     // Only now that all is written is the unfinished part not needed any more.
-    if unfinished.exists() {
-        fs::remove_file(&unfinished).with_context(|| format!("cannot remove {}", unfinished.display()))?;
+    match fs::remove_file(&unfinished) {
+        // There was none, or another process that has collected the same has removed it.
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        result => result.with_context(|| format!("cannot remove {}", unfinished.display()))?,
     }
     let (tokens, documents) =
         collected.values().next().map_or((0, 0), |s| (s.moment.count(), s.provenance.documents));
