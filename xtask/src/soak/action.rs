@@ -38,8 +38,9 @@ enum Outcome {
     Made {
         model: usize,
         slot: usize,
+        fact: usize,
     },
-    /// An edit is on, by its file and its version.
+    /// The edit of a file is on.
     On {
         model: usize,
         slot: usize,
