@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rome_files::{folder_of, persist, target_of, temporary_in};
+use rome_files::{folder_of, target_of, temporary_in};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -127,11 +127,8 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Does the same with what writes a file by itself, given the temporary one.
 pub(crate) fn write_with(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let path = target_of(path)?;
     let place = || format!("cannot write {}", path.display());
-    let file = temporary_in(&folder_of(&path))?;
-    write(file.path()).with_context(place)?;
-    Ok(persist(file, &path)?)
+    rome_files::write_with(path, |temporary| write(temporary).with_context(place))
 }
 
 /// The size of a file as a person reads it.

@@ -1,12 +1,13 @@
 //! One file.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
 use crate::FileError;
+use crate::folder::temporary_folder_in;
 
 /// What names of files and folders begin with while they are written.
 pub const TEMPORARY: &str = ".rome-";
@@ -35,6 +36,29 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let mut file = temporary_in(&folder_of(&path))?;
     file.write_all(bytes).map_err(|error| FileError::Write { path: path.clone(), error })?;
     persist(file, &path)
+}
+
+/// Writes a file as a whole or not at all with what writes it by itself, given a path. It may put
+/// another file in the place of the one that is there, as safetensors does: so the path is in a
+/// temporary folder, where also what it leaves when it is killed is.
+///
+/// # Errors
+/// When it cannot be written; what was there is untouched then.
+pub fn write_with<E: From<FileError>>(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let path = target_of(path)?;
+    let folder = temporary_folder_in(&folder_of(&path))?;
+    let failed = |error: Error| FileError::Write { path: path.clone(), error };
+    let file = folder.path().join("file");
+    let permissions = File::create(&file).and_then(|file| file.metadata()).map_err(failed)?.permissions();
+    write(&file)?;
+    fs::set_permissions(&file, permissions)
+        .and_then(|()| File::open(&file)?.sync_all())
+        .and_then(|()| fs::rename(&file, &path))
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// Writes a file as a whole, unless there is one: of several processes, one has written it. Returns
@@ -114,6 +138,30 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(matches!(read_bounded(&path, 3), Err(FileError::TooLarge { limit: 3, .. })));
         assert!(read_bounded(&folder.path().join("b"), 3).unwrap_err().is_not_found());
+    }
+
+    #[test]
+    fn what_writes_by_itself_may_put_another_file_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, plain] = ["a", "b"].map(|name| folder.path().join(name));
+        write(&plain, b"x").unwrap();
+        write_with(&path, |temporary| {
+            let other = NamedTempFile::new_in(temporary.parent().unwrap()).unwrap();
+            other.as_file().write_all(b"other").unwrap();
+            other.persist(temporary).unwrap();
+            Ok::<_, FileError>(())
+        })
+        .unwrap();
+        assert_eq!(read_bounded(&path, 10).unwrap(), b"other");
+        let permissions = |path: &Path| path.metadata().unwrap().permissions();
+        assert_eq!(permissions(&path), permissions(&plain), "not those of a temporary file");
+        let failed = write_with(&path, |temporary| {
+            std::fs::write(temporary, "half").unwrap();
+            Err(FileError::Occupied(temporary.to_owned()))
+        });
+        assert!(failed.is_err());
+        assert_eq!(read_bounded(&path, 10).unwrap(), b"other");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
     }
 
     #[test]

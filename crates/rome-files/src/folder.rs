@@ -29,16 +29,7 @@ impl NewFolder {
             }
         }
         let beside = folder_of(place);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(TEMPORARY);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // What the user's mask leaves of it; a temporary folder is private by default.
-            builder.permissions(fs::Permissions::from_mode(0o777));
-        }
-        let temporary = builder.tempdir_in(&beside);
-        let temporary = temporary.map_err(|error| FileError::WriteInto { folder: beside, error })?;
+        let temporary = temporary_folder_in(&beside)?;
         Ok(Self { temporary, place: place.to_owned() })
     }
 
@@ -74,4 +65,17 @@ impl NewFolder {
         let _ = self.temporary.keep();
         Ok(())
     }
+}
+
+/// Makes a temporary folder in a folder.
+pub(crate) fn temporary_folder_in(folder: &Path) -> Result<TempDir, FileError> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What the user's mask leaves of it; a temporary folder is private by default.
+        builder.permissions(fs::Permissions::from_mode(0o777));
+    }
+    builder.tempdir_in(folder).map_err(|error| FileError::WriteInto { folder: folder.to_owned(), error })
 }

@@ -9,6 +9,8 @@ mod folder;
 mod npy;
 
 pub use error::FileError;
-pub use file::{TEMPORARY, folder_of, persist, read_bounded, target_of, temporary_in, write, write_new};
+pub use file::{
+    TEMPORARY, folder_of, persist, read_bounded, target_of, temporary_in, write, write_new, write_with,
+};
 pub use folder::NewFolder;
 pub use npy::checked_npy;

@@ -146,11 +146,9 @@ fn factor(statistics: &Statistics, sums_hash: &str, path: Option<&Path>) -> Resu
         return Ok(factor);
     }
     let factor = Factor::new(&statistics.moment)?;
-    let kept = (|| -> Result<(), SessionError> {
-        let file = rome_files::temporary_in(&rome_files::folder_of(&path))?;
-        write_factor(file.path(), &factor, sums_hash)?;
-        Ok(rome_files::persist(file, &path)?)
-    })();
+    let kept = rome_files::write_with(&path, |temporary| -> Result<(), SessionError> {
+        Ok(write_factor(temporary, &factor, sums_hash)?)
+    });
     if let Err(error) = kept {
         tracing::info!("the factor of C is not kept for later edits: {error}");
     }
