@@ -34,7 +34,7 @@ impl Running {
             while let Some(since) = watched.upgrade() {
                 // Held to the end, so that the input which is kept is the one that is meant.
                 let started = since.lock().unwrap_or_else(PoisonError::into_inner);
-                let too_long = started.is_some_and(|started| started.elapsed() > 3 * bound.time);
+                let too_long = started.is_some_and(|started: Instant| started.elapsed() > 3 * bound.time);
                 let too_much = started.is_some() && memory::held() > MOST_MEMORY;
                 if too_long || too_much {
                     let what = if too_much { "memory" } else { "time" };

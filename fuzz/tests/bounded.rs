@@ -1,4 +1,5 @@
 //! Each way in, with a bounded number of inputs that are the same each time.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use fuzz::{Campaign, targets};
 

@@ -39,10 +39,11 @@ fn list<T, U>(read: Vec<Result<T, EvalError>>, use_it: impl Fn(T) -> Result<U, E
     for read in read {
         match read.and_then(&use_it) {
             Ok(_) => outcome = Outcome::Taken,
-            Err(error) => match Outcome::refused(&error, error.hint()) {
-                broken @ Outcome::Broken(_) => return broken,
-                _ => {}
-            },
+            Err(error) => {
+                if let broken @ Outcome::Broken(_) = Outcome::refused(&error, error.hint()) {
+                    return broken;
+                }
+            }
         }
     }
     outcome
