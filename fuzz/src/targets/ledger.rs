@@ -37,7 +37,10 @@ fn seeds() -> Result<Vec<Seed>> {
     }
     let files = files.with("ledger.json", log.to_string());
     let returns = many_returns(&"0".repeat(64)).to_string();
-    Ok(vec![Seed::new("two", files.clone()), Seed::new("many-returns", files.with("ledger.json", returns))])
+    Ok(vec![
+        Seed::new("two", files.clone()),
+        Seed { is_attack: true, ..Seed::new("many-returns", files.with("ledger.json", returns)) },
+    ])
 }
 
 pub(super) static LEDGER: Target = Target {
