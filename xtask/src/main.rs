@@ -12,6 +12,7 @@ mod metadata;
 mod process;
 mod program;
 mod python;
+mod reliability;
 mod report;
 mod sequence;
 mod soak;
@@ -48,6 +49,8 @@ enum Task {
     },
     /// Measure how much text C needs
     Enough(enough::Args),
+    /// Put it all through: hostile inputs, kills, edits in turn, commands at random
+    Reliability(reliability::Args),
     /// See how many edits a model bears, one on top of the other
     Sequence(sequence::Args),
     /// Kill rome, fill its disk, take its files away, and look what is lost
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Task::Enough(args) => enough::run(&args),
         Task::Faults(args) => faults::run(&args),
         Task::Full(args) => full::run(&args),
+        Task::Reliability(args) => reliability::run(&args),
         Task::Sequence(args) => sequence::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
         Task::Soak(args) => soak::run(&args),
