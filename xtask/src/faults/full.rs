@@ -42,7 +42,10 @@ pub(super) fn run(bench: &mut Bench, writer: Writer, n_rounds: usize) -> Result<
         let ended = bench.run(&writer.args(FOLDER))?;
         tally.hold("exit 2, error and hint", expect_refusal(&ended).and_then(|said| names_it(&said)));
         let found = artefact::check(bench, FOLDER);
-        let is_clean = |n: usize| Ok(ensure!(n == 0, "{n} temporary files are left"));
+        let is_clean = |n: usize| {
+            ensure!(n == 0, "{n} temporary files are left");
+            Ok(())
+        };
         tally.hold("nothing half-written", found.and_then(is_clean));
         tally.hold("old files untouched", untouched(bench, writer, &before));
         disk.clear()?;
@@ -55,7 +58,10 @@ pub(super) fn run(bench: &mut Bench, writer: Writer, n_rounds: usize) -> Result<
 
 /// The system says what is missing.
 fn names_it(said: &str) -> Result<()> {
-    Ok(ensure!(said.contains("No space left"), "it does not say that there is no space: {said}"))
+    {
+        ensure!(said.contains("No space left"), "it does not say that there is no space: {said}");
+        Ok(())
+    }
 }
 
 /// Files that were there have not changed, but for those that a command replaces one by one: the

@@ -67,8 +67,10 @@ fn try_it(
     let ended = at_once(bench, commands)?;
     tally.times += 1;
     tally.count("refused", ended.iter().filter(|ended| ended.status.code() == Some(2)).count());
-    let found =
-        artefact::check(bench, FOLDER).and_then(|n| Ok(ensure!(n == 0, "{n} temporary files are left")));
+    let found = artefact::check(bench, FOLDER).and_then(|n| {
+        ensure!(n == 0, "{n} temporary files are left");
+        Ok(())
+    });
     tally.hold("files whole", found);
     tally.hold("as of one after the other", holds(&ended));
     Ok(())
@@ -83,14 +85,20 @@ pub(super) fn at_once(bench: &Bench, commands: &[String]) -> Result<Vec<Ended>> 
 fn some_succeed(ended: &[Ended]) -> Result<()> {
     let refusals = ended.iter().filter(|ended| ended.status.code() != Some(0));
     let refused: Vec<String> = refusals.map(expect_refusal).collect::<Result<_>>()?;
-    Ok(ensure!(refused.len() < ended.len(), "all refuse: {refused:?}"))
+    {
+        ensure!(refused.len() < ended.len(), "all refuse: {refused:?}");
+        Ok(())
+    }
 }
 
 /// One is done, and the other refuses.
 fn one_refuses(ended: &[Ended]) -> Result<()> {
     some_succeed(ended)?;
     let n_done = ended.iter().filter(|ended| ended.status.success()).count();
-    Ok(ensure!(n_done == 1, "both are done, in one folder"))
+    {
+        ensure!(n_done == 1, "both are done, in one folder");
+        Ok(())
+    }
 }
 
 /// The last one to write has its file there, and no vector of the other.

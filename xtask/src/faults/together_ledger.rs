@@ -20,7 +20,13 @@ pub(super) fn run(bench: &Bench, n_rounds: usize) -> Result<Tally> {
         tally.hold("none lost", none_lost(bench));
         tally.hold("verifies", bench.ok("ledger verify -l together/ledger").map(drop));
         let found = artefact::check(bench, "together");
-        tally.hold("files whole", found.and_then(|n| Ok(ensure!(n == 0, "{n} temporary files are left"))));
+        tally.hold(
+            "files whole",
+            found.and_then(|n| {
+                ensure!(n == 0, "{n} temporary files are left");
+                Ok(())
+            }),
+        );
     }
     Ok(tally)
 }
@@ -29,5 +35,8 @@ fn none_lost(bench: &Bench) -> Result<()> {
     let ended = bench.ok("ledger log --json -l together/ledger")?;
     let log: Value = serde_json::from_slice(&ended.stdout)?;
     let expected: Vec<usize> = (1..=N_EDITS).collect();
-    Ok(ensure!(log["on"] == json!(expected), "on are {}", log["on"]))
+    {
+        ensure!(log["on"] == json!(expected), "on are {}", log["on"]);
+        Ok(())
+    }
 }
