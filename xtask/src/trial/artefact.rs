@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use safetensors::tensor::Metadata;
 use serde_json::Value;
 
@@ -74,12 +74,10 @@ fn whole(bench: &Bench, path: &Path) -> Result<()> {
     let bytes = fs::read(path)?;
     if ends(".json") {
         serde_json::from_slice::<Value>(&bytes)?;
-    } else if ends(".html") && !String::from_utf8_lossy(&bytes).trim_end().ends_with("</html>") {
-        bail!("it is cut off");
-    } else if ends(".svg") && !String::from_utf8_lossy(&bytes).trim_end().ends_with("</svg>") {
-        bail!("it is cut off");
-    } else if ends(".csv") && !bytes.ends_with(b"\n") {
-        bail!("it is cut off");
+    }
+    for (kind, end) in [(".html", "</html>"), (".svg", "</svg>"), (".csv", "\n")] {
+        let is_whole = bytes.ends_with(end.as_bytes()) || bytes.trim_ascii_end().ends_with(end.as_bytes());
+        ensure!(!ends(kind) || is_whole, "it is cut off");
     }
     Ok(())
 }
