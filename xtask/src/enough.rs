@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use fixtures::{EvalRecord, MODELS, Reference};
+use fixtures::{MODELS, Reference};
 use rome_core::{Context, EditConfig, Editor, Factor, HyperParams};
-use rome_eval::{CounterFact, Evaluation, Rewrite, RunSummary, Summary, Target};
+use rome_eval::{CounterFact, Evaluation, RunSummary, Summary};
 use rome_models::Pretrained;
 use rome_plot::{Axis, Figure, Line, Panel, Scale};
 use rome_stats::{Collector, Corpus, Statistics, StatsError};
@@ -85,6 +85,10 @@ fn measure(name: &'static str, limit: usize) -> Result<Vec<Point>> {
     let config = EditConfig { layers: vec![layer], ..config };
     let contexts: Vec<Context> = reference.context_templates.into_iter().map(Context::Template).collect();
     let records = &reference.eval.records[..limit.min(reference.eval.records.len())];
+    let facts: Vec<CounterFact> = records
+        .iter()
+        .map(|record| serde_json::from_value(record.to_counterfact()))
+        .collect::<Result<_, _>>()?;
     let d_ff = pretrained.model.shape().d_ff;
 
     let tokens = pretrained.tokenizer.clone();
@@ -103,7 +107,7 @@ fn measure(name: &'static str, limit: usize) -> Result<Vec<Point>> {
         let mut editor = Editor::new(pretrained.model.as_mut(), &tokens, config.clone())?
             .contexts(contexts.clone())
             .statistics(layer, factor);
-        let cases = records.iter().map(|golden| evaluation.run(&mut editor, &record(golden)));
+        let cases = facts.iter().map(|fact| evaluation.run(&mut editor, fact));
         let RunSummary { post: quality, .. } = RunSummary::of(&cases.collect::<Result<Vec<_>, _>>()?);
         let tokens = statistics.as_ref().map(|statistics| statistics.moment.count());
         points.push(Point {
@@ -130,24 +134,6 @@ fn collect(pretrained: &Pretrained, layer: usize, tokens: u64) -> Result<Statist
     })?;
     let mut collected = collector.finish(&pretrained.hash)?;
     collected.remove(&layer).context("the layer was collected")
-}
-
-/// A record of the reference values, as CounterFact has it.
-fn record(record: &EvalRecord) -> CounterFact {
-    CounterFact {
-        case_id: record.case_id,
-        requested_rewrite: Rewrite {
-            prompt: record.prompt.clone(),
-            relation_id: None,
-            target_new: Target::named(&record.target_new),
-            target_true: Target::named(&record.target_true),
-            subject: record.subject.clone(),
-        },
-        paraphrase_prompts: record.paraphrase_prompts.clone(),
-        neighborhood_prompts: record.neighborhood_prompts.clone(),
-        attribute_prompts: Vec::new(),
-        generation_prompts: Vec::new(),
-    }
 }
 
 fn draw(points: &[Point]) -> Result<String> {

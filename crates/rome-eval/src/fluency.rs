@@ -210,10 +210,7 @@ impl Idf {
     fn cosine(&self, a: &str, b: &str) -> f64 {
         let weighted = |text: &str| -> BTreeMap<String, f64> {
             let counts = term_counts(text).into_iter();
-            counts
-                .filter_map(|(word, count)| Some((self.0.get(&word)? * count, word)))
-                .map(|(x, word)| (word, x))
-                .collect()
+            counts.filter_map(|(word, count)| self.0.get(&word).map(|idf| (word, idf * count))).collect()
         };
         let (a, b) = (weighted(a), weighted(b));
         let norm = |x: &BTreeMap<String, f64>| x.values().map(|x| x * x).sum::<f64>().sqrt();

@@ -372,7 +372,7 @@ fn a_large_c_is_factored_once_and_again_when_it_has_changed() {
         command.args(["--stats", &place("layer-0.safetensors"), "-o", &place(output)]);
         // Random weights do as they like: the edit need not take.
         let output = command.output().unwrap();
-        assert!(output.status.code() != Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
     };
     let text = corpus("documents.txt");
     let collected = |limit: &str| {
@@ -444,7 +444,8 @@ fn a_context_of_131072_tokens_takes_no_memory_by_itself() {
     let limited = |arguments: String| {
         let line = format!("ulimit -v 6000000 && exec {program} {arguments}");
         let output = Command::new("sh").args(["-c", &line]).current_dir(folder.path()).output().unwrap();
-        assert!(output.status.code() < Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        // Without memory it would be killed, and have no exit code.
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
     };
     limited(format!("stats collect -m {model} --layers all --text text.txt -o stats"));
     limited(format!(

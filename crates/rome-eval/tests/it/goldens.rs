@@ -4,25 +4,12 @@ use std::fs::File;
 
 use fixtures::{EvalRecord, MODELS, Reference, ReferenceNlls};
 use rome_core::{Context, EditConfig, Editor, Factor, HyperParams};
-use rome_eval::{Answers, Case, CounterFact, Evaluation, Nll, Rewrite, RunSummary, Target, Unedited};
+use rome_eval::{Answers, Case, CounterFact, Evaluation, Nll, RunSummary, Unedited};
 
 use crate::load;
 
-pub(crate) fn record(record: &EvalRecord) -> CounterFact {
-    CounterFact {
-        case_id: record.case_id,
-        requested_rewrite: Rewrite {
-            prompt: record.prompt.clone(),
-            relation_id: None,
-            target_new: Target::named(&record.target_new),
-            target_true: Target::named(&record.target_true),
-            subject: record.subject.clone(),
-        },
-        paraphrase_prompts: record.paraphrase_prompts.clone(),
-        neighborhood_prompts: record.neighborhood_prompts.clone(),
-        attribute_prompts: Vec::new(),
-        generation_prompts: Vec::new(),
-    }
+fn record(golden: &EvalRecord) -> CounterFact {
+    serde_json::from_value(golden.to_counterfact()).unwrap()
 }
 
 /// Ours and theirs, prompt by prompt.
