@@ -1,7 +1,7 @@
 //! What a model answers.
 
 use rome_core::transfer::download;
-use rome_core::{CausalLm, forward};
+use rome_core::{CausalLm, Environment, forward};
 
 use crate::Questions;
 
@@ -17,6 +17,8 @@ pub struct Answers {
     pub(crate) objects: Vec<[Option<f64>; 2]>,
     /// The mean negative log-likelihood of the text's tokens.
     pub(crate) nll: Option<f64>,
+    /// What computed them.
+    pub(crate) environment: Environment,
 }
 
 /// The log-probabilities of all tokens at a position.
@@ -77,7 +79,8 @@ impl Answers {
             }
         }
         let nll = (total.1 > 0).then(|| total.0 / f64::from(total.1));
-        Self { prompts, preserved, objects, nll }
+        let environment = Environment::of(&model.device());
+        Self { prompts, preserved, objects, nll, environment }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The audit of an edit.
 
-use rome_core::{EditEntry, TokenCodec};
+use rome_core::{EditEntry, Environment, TokenCodec};
 use serde::Serialize;
 
 use crate::answers::Distribution;
@@ -30,6 +30,8 @@ pub struct Audit {
     pub preserved: Vec<Preserved>,
     /// The perplexity on a text.
     pub perplexity: Option<Perplexity>,
+    /// What computed the answers.
+    pub environment: Environment,
 }
 
 /// Answers to a prompt before and after.
@@ -161,6 +163,7 @@ impl Audit {
             prompts,
             preserved,
             perplexity,
+            environment: after.environment.clone(),
         }
     }
 

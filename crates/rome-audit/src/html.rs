@@ -42,7 +42,7 @@ pub(crate) fn page(audit: &Audit) -> String {
                     (changes(audit))
                     (edits(&audit.edits))
                 }
-                footer { "Made by rome audit " (env!("CARGO_PKG_VERSION")) "." }
+                footer { "Computed by " (audit.environment) "." }
             }
         }
     };

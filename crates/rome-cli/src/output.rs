@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rome_files::{folder_of, target_of, temporary_in};
+use rome_files::{Claim, folder_of, target_of, temporary_in};
+use rome_stats::Shard;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -118,6 +119,12 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
         return Err(CliError::with_hint(message, "give the name of a folder with -o"));
     }
     check_writable(&folder.join("file"))
+}
+
+/// Keeps other processes from doing the same in a folder, but for other shards of it.
+pub(crate) fn claim(folder: &Path, shard: Option<Shard>) -> Result<Claim> {
+    let name = shard.map_or_else(|| "lock".to_owned(), |Shard { index, of }| format!("lock-{index}-of-{of}"));
+    Ok(Claim::take(&folder.join(name))?)
 }
 
 /// Writes a file as a whole or not at all: to a temporary one beside it, then by renaming.

@@ -1,5 +1,7 @@
 //! What computed something, as far as the last digits may depend on it.
 
+use std::fmt;
+
 use burn::prelude::Device;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,11 @@ impl Environment {
         }
     }
 
+    /// The one of both parts of something, if it is one.
+    pub fn common(ours: Option<Self>, theirs: Option<&Self>) -> Option<Self> {
+        ours.filter(|ours| theirs == Some(ours))
+    }
+
     /// What is different in another one, as sentences.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let threads = |environment: &Self| environment.threads.to_string();
@@ -44,6 +51,14 @@ impl Environment {
         ];
         let different = pairs.into_iter().filter(|(_, ours, theirs)| ours != theirs);
         different.map(|(what, ours, theirs)| format!("{what}: {ours} there, {theirs} here")).collect()
+    }
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, system, instructions, device, threads } = self;
+        let plural = if *threads == 1 { "" } else { "s" };
+        write!(f, "rome {version}, {system}, {instructions}, {device}, {threads} thread{plural}")
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rome_files::{FileError, read_bounded, write, write_new};
+use rome_core::Environment;
+use rome_files::{Claim, FileError, read_bounded, write, write_new};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,8 +20,8 @@ const TABLE: &str = "cases.csv";
 /// A case with its generated texts has some ten thousand bytes.
 const MAX_FILE: u64 = 64 << 20;
 
-/// What made the results of a folder. Runs that differ in it, but for the name and the program's
-/// version, do not belong together.
+/// What made the results of a folder. Runs that differ in it, but for the name, the program's version
+/// and what computed them, do not belong together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// How the run is called in tables.
@@ -41,6 +42,9 @@ pub struct Run {
     pub inputs: Value,
     /// Whether text was generated, and what it was compared with.
     pub fluency: Value,
+    /// What computed the first of the results, or all of several folders'; nothing of the reference's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
 }
 
 impl Run {
@@ -52,7 +56,9 @@ impl Run {
             let other = theirs.get(name)?;
             (other != value).then(|| format!("its {name} is {other}, and this one's {value}"))
         };
-        fields.filter(|(name, _)| !["name", "made_by"].contains(&name.as_str())).find_map(differs)
+        fields
+            .filter(|(name, _)| !["name", "made_by", "environment"].contains(&name.as_str()))
+            .find_map(differs)
     }
 }
 
@@ -75,24 +81,29 @@ impl Results {
             .map_err(|error| FileError::WriteInto { folder: folder.to_owned(), error })?;
         let path = folder.join(RUN);
         let cases = read_cases(folder)?;
-        let difference = match read_json::<Run>(&path) {
-            Ok(there) => run.difference(&there),
+        let other = |difference| EvalError::OtherRun { folder: folder.to_owned(), difference };
+        let there: Option<Run> = match read_json(&path) {
+            Ok(there) => Some(there),
             Err(EvalError::File(error)) if error.is_not_found() && cases.is_empty() => {
                 // Another process may begin at the same moment: the folder is of the first one.
                 match write_new(&path, &as_json(&path, &run)?)? {
                     true => None,
-                    false => run.difference(&read_json(&path)?),
+                    false => Some(read_json(&path)?),
                 }
             }
             Err(EvalError::File(error)) if error.is_not_found() => {
-                Some("it has cases, but no run.json that says what made them".to_owned())
+                return Err(other("it has cases, but no run.json that says what made them".to_owned()));
             }
             Err(error) => return Err(error),
         };
-        match difference {
-            Some(difference) => Err(EvalError::OtherRun { folder: folder.to_owned(), difference }),
-            None => Ok(Self { folder: folder.to_owned(), run, cases }),
+        if let Some(difference) = there.as_ref().and_then(|there| run.difference(there)) {
+            return Err(other(difference));
         }
+        let run = match there {
+            Some(Run { environment, .. }) => Run { environment, ..run },
+            None => run,
+        };
+        Ok(Self { folder: folder.to_owned(), run, cases })
     }
 
     /// Opens a folder that holds results.
@@ -137,7 +148,10 @@ impl Results {
                 }
             }
         }
-        let mut merged = Self::resume(folder, first.run.clone())?;
+        let environments = parts.iter().map(|part| part.run.environment.as_ref());
+        let environment = environments
+            .fold(first.run.environment.clone(), |common, part| Environment::common(common, part));
+        let mut merged = Self::resume(folder, Run { environment, ..first.run.clone() })?;
         for part in parts {
             for case in part.cases.values() {
                 merged.add(case.clone())?;
@@ -181,6 +195,17 @@ impl Results {
         RunSummary::of(self.cases.values())
     }
 
+    /// Takes in what other processes have added, and keeps them from summing up for as long as what is
+    /// returned lives: whoever is last sums up all.
+    ///
+    /// # Errors
+    /// When a case cannot be read.
+    pub fn gather(&mut self) -> Result<Claim, EvalError> {
+        let claim = Claim::wait(&self.folder.join("lock-summary"))?;
+        self.cases.append(&mut read_cases(&self.folder)?);
+        Ok(claim)
+    }
+
     /// Writes the summary, and a table with a row for each case.
     ///
     /// # Errors
@@ -205,6 +230,7 @@ impl Run {
             method: Value::Null,
             inputs: Value::Null,
             fluency: Value::Null,
+            environment: None,
         }
     }
 }

@@ -51,6 +51,9 @@ pub enum FileError {
     /// There is something where a folder should be.
     #[error("{} is there already and is not empty", .0.display())]
     Occupied(PathBuf),
+    /// Another process has claimed it.
+    #[error("another process is writing into {}", .0.display())]
+    InUse(PathBuf),
 }
 
 impl FileError {
@@ -61,6 +64,7 @@ impl FileError {
             Self::TooLarge { .. } => "check that this is the right file",
             Self::Write { .. } | Self::Link { .. } => "check that the place exists, has room and may be used",
             Self::WriteInto { .. } => "give a place that may be written to with -o",
+            Self::InUse(_) => "wait until it has ended, or give another place with -o",
             Self::Occupied(_) => "give the name of a folder that is not there yet",
         }
     }

@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::FileError;
-use crate::folder::temporary_folder_in;
-
-/// What names of files and folders begin with while they are written.
-pub const TEMPORARY: &str = ".rome-";
+use crate::temporary::{temporary_folder_in, temporary_in};
 
 /// Reads a file, unless it is larger than any such file is.
 ///
@@ -49,9 +46,9 @@ pub fn write_with<E: From<FileError>>(
     write: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<(), E> {
     let path = target_of(path)?;
-    let folder = temporary_folder_in(&folder_of(&path))?;
+    let temporary = temporary_folder_in(&folder_of(&path))?;
     let failed = |error: Error| FileError::Write { path: path.clone(), error };
-    let file = folder.path().join("file");
+    let file = temporary.folder.path().join("file");
     let permissions = File::create(&file).and_then(|file| file.metadata()).map_err(failed)?.permissions();
     write(&file)?;
     fs::set_permissions(&file, permissions)
@@ -97,22 +94,6 @@ pub fn target_of(path: &Path) -> Result<PathBuf, FileError> {
         true => path.canonicalize().map_err(|error| FileError::Link { link: path.to_owned(), error }),
         false => Ok(path.to_owned()),
     }
-}
-
-/// Makes a temporary file in a folder.
-///
-/// # Errors
-/// When nothing can be written there.
-pub fn temporary_in(folder: &Path) -> Result<NamedTempFile, FileError> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // What the user's mask leaves of it; a temporary file is private by default.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder).map_err(|error| FileError::WriteInto { folder: folder.to_owned(), error })
 }
 
 /// The folder that a file is in.

@@ -3,15 +3,13 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
-use crate::FileError;
-use crate::file::{TEMPORARY, folder_of};
+use crate::temporary::{TemporaryFolder, temporary_folder_in};
+use crate::{FileError, folder_of};
 
 /// A folder being filled: a temporary one beside its place, renamed when it is
 /// [finished](Self::finish) and gone if it is not.
 pub struct NewFolder {
-    temporary: TempDir,
+    temporary: TemporaryFolder,
     place: PathBuf,
 }
 
@@ -35,7 +33,7 @@ impl NewFolder {
 
     /// The path of a file in it, for now.
     pub fn path(&self, file: &str) -> PathBuf {
-        self.temporary.path().join(file)
+        self.temporary.folder.path().join(file)
     }
 
     /// Writes a file in it.
@@ -53,29 +51,16 @@ impl NewFolder {
     /// [`FileError::Write`] when it cannot be renamed.
     pub fn finish(self) -> Result<(), FileError> {
         let io = |error| FileError::Write { path: self.place.clone(), error };
-        for entry in fs::read_dir(self.temporary.path()).map_err(io)? {
+        for entry in fs::read_dir(self.temporary.folder.path()).map_err(io)? {
             let file = entry.and_then(|entry| File::open(entry.path()));
             file.and_then(|file| file.sync_all()).map_err(io)?;
         }
         // Renaming replaces an empty folder, and on some systems none at all.
         #[cfg(windows)]
         let _ = fs::remove_dir(&self.place);
-        fs::rename(self.temporary.path(), &self.place).map_err(io)?;
+        fs::rename(self.temporary.folder.path(), &self.place).map_err(io)?;
         // The folder has moved away from under it.
-        let _ = self.temporary.keep();
+        let _ = self.temporary.folder.keep();
         Ok(())
     }
-}
-
-/// Makes a temporary folder in a folder.
-pub(crate) fn temporary_folder_in(folder: &Path) -> Result<TempDir, FileError> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // What the user's mask leaves of it; a temporary folder is private by default.
-        builder.permissions(fs::Permissions::from_mode(0o777));
-    }
-    builder.tempdir_in(folder).map_err(|error| FileError::WriteInto { folder: folder.to_owned(), error })
 }

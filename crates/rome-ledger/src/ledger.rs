@@ -1,12 +1,12 @@
 //! The ledger.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::ops::Deref;
 use std::path::Path;
 
 use jiff::Timestamp;
 use rome_core::EditFile;
+use rome_files::Claim;
 
 use crate::LedgerError;
 use crate::log::{Action, Entry, Log, Remark};
@@ -24,7 +24,7 @@ pub struct Ledger {
 pub struct Locked {
     ledger: Ledger,
     /// Given up with the value, or with the process.
-    _lock: File,
+    _claim: Claim,
 }
 
 impl Ledger {
@@ -50,9 +50,9 @@ impl Ledger {
     /// [`LedgerError`] when the folder cannot be made or its log cannot be read.
     pub fn lock(folder: &Path) -> Result<Locked, LedgerError> {
         let store = Store::new(folder);
-        let lock = store.lock()?;
+        let claim = store.lock()?;
         let log = store.read_log()?.unwrap_or_else(Log::new);
-        Ok(Locked { ledger: Self { store, log }, _lock: lock })
+        Ok(Locked { ledger: Self { store, log }, _claim: claim })
     }
 
     /// The log.

@@ -1,10 +1,10 @@
 //! The files of a ledger.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use rome_core::EditFile;
-use rome_files::{FileError, TEMPORARY, read_bounded};
+use rome_files::{Claim, FileError, read_bounded};
 
 use crate::{LedgerError, Log};
 
@@ -29,21 +29,13 @@ impl Store {
     }
 
     /// Makes the folder if it is not there and waits until no other process changes it.
-    pub(crate) fn lock(&self) -> Result<File, LedgerError> {
+    pub(crate) fn lock(&self) -> Result<Claim, LedgerError> {
         let edits = self.0.join(EDITS);
         fs::create_dir_all(&edits).map_err(io(&edits))?;
-        let path = self.0.join(LOCK);
-        let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(io(&path))?;
-        lock.lock().map_err(io(&path))?;
-        // What a process was writing when it was killed: nobody else is writing now.
-        for folder in [&self.0, &edits] {
-            for entry in fs::read_dir(folder).map_err(io(folder))?.flatten() {
-                if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-                    let _ = fs::remove_file(entry.path());
-                }
-            }
-        }
-        Ok(lock)
+        let claim = Claim::wait(&self.0.join(LOCK))?;
+        // What a process was writing when it was killed.
+        [&self.0, &edits].into_iter().for_each(|folder| rome_files::clear(folder));
+        Ok(claim)
     }
 
     /// Reads the log; `None` if there is none.

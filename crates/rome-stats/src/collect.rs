@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rome_core::rows::check_vocabulary;
-use rome_core::{CausalLm, KeyPass, TokenCodec};
+use rome_core::{CausalLm, Environment, KeyPass, TokenCodec};
 
 use crate::convergence::WatchedMoment;
 use crate::state::{Progress, State};
@@ -30,6 +30,8 @@ pub struct Collector<'a> {
     moments: BTreeMap<usize, WatchedMoment>,
     progress: Progress,
     corpus_hash: blake3::Hasher,
+    /// What has computed all of it so far, if it was the same.
+    environment: Option<Environment>,
     /// What a saved collection had seen, until it is seen again.
     known: Option<Known>,
 }
@@ -79,6 +81,7 @@ impl<'a> Collector<'a> {
             moments,
             progress: Progress::default(),
             corpus_hash: blake3::Hasher::new(),
+            environment: Some(Environment::of(&model.device())),
             known: None,
         })
     }
@@ -102,12 +105,13 @@ impl<'a> Collector<'a> {
     /// # Errors
     /// [`StatsError::OtherSettings`] when they are not the same.
     pub fn resume(mut self, state: State<'_>, model_hash: &str) -> Result<Self, StatsError> {
-        let State { model_hash: made_with, settings, progress, corpus_hash, moments } = state;
+        let State { model_hash: made_with, settings, progress, corpus_hash, environment, moments } = state;
         let d_ff = self.model.shape().d_ff;
         let fits = moments.values().all(|watched| watched.moment.d_ff() == d_ff);
         if made_with != model_hash || *settings != self.settings || !fits {
             return Err(StatsError::OtherSettings);
         }
+        self.environment = Environment::common(self.environment, environment.as_ref());
         self.known = Some(Known { n_seen: progress.n_seen, corpus_hash });
         self.progress = Progress { n_seen: 0, ..progress.into_owned() };
         self.moments = moments.into_owned();
@@ -121,6 +125,7 @@ impl<'a> Collector<'a> {
             settings: Cow::Borrowed(&self.settings),
             progress: Cow::Borrowed(&self.progress),
             corpus_hash: self.corpus_hash.finalize().to_hex().to_string(),
+            environment: self.environment.clone(),
             moments: Cow::Borrowed(&self.moments),
         }
     }
@@ -230,6 +235,7 @@ impl<'a> Collector<'a> {
             shards: self.settings.shard.filter(|shard| shard.of > 1).map(Shards::from),
             dtype: "float32".to_owned(),
             made_by: concat!("rome ", env!("CARGO_PKG_VERSION")).to_owned(),
+            environment: self.environment,
         };
         let statistics = self.moments.into_iter().map(|(layer, WatchedMoment { moment, watch })| {
             let provenance = Provenance { layer: Some(layer), ..provenance.clone() };

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use rome_core::Environment;
 use serde::{Deserialize, Serialize};
 
 use crate::{Statistics, StatsError};
@@ -82,6 +83,8 @@ impl Statistics {
         // They tell of one shard's tokens each, and not of the sum's.
         self.changes.clear();
         self.provenance.documents += part.provenance.documents;
+        self.provenance.environment =
+            Environment::common(self.provenance.environment, part.provenance.environment.as_ref());
         of_sum.indices.extend(of_part.indices);
         of_sum.indices.sort_unstable();
         let is_whole = of_sum.indices.len() == of_sum.of as usize;

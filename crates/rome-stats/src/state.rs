@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rome_core::SecondMoment;
+use rome_core::{Environment, SecondMoment};
 use serde::{Deserialize, Serialize};
 
 use crate::collect::Settings;
@@ -31,6 +31,7 @@ pub struct State<'a> {
     pub(crate) progress: Cow<'a, Progress>,
     /// Over the documents seen so far.
     pub(crate) corpus_hash: String,
+    pub(crate) environment: Option<Environment>,
     pub(crate) moments: Cow<'a, BTreeMap<usize, WatchedMoment>>,
 }
 
@@ -55,6 +56,8 @@ struct Record<'a> {
     settings: Cow<'a, Settings>,
     progress: Cow<'a, Progress>,
     corpus_hash: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    environment: Option<Environment>,
     d_ff: usize,
     /// Tokens that are in the sums.
     count: u64,
@@ -86,6 +89,7 @@ impl State<'_> {
             settings: Cow::Borrowed(&self.settings),
             progress: Cow::Borrowed(&self.progress),
             corpus_hash: Cow::Borrowed(&self.corpus_hash),
+            environment: self.environment.clone(),
             d_ff: first.map_or(0, SecondMoment::d_ff),
             count: first.map_or(0, SecondMoment::count),
             watches: self.moments.iter().map(|(&layer, watched)| (layer, watch(watched))).collect(),
@@ -151,6 +155,7 @@ impl State<'static> {
             settings: Cow::Owned(record.settings.into_owned()),
             progress: Cow::Owned(record.progress.into_owned()),
             corpus_hash: record.corpus_hash.into_owned(),
+            environment: record.environment,
             moments: Cow::Owned(moments),
         })
     }

@@ -1,6 +1,6 @@
 //! A second moment and all that made it.
 
-use rome_core::{ModelShape, SecondMoment};
+use rome_core::{Environment, ModelShape, SecondMoment};
 use serde::{Deserialize, Serialize};
 
 use crate::{Change, Shards, StatsError};
@@ -39,6 +39,9 @@ pub struct Provenance {
     pub dtype: String,
     /// The program that made it.
     pub made_by: String,
+    /// What computed it, if all of it was computed by the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
 }
 
 /// How documents become the sequences that a model reads.

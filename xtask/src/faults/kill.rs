@@ -1,6 +1,6 @@
 //! A command is killed at any moment, and run again.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::tally::Tally;
 use super::writer::Writer;
@@ -57,17 +57,15 @@ pub(super) fn run(bench: &mut Bench, writer: Writer, n_kills: usize) -> Result<T
 /// Lets the next command come to its end, and starts over in an empty folder.
 fn finish(bench: &Bench, writer: Writer, tally: &mut Tally, folder: &str, alone: &str) -> Result<()> {
     writer.remove_made(bench, folder)?;
-    let n_before = artefact::find(&bench.path(folder))?.temporary.len();
     tally.hold(
         "next run works",
         bench.run(&writer.args(folder)).and_then(|ended| expect_code(&ended, &[0, 1])),
     );
     let found = artefact::check(bench, folder);
-    let n_after = *found.as_ref().unwrap_or(&n_before);
-    tally.count("temporary file stays after the next run", n_after);
-    tally.hold("ends as if left alone", found.and_then(|_| writer.compare(bench, folder, alone)));
-    if n_after > n_before {
-        tally.hold("no new temporary file", Err(anyhow::anyhow!("{n_after} after {n_before}")));
-    }
+    let cleared = found.and_then(|n_left| {
+        ensure!(n_left == 0, "{n_left} temporary files stay after the next run");
+        writer.compare(bench, folder, alone)
+    });
+    tally.hold("ends as if left alone", cleared);
     bench.empty(folder)
 }

@@ -158,6 +158,7 @@ mod tests {
             high_score: 0.9,
             low_score: 0.1,
             scores: (0..n_tokens).map(|token| vec![0.1 + 0.1 * token as f64, 0.1]).collect(),
+            environment: None,
         }
     }
 

@@ -17,7 +17,7 @@ use burn::prelude::Tensor;
 use rome_core::forward;
 use rome_core::generate::argmax;
 use rome_core::transfer::download;
-use rome_core::{Batch, CausalLm, Memory, Part, Site, TokenCodec, Workers, edit};
+use rome_core::{Batch, CausalLm, Environment, Memory, Part, Site, TokenCodec, Workers, edit};
 use serde::{Deserialize, Serialize};
 
 pub use averages::{Averages, Role, RoleAverage};
@@ -115,6 +115,9 @@ pub struct Trace {
     pub low_score: f64,
     /// Its probability with a state restored, `[tokens][layers]`.
     pub scores: Vec<Vec<f64>>,
+    /// What computed it; nothing of a trace of the reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
 }
 
 impl Trace {
@@ -196,6 +199,7 @@ impl Trace {
             high_score: clean.probability,
             low_score,
             scores,
+            environment: Some(Environment::of(&model.device())),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Folders of results.
 
+use rome_core::Environment;
 use rome_eval::{Against, Answers, Case, EvalError, Nll, Results, Rewrite, Run, Target};
 use serde_json::{Value, json};
 
@@ -14,7 +15,13 @@ fn run(clamp: f64) -> Run {
         method: json!({ "clamp": clamp }),
         inputs: Value::Null,
         fluency: Value::Null,
+        environment: None,
     }
+}
+
+fn computed_by(threads: usize) -> Run {
+    let [version, system, instructions, device] = ["1", "linux", "AVX2", "cpu"].map(str::to_owned);
+    Run { environment: Some(Environment { version, system, instructions, device, threads }), ..run(4.0) }
 }
 
 fn case(case_id: u64, new: f64) -> Case {
@@ -110,6 +117,43 @@ fn shards_make_the_same_as_one_run() {
     again.add(case(0, 1.25)).unwrap();
     let error = Results::merge(&place("m"), &[parts[0].clone(), again]).unwrap_err().to_string();
     assert!(error.contains("case 0 came out otherwise"), "{error}");
+}
+
+#[test]
+fn what_computed_a_run_is_said_of_its_beginning_and_of_parts_that_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    Results::resume(&place("a"), computed_by(2)).unwrap().add(case(0, 0.5)).unwrap();
+    let again = Results::resume(&place("a"), computed_by(8)).unwrap();
+    assert_eq!(again.run(), &computed_by(2), "another machine may go on");
+
+    let part = |name: &str, threads| {
+        let mut part = Results::resume(&place(name), computed_by(threads)).unwrap();
+        part.add(case(threads as u64, 0.5)).unwrap();
+        part
+    };
+    let merged = |name: &str, other| Results::merge(&place(name), &[again.clone(), other]).unwrap();
+    assert_eq!(merged("of two", part("b", 2)).run(), &computed_by(2));
+    assert_eq!(merged("of three", part("c", 3)).run().environment, None);
+}
+
+#[test]
+fn whoever_is_last_sums_up_what_all_have_added() {
+    let folder = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for id in 0..8 {
+            let folder = folder.path();
+            scope.spawn(move || {
+                let mut results = Results::resume(folder, run(4.0)).unwrap();
+                results.add(case(id, 0.5)).unwrap();
+                let _summing = results.gather().unwrap();
+                results.finish().unwrap();
+            });
+        }
+    });
+    let table = std::fs::read_to_string(folder.path().join("cases.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 8, "{table}");
+    assert!(!folder.path().join("lock-summary").exists());
 }
 
 #[test]

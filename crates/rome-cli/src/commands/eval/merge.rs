@@ -11,7 +11,8 @@ use crate::output;
 
 pub(crate) fn run(args: &EvalMergeArgs) -> Result<Outcome> {
     let parts = args.folders.iter().map(|folder| Results::open(folder)).collect::<Result<Vec<_>, _>>()?;
-    let merged = Results::merge(&args.output, &parts)?;
+    let mut merged = Results::merge(&args.output, &parts)?;
+    let _summing = merged.gather()?;
     merged.finish()?;
     report::write(&merged)?;
     match args.json {

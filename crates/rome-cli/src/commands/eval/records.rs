@@ -20,6 +20,8 @@ pub(crate) struct Records {
     pub(crate) faults: Vec<String>,
     /// The hash of all of them, whichever of them are taken.
     pub(crate) hash: String,
+    /// The part of them that is taken, if not all of them.
+    pub(crate) shard: Option<Shard>,
 }
 
 impl Records {
@@ -62,7 +64,7 @@ impl Records {
                 "give a file that has some with --data, or another --limit or --shard",
             ));
         }
-        Ok(Self { list, faults, hash: hash.to_hex().to_string() })
+        Ok(Self { list, faults, hash: hash.to_hex().to_string(), shard })
     }
 }
 

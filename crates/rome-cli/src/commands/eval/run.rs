@@ -55,9 +55,7 @@ pub(crate) fn run(args: &EvalRunArgs) -> Result<Outcome> {
                 (args.output.join(&setup.name), place)
             }
         };
-        let done = runner.run(setup, &folder, &place)?;
-        report::write(&done)?;
-        results.insert(setup.name.clone(), done);
+        results.insert(setup.name.clone(), runner.run(setup, &folder, &place)?);
     }
     let in_order: Vec<&Results> = all.iter().map(|setup| &results[&setup.name]).collect();
     if !is_one {

@@ -1,11 +1,13 @@
 //! One way of editing after the other, on the same records, each with a folder of its own.
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use rome_core::{Context, EditConfig};
+use rome_core::{Context, EditConfig, Environment};
 use rome_eval::{Dataset, EvalError, Evaluation, FineTuning, Fluency, Method, Results, Run, Unedited};
+use rome_files::FileError;
 use rome_models::Tokenizer;
 use rome_session::Session;
 use serde_json::{Value, json};
@@ -13,7 +15,7 @@ use serde_json::{Value, json};
 use super::setups::{Setup, Way};
 use super::{Records, report};
 use crate::error::CliError;
-use crate::output::{Progress, note};
+use crate::output::{self, Progress, note};
 
 /// Scores are looked at so often at most, and may take this share of the time.
 const PACE: Duration = Duration::from_millis(200);
@@ -65,10 +67,19 @@ impl<'a> Runner<'a> {
         if let Way::Rome(config, _) = &setup.way {
             self.session.editor_with(config.clone())?;
         }
-        let mut results = Results::resume(folder, self.describe(setup, &contexts))?;
+        fs::create_dir_all(folder)
+            .map_err(|error| FileError::WriteInto { folder: folder.to_owned(), error })?;
+        let _claim = output::claim(folder, self.records.shard)?;
+        let run = self.describe(setup, &contexts);
+        let here = run.environment.clone();
+        let mut results = Results::resume(folder, run)?;
         let done = results.cases().len();
         if done > 0 {
             note(format!("{} holds {} already", folder.display(), report::count(done, "case")));
+            let differences = results.run().environment.as_ref().zip(here.as_ref());
+            for difference in differences.into_iter().flat_map(|(there, here)| there.differences(here)) {
+                note(format!("they were computed otherwise: {difference}"));
+            }
         }
         results.cases().values().for_each(|case| self.evaluation.know(case));
 
@@ -107,7 +118,9 @@ impl<'a> Runner<'a> {
             }
         }
         drop(progress);
+        let _summing = results.gather()?;
         results.finish()?;
+        report::write(&results)?;
         Ok(results)
     }
 
@@ -151,6 +164,7 @@ impl<'a> Runner<'a> {
             method: setup.describe(),
             inputs,
             fluency: self.judged.map_or(Value::Null, |judged| judged.made_of.clone()),
+            environment: Some(Environment::of(&self.session.model().causal_lm().device())),
         }
     }
 

@@ -33,6 +33,7 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     let hash = &model.pretrained.hash;
     let layers = parse_layers(&args.layers, model.causal_lm().shape().n_layers)?;
     let folder = statistics::output_folder(args.output.as_deref(), hash)?;
+    let _claim = output::claim(&folder, shard)?;
     let sequences = match args.pack {
         true => Sequences::Packed { separator: model.pretrained.end_token },
         false => Sequences::Cut,
@@ -81,7 +82,7 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     }
     // Only now that all is written is the unfinished part not needed any more.
     match fs::remove_file(&unfinished) {
-        // There was none, or another process that has collected the same has removed it.
+        // There was none.
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         result => result.with_context(|| format!("cannot remove {}", unfinished.display()))?,
     }

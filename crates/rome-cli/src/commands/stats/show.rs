@@ -56,6 +56,7 @@ pub(crate) fn run(args: ShowArgs) -> Result<Outcome> {
         ("trace of C", format!("{:.6}", moment.trace())),
         ("eigenvalues of C", format!("{smallest:.3e} to {greatest:.3e}")),
         ("condition of C", format!("{:.3e}", factor.condition())),
+        ("computed by", provenance.environment.as_ref().map_or_else(unknown, ToString::to_string)),
         ("ridge", factor.ridge().map_or_else(|| "none needed".to_owned(), |ridge| format!("{ridge:.1e}"))),
     ];
     rows.iter().try_for_each(|(name, value)| output::line(format!("{name:<17} {value}")))?;

@@ -53,6 +53,7 @@ pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
         ));
     }
     output::make_folder(&args.output)?;
+    let _claim = output::claim(&args.output, None)?;
     let run = json!({
         "model_hash": model.pretrained.hash, "on_top_of": edits.hashes()?, "noise": scale, "samples": args.samples,
         "window": args.window, "severed": configs[0].severed, "compatible": args.compatible,
