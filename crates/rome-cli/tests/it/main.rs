@@ -1,6 +1,7 @@
 //! The whole of it: against the values of the original programs, and through the command line.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod alongside;
 mod audits;
 mod collecting;
 mod command_line;

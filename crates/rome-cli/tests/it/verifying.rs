@@ -116,3 +116,36 @@ fn a_model_that_collapses_stops_the_run_and_what_was_made_is_kept() {
     assert_eq!(edits["edits"].as_array().unwrap().len(), 20);
     assert!(edits["watched"][0]["norm"].as_f64().unwrap() > 0.0);
 }
+
+#[test]
+fn every_artefact_says_what_computed_it() {
+    let rome = Rome::new();
+    let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(rome.path(name)).unwrap()).unwrap() };
+    let json = |args: &[&str]| -> Value { serde_json::from_str(&rome.ok(args)).unwrap() };
+    let alone = |args: &[&str]| rome.ok(&[args, &["-m", "facts-gpt2", "--deterministic"]].concat());
+    obama(&rome, &["--deterministic"]);
+    rome.write("text.txt", "Barack Obama was born in Honolulu.");
+    alone(&["stats", "collect", "--layers", "0", "--text", "text.txt", "-o", "statistics"]);
+    alone(&["eval", "--limit", "1", "-o", "evaluated"]);
+    alone(&["trace", "--prompt", "Paris is in", "--subject", "Paris", "--samples", "1", "-o", "trace.json"]);
+    alone(&["trace", "--facts", "bundled", "--limit", "1", "--samples", "1", "-o", "traced"]);
+    let fact = fs::read_dir(rome.path("traced")).unwrap().map(|entry| entry.unwrap().file_name());
+    let fact = fact.map(|name| name.into_string().unwrap()).find(|name| name.starts_with("fact_")).unwrap();
+    let audit: Value =
+        serde_json::from_str(&alone(&["audit", "--edit", "edit.safetensors", "--json"])).unwrap();
+    for (what, environment) in [
+        ("edit", &json(&["edit", "show", "--json", "edit.safetensors"])["parts"][0]["environment"]),
+        (
+            "statistics",
+            &json(&["stats", "show", "--json", "statistics/layer-0.safetensors"])["provenance"]["environment"],
+        ),
+        ("evaluation", &read("evaluated/run.json")["environment"]),
+        ("trace", &read("trace.json")["environment"]),
+        ("traces", &read(&format!("traced/{fact}"))["environment"]),
+        ("audit", &audit["environment"]),
+    ] {
+        assert_eq!(environment["threads"], 1, "{what}: {environment}");
+        assert_eq!(environment["device"], "cpu", "{what}");
+        assert_eq!(environment["version"], env!("CARGO_PKG_VERSION"), "{what}");
+    }
+}
