@@ -1,13 +1,14 @@
 //! Reads hostile inputs for as long as one likes: see `cargo xtask fuzz --help`.
 
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use fuzz::running::{EXIT_MEMORY, EXIT_TIME};
 use fuzz::{Campaign, Files, Finding, Kind, Target, files, targets};
+use serde::{Deserialize, Serialize};
 
 /// Read hostile inputs, and keep those that do what must not happen under fuzz/findings
 #[derive(Parser)]
@@ -30,6 +31,16 @@ struct Args {
     /// Read inputs in this very process, and keep the one being read there
     #[arg(long, hide = true, requires = "target")]
     here: Option<PathBuf>,
+}
+
+/// What a target came to, as a process tells the one that started it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Told {
+    n_inputs: u64,
+    n_taken: u64,
+    seconds: f64,
+    /// Each with the place where its input is kept.
+    findings: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -66,46 +77,58 @@ fn run(args: &Args) -> Result<usize> {
     }
     let share = Duration::from_secs_f64(args.minutes * 60.0 / chosen.len() as f64);
     if let (Some(running), [target]) = (&args.here, chosen.as_slice()) {
-        return here(target, seed, share, running);
+        println!("{}", serde_json::to_string(&here(target, seed, share, running)?)?);
+        return Ok(0);
     }
     println!(
         "{:<20} {:>9} {:>9} {:>8} {:>9}  (drawn by {seed})",
         "", "inputs", "taken", "seconds", "findings"
     );
-    let mut n_findings = 0;
-    for target in chosen {
-        n_findings += apart(target, seed, share)?;
+    let mut total = Told::default();
+    for target in &chosen {
+        let told = apart(target, seed, share)?;
+        total.n_inputs += told.n_inputs;
+        total.seconds += told.seconds;
+        total.findings.extend(told.findings);
     }
-    Ok(n_findings)
+    let (Told { n_inputs, seconds, findings, .. }, n_ways) = (&total, chosen.len());
+    println!("\n{n_inputs} inputs into {n_ways} ways in, in {seconds:.0} s: {} findings", findings.len());
+    Ok(findings.len())
 }
 
 /// Tries a target in this process.
-fn here(target: &'static Target, seed: u64, time: Duration, running: &std::path::Path) -> Result<usize> {
+fn here(target: &'static Target, seed: u64, time: Duration, running: &Path) -> Result<Told> {
     let campaign =
         Campaign { seed, time: Some(time), running: Some(running.to_owned()), ..Campaign::default() };
     let report = campaign.run(target)?;
-    let (inputs, taken, seconds) = (report.n_inputs, report.n_taken, report.seconds);
-    println!("{:<20} {inputs:>9} {taken:>9} {seconds:>8.1} {:>9}", target.name, report.findings.len());
-    for (finding, files, note) in &report.findings {
-        println!("  {finding}\n  in {}", finding.keep(target.name, files, note)?.display());
-    }
-    Ok(report.findings.len())
+    let findings = report.findings.iter().map(|(finding, files, note)| {
+        Ok(format!("{finding}\n  in {}", finding.keep(target.name, files, note)?.display()))
+    });
+    Ok(Told {
+        n_inputs: report.n_inputs,
+        n_taken: report.n_taken,
+        seconds: report.seconds,
+        findings: findings.collect::<Result<_>>()?,
+    })
 }
 
 /// Tries a target in another process, which it may bring down, and then anew for the time that is left.
-fn apart(target: &'static Target, seed: u64, time: Duration) -> Result<usize> {
+fn apart(target: &'static Target, seed: u64, time: Duration) -> Result<Told> {
     let started = Instant::now();
     let running = files::scratch().join(format!("rome-fuzz-{}-{}", std::process::id(), target.name));
-    let mut crashes: Vec<Finding> = Vec::new();
+    let mut crashes = Vec::new();
+    let mut told = Told::default();
     for round in 0.. {
         let left = time.saturating_sub(started.elapsed());
         let mut child = Command::new(std::env::current_exe()?);
         child.args(["--target", target.name, "--seed", &seed.wrapping_add(round).to_string()]);
         child.args(["--minutes", &(left.as_secs_f64() / 60.0).to_string()]).arg("--here").arg(&running);
-        let status = child.status()?;
+        let Output { status, stdout, .. } = child.stderr(Stdio::inherit()).output()?;
         let kind = match status.code() {
-            Some(0) => return Ok(crashes.len()),
-            Some(1) => return Ok(crashes.len() + 1),
+            Some(0) => {
+                told = serde_json::from_slice(&stdout)?;
+                break;
+            }
             Some(2) => bail!("{} cannot be tried", target.name),
             Some(EXIT_TIME) => Kind::Time,
             Some(EXIT_MEMORY) => Kind::Memory,
@@ -114,13 +137,16 @@ fn apart(target: &'static Target, seed: u64, time: Duration) -> Result<usize> {
         let finding = Finding { kind, what: format!("the process ended: {status}") };
         let place =
             finding.keep(target.name, &Files::read(&running)?, &format!("seed {seed}, round {round}"))?;
-        println!("{:<20} {finding}\n  in {}", target.name, place.display());
         let _ = std::fs::remove_dir_all(&running);
-        crashes.push(finding);
+        crashes.push(format!("{finding}\n  in {}", place.display()));
         // Seeds are read first, so a crash of one would be met again and again.
         if left.is_zero() || crashes.len() >= 5 {
             break;
         }
     }
-    Ok(crashes.len())
+    told.findings.extend(crashes);
+    let Told { n_inputs, n_taken, seconds, findings } = &told;
+    println!("{:<20} {n_inputs:>9} {n_taken:>9} {seconds:>8.1} {:>9}", target.name, findings.len());
+    findings.iter().for_each(|finding| println!("  {finding}"));
+    Ok(told)
 }

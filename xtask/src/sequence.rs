@@ -91,7 +91,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let looks: Vec<_> = seen.iter().map(|seen| json!([seen.after, seen.perplexity, seen.norm])).collect();
         values.push(json!({ "model": model, "variant": variant, "held": held, "looks": looks }));
     }
-    let notes = vec!["a model has collapsed when its perplexity on text is ten times what it was".to_owned()];
+    let held: Vec<String> = values.iter().map(|value| value["held"].to_string().replace('"', "")).collect();
+    let notes = vec![
+        "a model has collapsed when its perplexity on text is ten times what it was\n".to_owned(),
+        format!("{} held, model by model and variant by variant", held.join(", ")),
+    ];
     report::print(
         &Report { json: json!(values), tables: vec![rows], notes, faults: vec![] },
         args.format.form(),

@@ -73,10 +73,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn as_report(tallies: &[Tally], args: &Args) -> Report {
     let header = ["fault", "command", "times", "what held"].map(str::to_owned).to_vec();
     let rows = tallies.iter().map(Tally::row);
+    let faults: Vec<String> = tallies.iter().flat_map(Tally::told).collect();
+    let times = |is_kill| -> usize {
+        tallies.iter().filter(|tally| tally.is_kill() == is_kill).map(|tally| tally.times).sum()
+    };
+    let (kills, others) = (times(true), times(false));
     Report {
         json: json!({ "seed": args.seed, "faults": tallies }),
         tables: vec![std::iter::once(header).chain(rows).collect()],
-        notes: Vec::new(),
-        faults: tallies.iter().flat_map(Tally::told).collect(),
+        notes: vec![format!("{kills} kills and {others} other faults: {} did not end well", faults.len())],
+        faults,
     }
 }

@@ -43,6 +43,11 @@ impl Tally {
         }
     }
 
+    /// Whether what was tried was a kill.
+    pub(super) fn is_kill(&self) -> bool {
+        self.fault == "killed"
+    }
+
     pub(super) fn row(&self) -> Vec<String> {
         let held = self.held.iter().filter(|(_, times)| **times > 0);
         let mut what: Vec<String> = held.map(|(what, times)| format!("{what} {times}")).collect();

@@ -118,7 +118,9 @@ fn as_report(kinds: &BTreeMap<String, Kind>, faults: Vec<String>, args: &Args) -
         json: json!({ "seed": args.seed, "minutes": args.minutes, "runs": n_runs, "kinds": kinds, "faults": faults }),
         tables: vec![rows],
         notes: vec![format!(
-            "{n_runs} runs, {} faults; MiB are the most a process held, in the first and the last tenth of its runs",
+            "MiB are the most a process held, in the first and the last tenth of its runs\n\n\
+             {n_runs} commands in {} minutes: {} faults",
+            args.minutes,
             faults.len()
         )],
         faults,
