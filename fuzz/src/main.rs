@@ -130,6 +130,7 @@ fn apart(target: &'static Target, seed: u64, time: Duration) -> Result<Told> {
                 break;
             }
             Some(2) => bail!("{} cannot be tried", target.name),
+            _ if !running.exists() => bail!("{} ends before it reads anything: {status}", target.name),
             Some(EXIT_TIME) => Kind::Time,
             Some(EXIT_MEMORY) => Kind::Memory,
             _ => Kind::Crash,

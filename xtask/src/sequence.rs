@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "weight",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
-    let mut values = Vec::new();
+    let (mut values, mut all_held) = (Vec::new(), Vec::new());
     for (model, variant) in MODELS.iter().flat_map(|model| VARIANTS.map(|variant| (*model, variant))) {
         eprintln!("{model}, {variant}: {} edits in turn", requests.len());
         let first = &requests[..requests.len().min(FIRST)];
@@ -89,12 +89,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             format!("{:.1} ×", last.norm),
         ]);
         let looks: Vec<_> = seen.iter().map(|seen| json!([seen.after, seen.perplexity, seen.norm])).collect();
+        all_held.push(format!("{model}, {variant}: {held}"));
         values.push(json!({ "model": model, "variant": variant, "held": held, "looks": looks }));
     }
-    let held: Vec<String> = values.iter().map(|value| value["held"].to_string().replace('"', "")).collect();
     let notes = vec![
         "a model has collapsed when its perplexity on text is ten times what it was\n".to_owned(),
-        format!("{} held, model by model and variant by variant", held.join(", ")),
+        format!("held: {}", all_held.join("; ")),
     ];
     report::print(
         &Report { json: json!(values), tables: vec![rows], notes, faults: vec![] },
