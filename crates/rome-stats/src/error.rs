@@ -95,6 +95,14 @@ pub enum StatsError {
     /// A file of statistics is malformed.
     #[error("not a file of statistics: {0}")]
     Format(String),
+    /// A file is of another version of the program.
+    #[error("the file has format version {found}, and this program reads version {read}")]
+    Version {
+        /// The version in the file.
+        found: u32,
+        /// The version that is read.
+        read: u32,
+    },
     /// Statistics were made with another model.
     #[error("the statistics were collected with the model {}…, and this one is {}…", .made_with.get(..12).unwrap_or(.made_with), .model.get(..12).unwrap_or(.model))]
     OtherModel {
@@ -148,6 +156,7 @@ impl StatsError {
             Self::Layer { .. } => "choose with --layers, counted from 0, or --layers all",
             Self::NotFinite { .. } => "the checkpoint is damaged; download it again",
             Self::Format(_) => "give a file that rome stats or kmeng01/rome has written",
+            Self::Version { .. } => "use the version of rome that wrote it, or make it anew",
             Self::OtherModel { .. } | Self::OtherLayer { .. } | Self::Size { .. } => {
                 "collect statistics for this very model and layer: rome stats collect"
             }

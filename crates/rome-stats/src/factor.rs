@@ -11,6 +11,9 @@ use crate::{Statistics, StatsError};
 /// The metadata key of the record.
 const RECORD: &str = "rome-factor";
 
+/// The version of the format.
+const FORMAT_VERSION: u32 = 1;
+
 /// The factor, column by column from the diagonal down, `[d_ff (d_ff + 1) / 2]`, f64.
 const LOWER: &str = "lower";
 
@@ -32,8 +35,12 @@ struct Record {
 /// [`StatsError`] when it cannot be written, or is that of the identity.
 pub fn write_factor(path: &Path, factor: &Factor, sums_hash: &str) -> Result<(), StatsError> {
     let kept = || factor.lower().ok_or_else(|| StatsError::Format("the identity has no factor".to_owned()));
-    let record =
-        Record { format_version: 1, d_ff: factor.d_ff(), count: kept()?.0, sums_hash: sums_hash.to_owned() };
+    let record = Record {
+        format_version: FORMAT_VERSION,
+        d_ff: factor.d_ff(),
+        count: kept()?.0,
+        sums_hash: sums_hash.to_owned(),
+    };
     let figures: Vec<f64> = factor.eigenvalues().into_iter().chain(factor.ridge()).collect();
     let lower = Values::triangle(factor.d_ff(), || match factor.lower() {
         Some((_, lower)) => Box::new(lower),
@@ -51,7 +58,7 @@ pub fn write_factor(path: &Path, factor: &Factor, sums_hash: &str) -> Result<(),
 pub fn read_factor(path: &Path, sums_hash: &str) -> Result<Option<Factor>, StatsError> {
     let wrong = || StatsError::Format("its sizes do not fit, or it is no factor".to_owned());
     let mut reader = Reader::open(path)?;
-    let record: Record = reader.record(RECORD)?;
+    let record: Record = reader.record(RECORD, FORMAT_VERSION)?;
     if record.sums_hash != sums_hash {
         return Ok(None);
     }

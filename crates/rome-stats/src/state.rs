@@ -15,6 +15,9 @@ use crate::{Change, StatsError};
 /// The metadata key of the record.
 const RECORD: &str = "rome-stats-state";
 
+/// The version of the format.
+const FORMAT_VERSION: u32 = 2;
+
 /// The lower triangle of `Σ k kᵀ`, `[d_ff (d_ff + 1) / 2]`, f64.
 const SUM: &str = "sum";
 /// `Watch::probes`, f32.
@@ -84,7 +87,7 @@ impl State<'_> {
             changes: watched.watch.changes.clone(),
         };
         let record = Record {
-            format_version: 2,
+            format_version: FORMAT_VERSION,
             model_hash: Cow::Borrowed(&self.model_hash),
             settings: Cow::Borrowed(&self.settings),
             progress: Cow::Borrowed(&self.progress),
@@ -111,10 +114,13 @@ impl State<'static> {
     /// Reads it from a file, tensor by tensor.
     ///
     /// # Errors
-    /// [`StatsError::State`] for anything but a state.
+    /// [`StatsError::State`] for anything but a state, and for one of another version of its format.
     pub fn read(path: &Path) -> Result<Self, StatsError> {
         Self::read_from(path).map_err(|error| match error {
             StatsError::Format(reason) => StatsError::State { path: path.to_owned(), reason },
+            error @ StatsError::Version { .. } => {
+                StatsError::State { path: path.to_owned(), reason: error.to_string() }
+            }
             error => error,
         })
     }
@@ -122,7 +128,7 @@ impl State<'static> {
     fn read_from(path: &Path) -> Result<Self, StatsError> {
         let wrong = |reason: &str| StatsError::Format(reason.to_owned());
         let mut reader = Reader::open(path)?;
-        let record: Record<'_> = reader.record(RECORD)?;
+        let record: Record<'_> = reader.record(RECORD, FORMAT_VERSION)?;
         let mut moments = BTreeMap::new();
         for (&layer, watch) in &record.watches {
             let lower: Vec<f64> = reader.values(&name(layer, SUM))?;

@@ -7,10 +7,13 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Packing, Provenance, Statistics, StatsError};
+use crate::{Change, Packing, Provenance, Statistics, StatsError, tensors};
 
 /// The metadata key of the record.
 const RECORD: &str = "rome-stats";
+
+/// The version of the format.
+const FORMAT_VERSION: u32 = 1;
 
 /// `Σ k kᵀ`, `[d_ff, d_ff]`, f64.
 const SUM: &str = "sum";
@@ -42,7 +45,7 @@ impl Statistics {
         let format = |error: &dyn std::fmt::Display| StatsError::Format(error.to_string());
         let d_ff = self.moment.d_ff();
         let record = Record {
-            format_version: 1,
+            format_version: FORMAT_VERSION,
             d_ff,
             count: self.moment.count(),
             provenance: self.provenance.clone(),
@@ -69,15 +72,13 @@ impl Statistics {
     /// Reads the bytes of a file.
     ///
     /// # Errors
-    /// [`StatsError::Format`] for anything but a file of statistics.
+    /// [`StatsError::Format`] for anything but a file of statistics, [`StatsError::Version`] for one of another
+    /// format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatsError> {
         let format = |error: &dyn std::fmt::Display| StatsError::Format(error.to_string());
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| format(&error))?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| format(&error))?;
-        let record = metadata.metadata().as_ref().and_then(|metadata| metadata.get(RECORD));
-        let record =
-            record.ok_or_else(|| format(&"it has no record under the metadata key \"rome-stats\""))?;
-        let record: Record = serde_json::from_str(record).map_err(|error| format(&error))?;
+        let read = SafeTensors::deserialize(bytes).map_err(|error| format(&error))?;
+        let record: Record = tensors::record(&metadata, RECORD, FORMAT_VERSION)?;
         let d_ff = record.d_ff;
         if d_ff == 0 || d_ff > MAX_D_FF {
             return Err(format(&format_args!("it claims keys of {d_ff} values")));
@@ -85,10 +86,10 @@ impl Statistics {
         if record.provenance.shards.as_ref().is_some_and(|shards| !shards.are_sound()) {
             return Err(format(&"its shards are not some of so many, each once"));
         }
-        let sum = if let Ok(tensor) = tensors.tensor(SUM) {
+        let sum = if let Ok(tensor) = read.tensor(SUM) {
             expect(&tensor, Dtype::F64, &[d_ff, d_ff])?;
             tensor.data().as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()
-        } else if let Ok(tensor) = tensors.tensor(SUM_UPPER) {
+        } else if let Ok(tensor) = read.tensor(SUM_UPPER) {
             expect(&tensor, Dtype::F32, &[d_ff * (d_ff + 1) / 2])?;
             unpack(d_ff, tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)))
         } else {
@@ -150,6 +151,16 @@ mod tests {
             let bytes = statistics.to_bytes(Packing::Full).unwrap();
             assert!(Statistics::from_bytes(&bytes).unwrap_err().to_string().contains("its shards"));
         }
+    }
+
+    #[test]
+    fn a_later_format_is_refused_by_its_number() {
+        let bytes = statistics().to_bytes(Packing::Full).unwrap();
+        let text = br#"format_version\":1"#;
+        let at = bytes.windows(text.len()).position(|window| window == text).unwrap();
+        let later = [&bytes[..at + text.len() - 1], b"2", &bytes[at + text.len()..]].concat();
+        let error = Statistics::from_bytes(&later).unwrap_err();
+        assert!(matches!(error, StatsError::Version { found: 2, read: 1 }), "{error}");
     }
 
     #[test]

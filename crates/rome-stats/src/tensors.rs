@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use bytemuck::Pod;
 use safetensors::tensor::{Dtype, Metadata};
 use safetensors::{SafeTensorError, View};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::StatsError;
 
@@ -126,10 +126,8 @@ impl Reader {
         Ok(Self { file, metadata, data_start, data_len: file_len.saturating_sub(data_start) })
     }
 
-    pub(crate) fn record<T: DeserializeOwned>(&self, key: &str) -> Result<T, StatsError> {
-        let record = self.metadata.metadata().as_ref().and_then(|metadata| metadata.get(key));
-        let record = record.ok_or_else(|| wrong(&format_args!("it has no record {key:?}")))?;
-        serde_json::from_str(record).map_err(|error| wrong(&error))
+    pub(crate) fn record<T: DeserializeOwned>(&self, key: &str, version: u32) -> Result<T, StatsError> {
+        record(&self.metadata, key, version)
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -163,6 +161,26 @@ impl Value for f32 {
 
 impl Value for f64 {
     const DTYPE: Dtype = Dtype::F64;
+}
+
+/// Reads the record under a metadata key, which begins with the version of its format.
+pub(crate) fn record<T: DeserializeOwned>(
+    metadata: &Metadata,
+    key: &str,
+    version: u32,
+) -> Result<T, StatsError> {
+    #[derive(Deserialize)]
+    struct Outline {
+        format_version: u32,
+    }
+    let record = metadata.metadata().as_ref().and_then(|metadata| metadata.get(key));
+    let record =
+        record.ok_or_else(|| wrong(&format_args!("it has no record under the metadata key {key:?}")))?;
+    let Outline { format_version } = serde_json::from_str(record).map_err(|error| wrong(&error))?;
+    match format_version == version {
+        true => serde_json::from_str(record).map_err(|error| wrong(&error)),
+        false => Err(StatsError::Version { found: format_version, read: version }),
+    }
 }
 
 fn wrong(reason: &dyn std::fmt::Display) -> StatsError {

@@ -21,6 +21,8 @@ pub(super) fn run(bench: &mut Bench, writer: Writer, n_kills: usize) -> Result<T
         if tally.times == n_kills {
             break;
         }
+        // One that was killed may have come to its end just before.
+        writer.remove_made(bench, folder)?;
         let mut running = bench.start(&writer.args(folder))?;
         std::thread::sleep(bench.moment(usual));
         running.kill()?;
@@ -30,7 +32,6 @@ pub(super) fn run(bench: &mut Bench, writer: Writer, n_kills: usize) -> Result<T
             Some(_) => {
                 tally.hold("over before", expect_code(&ended, &[0, 1]));
                 n_left = artefact::find(&bench.path(folder))?.temporary.len();
-                writer.remove_made(bench, folder)?;
                 continue;
             }
         }

@@ -170,6 +170,13 @@ fn a_collection_goes_on_with_the_same_text_and_settings_only() {
     fs::write(out.join("unfinished.safetensors"), &state[..state.len() / 2]).unwrap();
     let torn = fails(&collect(&out, &text, &["--resume"]).output().unwrap());
     assert!(torn.contains("is not an unfinished collection"), "{torn}");
+
+    let version = br#"format_version\":"#;
+    let at = state.windows(version.len()).position(|window| window == version).unwrap() + version.len();
+    let later = [&state[..at], b"9", &state[at + 1..]].concat();
+    fs::write(out.join("unfinished.safetensors"), later).unwrap();
+    let later = fails(&collect(&out, &text, &["--resume"]).output().unwrap());
+    assert!(later.contains("the file has format version 9, and this program reads version 2"), "{later}");
 }
 
 #[test]
