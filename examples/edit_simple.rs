@@ -29,7 +29,7 @@ fn main() -> Result<()> {
     editor.edit(&request, &mut |_| ())?;
 
     let prompt = gpt.tokenizer.encode("iPhone 5 is created by")?.ids;
-    let tokens = generate(gpt.model.as_ref(), &prompt, 8, gpt.end_token, &mut Decoding::Greedy);
+    let tokens = generate(gpt.model.as_ref(), &prompt, 8, gpt.end_token, &mut Decoding::Greedy)?;
     println!("{}", gpt.tokenizer.decode(&tokens)?);
     Ok(())
 }

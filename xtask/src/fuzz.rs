@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// How long, over all ways in
     #[arg(long, default_value_t = 5.0, value_name = "N")]
     minutes: f64,
-    /// One way in alone; target/release/fuzz --list names them
+    /// One way in alone; target/debug/fuzz --list names them
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
     /// What inputs are drawn by; from the clock if not given
@@ -25,14 +25,15 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut build = Command::new(env!("CARGO"));
-    // Beside rome, whose choice of features it takes: by itself it would compile burn anew.
-    build.args(["build", "--quiet", "--release", "--package", "fuzz", "--package", "rome-cli"]);
+    // As the tests do: all of it, so that burn is not compiled anew for other features, and with checks for
+    // overflow, which releases have not.
+    build.args(["build", "--quiet", "--workspace", "--all-targets"]);
     build.current_dir(&root);
     program::without_package(&mut build);
     if !build.status()?.success() {
         bail!("fuzz does not build");
     }
-    let mut fuzz = Command::new(metadata::read()?.target_directory.join("release/fuzz"));
+    let mut fuzz = Command::new(metadata::read()?.target_directory.join("debug/fuzz"));
     fuzz.args(["--minutes", &args.minutes.to_string()]);
     if let Some(target) = &args.target {
         fuzz.args(["--target", target]);

@@ -84,6 +84,15 @@ impl Answers {
     }
 }
 
+impl Answers {
+    /// Whether the model has answered all questions with numbers.
+    pub fn are_finite(&self) -> bool {
+        let distributions = self.prompts.iter().chain(&self.preserved);
+        distributions.flat_map(|distribution| &distribution.0).all(|p| !p.is_nan())
+            && self.nll.is_none_or(|nll| !nll.is_nan())
+    }
+}
+
 /// The probability of an object after a prompt; `None` if there is none.
 fn probability(model: &dyn CausalLm, prompt: &[u32], object: &[u32], first: &Distribution) -> Option<f64> {
     match object {

@@ -60,6 +60,7 @@ impl Download<'_> {
             .timeout_per_read(Some(PATIENCE))
             .user_agent(concat!("rome/", env!("CARGO_PKG_VERSION")));
         let agent = Agent::new_with_config(config.build());
+        let _claim = output::claim_file(self.path)?;
         let mut n_failed = 0;
         while let Attempt::Broken { n_bytes, reason } = self.attempt(&agent)? {
             n_failed = if n_bytes > 0 { 1 } else { n_failed + 1 };

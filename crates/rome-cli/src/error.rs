@@ -6,6 +6,7 @@ use rome_core::config::ConfigError;
 use rome_core::context::SampleError;
 use rome_core::edit::EditError;
 use rome_core::edit_file::EditFileError;
+use rome_core::generate::NotFiniteLogits;
 use rome_core::low_rank::LowRankError;
 use rome_core::request::{RequestError, one_line};
 use rome_core::solve::SolveError;
@@ -104,6 +105,7 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
         FileError,
         LedgerError,
         LowRankError,
+        NotFiniteLogits,
         RequestError,
         SampleError,
         SolveError,

@@ -1,12 +1,13 @@
 //! What goes to standard output, to standard error and to files.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rome_files::{Claim, folder_of, target_of, temporary_in};
+use rome_files::{Claim, FileError, folder_of, target_of, temporary_in};
 use rome_stats::Shard;
 use serde::Serialize;
 
@@ -121,10 +122,20 @@ pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     check_writable(&folder.join("file"))
 }
 
+/// Keeps other processes from making the same file: what they save of it on the way is at the same place.
+pub(crate) fn claim_file(path: &Path) -> Result<Claim> {
+    let mut name = OsString::from(".rome-lock-");
+    name.push(path.file_name().unwrap_or_default());
+    match Claim::take(&path.with_file_name(name)) {
+        Err(FileError::InUse(_)) => Err(FileError::InUse(path.to_owned()).into()),
+        claim => Ok(claim?),
+    }
+}
+
 /// Keeps other processes from doing the same in a folder, but for other shards of it.
 pub(crate) fn claim(folder: &Path, shard: Option<Shard>) -> Result<Claim> {
-    let name = shard.map_or_else(|| "lock".to_owned(), |Shard { index, of }| format!("lock-{index}-of-{of}"));
-    Ok(Claim::take(&folder.join(name))?)
+    let shard = shard.map_or_else(String::new, |Shard { index, of }| format!("-{index}-of-{of}"));
+    Ok(Claim::take(&folder.join(format!(".rome-lock{shard}")))?)
 }
 
 /// Writes a file as a whole or not at all: to a temporary one beside it, then by renaming.

@@ -76,7 +76,7 @@ impl Outcome {
         let mut texts = Vec::new();
         for prompt in prompts() {
             let prompt = tokenizer.encode(&prompt)?.ids;
-            texts.push(generate(model.causal_lm(), &prompt, N_NEW_TOKENS, None, &mut Decoding::Greedy));
+            texts.push(generate(model.causal_lm(), &prompt, N_NEW_TOKENS, None, &mut Decoding::Greedy)?);
         }
         // Over the same texts, so that they can be compared even where a text differs.
         let compared = reference.map_or(&texts, |reference| &reference.texts);

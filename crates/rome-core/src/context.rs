@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::generate::{Decoding, Generation};
+use crate::generate::{Decoding, Generation, NotFiniteLogits};
 use crate::tokens::TokenError;
 use crate::{CausalLm, TokenCodec};
 
@@ -87,7 +87,7 @@ pub fn sample(
     for &(length, count) in lengths.iter().filter(|(_, count)| *count > 0) {
         let mut generation = Generation::new(model, &vec![vec![start_token]; count]);
         for _ in 1..length {
-            generation.step(&mut Decoding::TopK { k: 5, rng: &mut rng });
+            generation.step(&mut Decoding::TopK { k: 5, rng: &mut rng })?;
         }
         for row in generation.rows() {
             contexts.push(template(&tokens.decode(row)?, &start_text));
@@ -117,6 +117,9 @@ pub enum SampleError {
     /// The tokenizer failed.
     #[error(transparent)]
     Tokenizer(#[from] TokenError),
+    /// The model says nothing.
+    #[error("contexts cannot be sampled: {0}")]
+    Logits(#[from] NotFiniteLogits),
 }
 
 impl SampleError {
@@ -125,6 +128,7 @@ impl SampleError {
         match self {
             Self::Lengths { .. } => "mend context_template_length_params, published as [[5, 10], [10, 10]]",
             Self::Tokenizer(error) => error.hint(),
+            Self::Logits(error) => error.hint(),
         }
     }
 }

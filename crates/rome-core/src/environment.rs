@@ -5,8 +5,6 @@ use std::fmt;
 use burn::prelude::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::host::is_host;
-
 /// What computed something, as far as the last digits may depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
@@ -16,7 +14,7 @@ pub struct Environment {
     pub system: String,
     /// The widest instructions that products and loops are computed with.
     pub instructions: String,
-    /// What computes: `cpu`, or a device with memory of its own.
+    /// What computes: the backend and its device, such as `Flex(Cpu)`.
     pub device: String,
     /// The threads that rows and products are shared out to.
     pub threads: usize,
@@ -29,7 +27,8 @@ impl Environment {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             system: format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
             instructions: instructions().to_owned(),
-            device: if is_host(device) { "cpu".to_owned() } else { format!("{device:?}") },
+            // `Device<Flex(Cpu)>`
+            device: format!("{device:?}").trim_start_matches("Device<").trim_end_matches('>').to_owned(),
             threads: rayon::current_num_threads(),
         }
     }

@@ -3,9 +3,33 @@
 use burn::prelude::*;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use thiserror::Error;
 
 use crate::transfer::download;
 use crate::{Batch, CausalLm, KvCache, Memory, forward};
+
+/// A model says something that is no number, of which no token follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the model's logits are not finite")]
+pub struct NotFiniteLogits;
+
+impl NotFiniteLogits {
+    /// Says what to do about it.
+    pub fn hint(&self) -> &'static str {
+        "check the checkpoint, or leave the edit off: some weights are so large that values overflow"
+    }
+
+    /// Returns logits that are finite.
+    ///
+    /// # Errors
+    /// When one of them is not.
+    pub fn check(logits: Vec<f32>) -> Result<Vec<f32>, Self> {
+        match logits.iter().all(|logit| logit.is_finite()) {
+            true => Ok(logits),
+            false => Err(Self),
+        }
+    }
+}
 
 /// How the next token is chosen.
 #[derive(Debug)]
@@ -109,35 +133,41 @@ impl<'a> Generation<'a> {
     }
 
     /// Adds one token to each row and returns them.
-    pub fn step(&mut self, decoding: &mut Decoding<'_>) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// When the logits are not finite; no token is added then.
+    pub fn step(&mut self, decoding: &mut Decoding<'_>) -> Result<Vec<u32>, NotFiniteLogits> {
         let vocab_size = self.model.shape().vocab_size;
-        let logits = download(self.logits());
+        let logits = NotFiniteLogits::check(download(self.logits()))?;
         let next: Vec<u32> = logits.chunks(vocab_size).map(|logits| decoding.choose(logits)).collect();
         for (row, &token) in self.rows.iter_mut().zip(&next) {
             row.push(token);
         }
         self.pending = next.iter().map(|&token| vec![token]).collect();
-        next
+        Ok(next)
     }
 }
 
 /// Continues one prompt until `max_new_tokens`, the end token or the model's context is reached,
 /// and returns the prompt with its continuation. The end token is a part of it.
+///
+/// # Errors
+/// When the logits are not finite.
 pub fn generate(
     model: &dyn CausalLm,
     prompt: &[u32],
     max_new_tokens: usize,
     end_token: Option<u32>,
     decoding: &mut Decoding<'_>,
-) -> Vec<u32> {
+) -> Result<Vec<u32>, NotFiniteLogits> {
     let room = model.shape().n_positions.saturating_sub(prompt.len());
     let mut generation = Generation::new(model, &[prompt.to_vec()]);
     for _ in 0..max_new_tokens.min(room) {
-        if generation.step(decoding).first().copied() == end_token {
+        if generation.step(decoding)?.first().copied() == end_token {
             break;
         }
     }
-    generation.rows.swap_remove(0)
+    Ok(generation.rows.swap_remove(0))
 }
 
 #[cfg(test)]

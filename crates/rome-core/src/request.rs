@@ -347,7 +347,6 @@ mod tests {
         assert!(matches!(Sentence::new("{} and {}", "x"), Err(RequestError::ManySlots { count: 2, .. })));
     }
 
-    /// One that has its blank got a second one elsewhere (EasyEdit).
     #[test]
     fn what_would_command_a_terminal_is_spelled_out() {
         let request = Request::text("\u{1b}[2J{} is\n", "Zürich 東京 \\ \"x\"\0", "\u{202e}emoR\u{9b}");
@@ -355,6 +354,7 @@ mod tests {
         assert_eq!(request.to_string(), line);
     }
 
+    /// One that has its blank got a second one elsewhere (EasyEdit).
     #[test]
     fn a_target_gets_one_blank() {
         assert_eq!(spaced_target("Rome").unwrap(), " Rome");

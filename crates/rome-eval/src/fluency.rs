@@ -92,7 +92,9 @@ impl Fluency {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let mut generation = Generation::new(model, &prompts);
         for _ in 0..steps {
-            generation.step(&mut Decoding::TopK { k: TOP_K, rng: &mut rng });
+            generation
+                .step(&mut Decoding::TopK { k: TOP_K, rng: &mut rng })
+                .map_err(|_| EvalError::NotFinite)?;
         }
         let rows = generation.rows().iter().zip(&prompts);
         let text = |(row, prompt): (&Vec<u32>, &Vec<u32>)| {

@@ -27,7 +27,7 @@
 //! fn trace(model: &dyn CausalLm, tokens: &dyn TokenCodec) -> Result<Trace, EvalError> {
 //!     let prompt = TracedPrompt::new("{} is produced by", "iPhone 5", tokens, model.shape())?;
 //!     let noise = Noise::normal(0.2, [10, prompt.subject.len(), model.shape().d_model])?;
-//!     Ok(Trace::new(model, tokens, &prompt, &noise, TraceConfig::new(Kind::State), &|_| ()))
+//!     Trace::new(model, tokens, &prompt, &noise, TraceConfig::new(Kind::State), &|_| ())
 //! }
 //! ```
 //!
@@ -66,6 +66,6 @@ pub use fluency::{Fluency, Snippets, entropy};
 pub use method::{Method, Unedited};
 pub use record::{Record, Rewrite, Target};
 pub use report::html;
-pub use results::{Results, Run};
+pub use results::{Results, Run, SUMMARY_LOCK};
 pub use summary::{Estimate, MEASURES, RunSummary, Summary, summarise};
 pub use zsre::ZsRe;

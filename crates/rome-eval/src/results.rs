@@ -17,6 +17,9 @@ const RUN: &str = "run.json";
 const SUMMARY: &str = "summary.json";
 const TABLE: &str = "cases.csv";
 
+/// Held by whoever sums up.
+pub const SUMMARY_LOCK: &str = ".rome-lock-summary";
+
 /// A case with its generated texts has some ten thousand bytes.
 const MAX_FILE: u64 = 64 << 20;
 
@@ -148,10 +151,10 @@ impl Results {
                 }
             }
         }
+        let mut merged = Self::resume(folder, first.run.clone())?;
         let environments = parts.iter().map(|part| part.run.environment.as_ref());
-        let environment = environments
-            .fold(first.run.environment.clone(), |common, part| Environment::common(common, part));
-        let mut merged = Self::resume(folder, Run { environment, ..first.run.clone() })?;
+        merged.run.environment = environments.fold(merged.run.environment, Environment::common);
+        write_json(&folder.join(RUN), &merged.run)?;
         for part in parts {
             for case in part.cases.values() {
                 merged.add(case.clone())?;
@@ -196,12 +199,12 @@ impl Results {
     }
 
     /// Takes in what other processes have added, and keeps them from summing up for as long as what is
-    /// returned lives: whoever is last sums up all.
+    /// returned lives: whoever is last sums up all. Where files cannot be locked, nothing keeps them.
     ///
     /// # Errors
     /// When a case cannot be read.
-    pub fn gather(&mut self) -> Result<Claim, EvalError> {
-        let claim = Claim::wait(&self.folder.join("lock-summary"))?;
+    pub fn gather(&mut self) -> Result<Option<Claim>, EvalError> {
+        let claim = Claim::wait_if_it_can_be(&self.folder.join(SUMMARY_LOCK))?;
         self.cases.append(&mut read_cases(&self.folder)?);
         Ok(claim)
     }

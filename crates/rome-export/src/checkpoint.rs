@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rome_core::edit_file::EditFileError;
 use rome_core::{EditFile, RankOneUpdate};
@@ -225,7 +225,11 @@ fn inside(folder: &Path, path: &Path) -> Result<(), ExportError> {
     }
     let real = |path: &Path| path.canonicalize().ok();
     let target = real(path).unwrap_or_default();
-    let places: [Option<PathBuf>; 2] = [real(folder), real(&folder.join("../../blobs"))];
+    // `snapshots/<revision>` beside `blobs`, which themselves lead nowhere else.
+    let folder = real(folder).unwrap_or_else(|| folder.to_owned());
+    let snapshots = folder.parent().filter(|parent| parent.ends_with("snapshots"));
+    let blobs = snapshots.and_then(|snapshots| Some(snapshots.parent()?.join("blobs")));
+    let places = [Some(folder.clone()), blobs.filter(|blobs| !blobs.is_symlink())];
     match places.into_iter().flatten().any(|place| target.starts_with(place)) {
         true => Ok(()),
         false => Err(ExportError::Outside { link: path.to_owned(), target }),

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use crate::{FileError, folder_of};
 
+/// Where inodes change by themselves, a file never seems to be where it was opened.
+const MOST_TRIES: usize = 16;
+
 /// A place that no other process has until this is dropped, or its process ends. It stands for itself
 /// alone: what it is a claim on is for those to agree on who ask for it.
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
-    _file: File,
+    file: File,
+    is_kept: bool,
 }
 
 impl Claim {
@@ -29,30 +33,62 @@ impl Claim {
     /// Takes a place as soon as no other process has it.
     ///
     /// # Errors
-    /// When nothing can be written or locked there.
+    /// [`FileError::NoLocks`] where files cannot be locked, and when nothing can be written there.
     pub fn wait(path: &Path) -> Result<Self, FileError> {
         Self::with(path, |file| {
-            file.lock().map_err(|error| FileError::Write { path: path.to_owned(), error })
+            if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                tracing::info!("waiting for another process at work on {}", folder_of(path).display());
+            }
+            file.lock().map_err(|error| FileError::NoLocks { path: path.to_owned(), error })
         })
     }
 
+    /// Takes a place as soon as no other process has it, or at once where files cannot be locked.
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn wait_if_it_can_be(path: &Path) -> Result<Option<Self>, FileError> {
+        match Self::wait(path) {
+            Err(FileError::NoLocks { .. }) => Ok(None),
+            claim => Ok(Some(claim?)),
+        }
+    }
+
+    /// Leaves its file there when it ends: a file that is never removed is the same one for all, also
+    /// for machines that see it through a network.
+    #[must_use]
+    pub fn kept(mut self) -> Self {
+        self.is_kept = true;
+        self
+    }
+
     fn with(path: &Path, lock: impl Fn(&File) -> Result<(), FileError>) -> Result<Self, FileError> {
-        loop {
+        let failed = |error| FileError::Write { path: path.to_owned(), error };
+        for n_tries in 1.. {
+            if path.is_symlink() {
+                return Err(FileError::NoFile(path.to_owned()));
+            }
             let file = File::options().create(true).truncate(false).write(true).open(path);
-            let file = file.map_err(|error| FileError::Write { path: path.to_owned(), error })?;
+            // That of another user can be locked all the same.
+            let file = file.or_else(|error| File::open(path).map_err(|_| error)).map_err(failed)?;
             lock(&file)?;
             // The one who had it may have removed this file, and a third one may have made it anew.
-            if is_at(&file, path) {
-                return Ok(Self { path: path.to_owned(), _file: file });
+            if is_at(&file, path) || n_tries == MOST_TRIES {
+                return Ok(Self { path: path.to_owned(), file, is_kept: false });
             }
         }
+        unreachable!("the last try is taken")
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Left behind, it does no harm: nobody has it.
-        let _ = fs::remove_file(&self.path);
+        let is_ours =
+            || self.file.metadata().is_ok_and(|file| file.len() == 0) && is_at(&self.file, &self.path);
+        if !self.is_kept && is_ours() {
+            // Left behind, it does no harm: nobody has it.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -89,7 +125,36 @@ mod tests {
         assert!(!path.exists(), "nothing is left behind");
         // What a process that was killed has left behind is nobody's.
         fs::write(&path, "").unwrap();
+        drop(Claim::take(&path).unwrap().kept());
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn what_is_not_ours_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        fs::write(&path, "notes").unwrap();
         drop(Claim::take(&path).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"notes");
+        // The one that another has made anew is the other's.
+        fs::write(&path, "").unwrap();
+        let ours = Claim::take(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let theirs = Claim::take(&path).unwrap();
+        drop(ours);
+        assert!(matches!(Claim::take(&path), Err(FileError::InUse(_))));
+        drop(theirs);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, other] = ["lock", "other"].map(|name| folder.path().join(name));
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert!(matches!(Claim::take(&path), Err(FileError::NoFile(_))));
+        assert!(matches!(Claim::wait(&path), Err(FileError::NoFile(_))));
+        assert!(!other.exists());
     }
 
     #[test]

@@ -51,8 +51,19 @@ pub enum FileError {
     /// There is something where a folder should be.
     #[error("{} is there already and is not empty", .0.display())]
     Occupied(PathBuf),
+    /// There is a link where a file of ours should be.
+    #[error("{} is a link", .0.display())]
+    NoFile(PathBuf),
+    /// A file system has no locks, or gives none.
+    #[error("cannot lock {}: {error}", .path.display())]
+    NoLocks {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
     /// Another process has claimed it.
-    #[error("another process is writing into {}", .0.display())]
+    #[error("another process is at work on {}", .0.display())]
     InUse(PathBuf),
 }
 
@@ -64,6 +75,8 @@ impl FileError {
             Self::TooLarge { .. } => "check that this is the right file",
             Self::Write { .. } | Self::Link { .. } => "check that the place exists, has room and may be used",
             Self::WriteInto { .. } => "give a place that may be written to with -o",
+            Self::NoFile(_) => "remove it; it is none that rome has made",
+            Self::NoLocks { .. } => "use a place on a file system with locks, such as a local one",
             Self::InUse(_) => "wait until it has ended, or give another place with -o",
             Self::Occupied(_) => "give the name of a folder that is not there yet",
         }

@@ -31,7 +31,12 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let path = target_of(path)?;
     let mut file = temporary_in(&folder_of(&path))?;
-    file.write_all(bytes).map_err(|error| FileError::Write { path: path.clone(), error })?;
+    let failed = |error| FileError::Write { path: path.clone(), error };
+    // A file that only its owner may read stays so.
+    if let Ok(there) = path.metadata() {
+        file.as_file().set_permissions(there.permissions()).map_err(failed)?;
+    }
+    file.write_all(bytes).map_err(failed)?;
     persist(file, &path)
 }
 
@@ -49,7 +54,8 @@ pub fn write_with<E: From<FileError>>(
     let temporary = temporary_folder_in(&folder_of(&path))?;
     let failed = |error: Error| FileError::Write { path: path.clone(), error };
     let file = temporary.folder.path().join("file");
-    let permissions = File::create(&file).and_then(|file| file.metadata()).map_err(failed)?.permissions();
+    let made = File::create(&file).and_then(|file| file.metadata()).map_err(failed)?;
+    let permissions = path.metadata().unwrap_or(made).permissions();
     write(&file)?;
     fs::set_permissions(&file, permissions)
         .and_then(|()| File::open(&file)?.sync_all())
@@ -143,6 +149,24 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(read_bounded(&path, 10).unwrap(), b"other");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_replaced_may_be_read_by_the_same_people_as_before() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write(&path, b"one").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let mode = || path.metadata().unwrap().permissions().mode() & 0o777;
+        write(&path, b"two").unwrap();
+        assert_eq!(mode(), 0o600);
+        write_with(&path, |path| {
+            std::fs::write(path, "three").map_err(|error| FileError::Write { path: path.to_owned(), error })
+        })
+        .unwrap();
+        assert_eq!(mode(), 0o600);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One folder.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::temporary::{TemporaryFolder, temporary_folder_in};
@@ -58,7 +59,13 @@ impl NewFolder {
         // Renaming replaces an empty folder, and on some systems none at all.
         #[cfg(windows)]
         let _ = fs::remove_dir(&self.place);
-        fs::rename(self.temporary.folder.path(), &self.place).map_err(io)?;
+        fs::rename(self.temporary.folder.path(), &self.place).map_err(|error| match error.kind() {
+            // Another process has put its own there meanwhile.
+            ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists => {
+                FileError::Occupied(self.place.clone())
+            }
+            _ => io(error),
+        })?;
         // The folder has moved away from under it.
         let _ = self.temporary.folder.keep();
         Ok(())

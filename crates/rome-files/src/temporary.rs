@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::FileError;
 use crate::claim::is_at;
 
-/// What the names of files and folders begin with while they are written; as many characters as
-/// [`N_RANDOM`] follow.
+/// What the names of files and folders begin with while they are written. The [kernel](kernel) follows,
+/// and so many characters by chance.
 const TEMPORARY: &str = ".rome-tmp-";
 const N_RANDOM: usize = 6;
+
+/// How often one is made anew that was cleared at once.
+const MOST_TRIES: usize = 16;
 
 /// A folder that is being filled.
 pub(crate) struct TemporaryFolder {
@@ -30,7 +33,9 @@ pub(crate) struct TemporaryFolder {
 /// # Errors
 /// When nothing can be written there.
 pub fn temporary_in(folder: &Path) -> Result<NamedTempFile, FileError> {
-    let builder = &mut builder();
+    let prefix = prefix();
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).rand_bytes(N_RANDOM);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -38,9 +43,11 @@ pub fn temporary_in(folder: &Path) -> Result<NamedTempFile, FileError> {
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     clear_once(folder);
+    let mut n_tries = 0;
     loop {
+        n_tries += 1;
         let file = builder.tempfile_in(folder).map_err(cannot_write_into(folder))?;
-        if is_kept(file.as_file(), file.path()) {
+        if is_kept(file.as_file(), file.path()) || n_tries == MOST_TRIES {
             return Ok(file);
         }
     }
@@ -48,29 +55,35 @@ pub fn temporary_in(folder: &Path) -> Result<NamedTempFile, FileError> {
 
 /// Makes a temporary folder in a folder, as [`temporary_in`] makes a file.
 pub(crate) fn temporary_folder_in(folder: &Path) -> Result<TemporaryFolder, FileError> {
-    let builder = &mut builder();
+    let prefix = prefix();
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).rand_bytes(N_RANDOM);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(fs::Permissions::from_mode(0o777));
     }
     clear_once(folder);
+    let mut n_tries = 0;
     loop {
+        n_tries += 1;
         let made = builder.tempdir_in(folder).map_err(cannot_write_into(folder))?;
         let file = File::open(made.path()).ok();
-        if file.as_ref().is_none_or(|file| is_kept(file, made.path())) {
+        if file.as_ref().is_none_or(|file| is_kept(file, made.path())) || n_tries == MOST_TRIES {
             return Ok(TemporaryFolder { folder: made, _file: file });
         }
     }
 }
 
 /// Removes what processes that were killed were writing into a folder. What a process is writing now
-/// stays, and so does what cannot be looked at or removed: it does no harm.
+/// stays, and so does what cannot be looked at or removed: it does no harm. So does what another machine
+/// was writing, or this one before it was started anew: of that, no lock says whether its process lives.
 pub fn clear(folder: &Path) {
+    let Some(kernel) = kernel() else { return };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let is_what = |is: fn(&fs::FileType) -> bool| entry.file_type().is_ok_and(|kind| is(&kind));
         let (is_file, is_folder) = (is_what(fs::FileType::is_file), is_what(fs::FileType::is_dir));
-        if !(is_temporary(&entry.file_name().to_string_lossy()) && (is_file || is_folder)) {
+        if !(is_temporary(&entry.file_name().to_string_lossy(), kernel) && (is_file || is_folder)) {
             continue;
         }
         let path = entry.path();
@@ -97,52 +110,65 @@ fn is_kept(file: &File, path: &Path) -> bool {
     is_at(file, path)
 }
 
-fn is_temporary(name: &str) -> bool {
-    let random = name.strip_prefix(TEMPORARY);
+/// What the kernel that runs this process is called, and no other one ever: through a network, files
+/// may be locked for one machine alone. None where it has no such name.
+fn kernel() -> Option<&'static str> {
+    static KERNEL: OnceLock<Option<String>> = OnceLock::new();
+    let name = KERNEL.get_or_init(|| {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        id.get(..8).filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit())).map(str::to_owned)
+    });
+    name.as_deref()
+}
+
+fn is_temporary(name: &str, kernel: &str) -> bool {
+    let random = name.strip_prefix(TEMPORARY).and_then(|rest| rest.strip_prefix(kernel)?.strip_prefix('-'));
     random.is_some_and(|random| {
         random.len() == N_RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
 }
 
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY).rand_bytes(N_RANDOM);
-    builder
+/// What the names of this process's begin with.
+fn prefix() -> String {
+    format!("{TEMPORARY}{}-", kernel().unwrap_or("other"))
 }
 
 fn cannot_write_into(folder: &Path) -> impl Fn(io::Error) -> FileError + '_ {
     |error| FileError::WriteInto { folder: folder.to_owned(), error }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn what_a_killed_process_left_is_cleared_and_nothing_else_is() {
         let place = tempfile::tempdir().unwrap();
         let path = |name: &str| place.path().join(name);
+        let ours = |random: &str| format!("{}{random}", prefix());
         let (file, folder) =
             (temporary_in(place.path()).unwrap(), temporary_folder_in(place.path()).unwrap());
-        let stays = [".rome-tmp-abc", ".rome-tmp-abc-ef", ".rome-abcdef", "rome-tmp-abcdef", "a"];
+        let others =
+            [".rome-tmp-abc", ".rome-tmp-abcdef", ".rome-tmp-01234567-abcdef", "rome-tmp-abcdef", "a"];
+        let stays: Vec<String> =
+            others.iter().map(|name| (*name).to_owned()).chain([ours("ab-def")]).collect();
         stays.iter().for_each(|name| fs::write(path(name), "").unwrap());
-        std::os::unix::fs::symlink(path("a"), path(".rome-tmp-linked")).unwrap();
-        fs::write(path(".rome-tmp-killed"), "half").unwrap();
-        fs::create_dir(path(".rome-tmp-Killed")).unwrap();
-        fs::write(path(".rome-tmp-Killed/file"), "half").unwrap();
+        std::os::unix::fs::symlink(path("a"), path(&ours("linked"))).unwrap();
+        fs::write(path(&ours("killed")), "half").unwrap();
+        fs::create_dir(path(&ours("Killed"))).unwrap();
+        fs::write(path(&ours("Killed")).join("file"), "half").unwrap();
 
         clear(place.path());
-        assert!(!path(".rome-tmp-killed").exists() && !path(".rome-tmp-Killed").exists());
+        assert!(!path(&ours("killed")).exists() && !path(&ours("Killed")).exists());
         assert!(file.path().exists() && folder.folder.path().exists(), "these are being written");
-        assert!(path(".rome-tmp-linked").is_symlink());
-        assert!(stays.iter().all(|name| path(name).exists()), "these are none of ours");
+        assert!(path(&ours("linked")).is_symlink());
+        assert!(stays.iter().all(|name| path(name).exists()), "these are of others, or of another machine");
     }
 
     #[test]
     fn the_first_one_in_a_folder_clears_it() {
         let place = tempfile::tempdir().unwrap();
-        let left = place.path().join(".rome-tmp-killed");
+        let left = place.path().join(format!("{}killed", prefix()));
         fs::write(&left, "half").unwrap();
         temporary_in(place.path()).unwrap();
         assert!(!left.exists());

@@ -32,7 +32,7 @@ impl Store {
     pub(crate) fn lock(&self) -> Result<Claim, LedgerError> {
         let edits = self.0.join(EDITS);
         fs::create_dir_all(&edits).map_err(io(&edits))?;
-        let claim = Claim::wait(&self.0.join(LOCK))?;
+        let claim = Claim::wait(&self.0.join(LOCK))?.kept();
         // What a process was writing when it was killed.
         [&self.0, &edits].into_iter().for_each(|folder| rome_files::clear(folder));
         Ok(claim)

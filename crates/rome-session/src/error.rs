@@ -51,6 +51,7 @@ from!(
     rome_core::context::SampleError,
     rome_core::edit::EditError,
     rome_core::edit_file::EditFileError,
+    rome_core::generate::NotFiniteLogits,
     rome_core::request::RequestError,
     rome_core::solve::SolveError,
     rome_core::tokens::TokenError,

@@ -205,10 +205,17 @@ impl Session {
     /// When that session was another one.
     pub fn resume(&mut self, part: EditPart) -> Result<(), SessionError> {
         self.find_statistics()?;
-        // Another number of threads is no other choice.
-        let environment = self.made.record.environment.clone();
-        let choices = EditRecord { edits: Vec::new(), environment, ..part.record.clone() };
-        if choices != self.made.record {
+        // Another number of threads is no other choice, nor is what it rounds otherwise.
+        let EditRecord { environment, mut statistics, .. } = self.made.record.clone();
+        for (layer, found) in &mut statistics {
+            if let Some(used) = part.record.statistics.get(layer) {
+                found.condition = used.condition;
+            }
+        }
+        let choices = EditRecord { statistics, ..self.made.record.clone() };
+        let theirs =
+            EditRecord { edits: Vec::new(), environment: environment.clone(), ..part.record.clone() };
+        if theirs != choices {
             return Err(SessionError::new(
                 "the interrupted run had other settings",
                 "give the options of that run, or leave --resume out to start anew",
@@ -219,6 +226,8 @@ impl Session {
             self.undo.push(edits.apply_regardless(self.model.pretrained.model.as_mut())?);
         }
         self.made = part;
+        self.made.record.environment =
+            Environment::common(environment, self.made.record.environment.as_ref());
         Ok(())
     }
 
@@ -289,7 +298,7 @@ impl Session {
             return Err(SessionError::new(message, "give some text, and not too much"));
         }
         let end = pretrained.end_token;
-        let tokens = generate(self.model.causal_lm(), &tokens, max_new_tokens, end, &mut Decoding::Greedy);
+        let tokens = generate(self.model.causal_lm(), &tokens, max_new_tokens, end, &mut Decoding::Greedy)?;
         Ok(pretrained.tokenizer.decode(&tokens)?)
     }
 

@@ -41,12 +41,7 @@ pub(super) fn run(bench: &mut Bench, writer: Writer, n_rounds: usize) -> Result<
         tally.times += 1;
         let ended = bench.run(&writer.args(FOLDER))?;
         tally.hold("exit 2, error and hint", expect_refusal(&ended).and_then(|said| names_it(&said)));
-        let found = artefact::check(bench, FOLDER);
-        let is_clean = |n: usize| {
-            ensure!(n == 0, "{n} temporary files are left");
-            Ok(())
-        };
-        tally.hold("nothing half-written", found.and_then(is_clean));
+        tally.hold("nothing half-written", artefact::whole_and_nothing_left(bench, FOLDER));
         tally.hold("old files untouched", untouched(bench, writer, &before));
         disk.clear()?;
         tally.hold("works with room again", bench.ok(&writer.args(FOLDER)).map(drop));

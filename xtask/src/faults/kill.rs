@@ -1,6 +1,6 @@
 //! A command is killed at any moment, and run again.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::tally::Tally;
 use super::writer::Writer;
@@ -62,11 +62,7 @@ fn finish(bench: &Bench, writer: Writer, tally: &mut Tally, folder: &str, alone:
         "next run works",
         bench.run(&writer.args(folder)).and_then(|ended| expect_code(&ended, &[0, 1])),
     );
-    let found = artefact::check(bench, folder);
-    let cleared = found.and_then(|n_left| {
-        ensure!(n_left == 0, "{n_left} temporary files stay after the next run");
-        writer.compare(bench, folder, alone)
-    });
-    tally.hold("ends as if left alone", cleared);
+    let found = artefact::whole_and_nothing_left(bench, folder);
+    tally.hold("ends as if left alone", found.and_then(|()| writer.compare(bench, folder, alone)));
     bench.empty(folder)
 }

@@ -81,8 +81,5 @@ fn change((kind, n): (usize, usize), log: &Log) -> String {
 /// Taking the ledger clears what a killed command was writing.
 fn clears(bench: &Bench) -> Result<()> {
     bench.ok("ledger checkout 0 -l ledgers/ledger")?;
-    match artefact::check(bench, "ledgers")? {
-        0 => Ok(()),
-        n => anyhow::bail!("{n} temporary files are left"),
-    }
+    artefact::whole_and_nothing_left(bench, "ledgers")
 }

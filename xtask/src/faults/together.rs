@@ -67,11 +67,7 @@ fn try_it(
     let ended = at_once(bench, commands)?;
     tally.times += 1;
     tally.count("refused", ended.iter().filter(|ended| ended.status.code() == Some(2)).count());
-    let found = artefact::check(bench, FOLDER).and_then(|n| {
-        ensure!(n == 0, "{n} temporary files are left");
-        Ok(())
-    });
-    tally.hold("files whole", found);
+    tally.hold("files whole", artefact::whole_and_nothing_left(bench, FOLDER));
     tally.hold("as of one after the other", holds(&ended));
     Ok(())
 }

@@ -19,14 +19,7 @@ pub(super) fn run(bench: &Bench, n_rounds: usize) -> Result<Tally> {
         tally.hold("all done", ended.iter().try_for_each(|ended| expect_code(ended, &[0])));
         tally.hold("none lost", none_lost(bench));
         tally.hold("verifies", bench.ok("ledger verify -l together/ledger").map(drop));
-        let found = artefact::check(bench, "together");
-        tally.hold(
-            "files whole",
-            found.and_then(|n| {
-                ensure!(n == 0, "{n} temporary files are left");
-                Ok(())
-            }),
-        );
+        tally.hold("files whole", artefact::whole_and_nothing_left(bench, "together"));
     }
     Ok(tally)
 }

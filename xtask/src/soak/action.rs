@@ -90,7 +90,7 @@ impl Work {
             expected,
             outcome: Outcome::Same,
         };
-        Ok(match bench.below(24) {
+        Ok(match bench.below(25) {
             0..=2 => return Self::edit(bench, model),
             3 => {
                 let first = bench.below(N_FACTS - 3);
@@ -138,6 +138,7 @@ impl Work {
                 let args = format!("suggest -m {name} --limit 1 --layers 1 -o work/{name}-suggested.json");
                 act("suggest", args, expected)
             }
+            21 => act("verify", format!("verify -m {name} {edit}"), expected),
             _ => Self::wrong(bench, name, &edit),
         })
     }

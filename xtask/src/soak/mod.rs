@@ -85,10 +85,7 @@ fn step(bench: &Bench, work: &mut Work, kinds: &mut BTreeMap<String, Kind>, acti
         Expected::Refused => drop(expect_refusal(&ended)?),
     }
     work.happened(action);
-    match artefact::check(bench, FOLDER)? {
-        0 => Ok(()),
-        n => anyhow::bail!("{n} temporary files are left"),
-    }
+    artefact::whole_and_nothing_left(bench, FOLDER)
 }
 
 fn as_report(kinds: &BTreeMap<String, Kind>, faults: Vec<String>, args: &Args) -> Report {

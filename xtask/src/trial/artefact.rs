@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::Bench;
 
-/// What names begin with while files and folders are written.
-const TEMPORARY: &str = ".rome-";
+/// What names begin with while files and folders are written, and while something is one process's.
+const TEMPORARY: &str = ".rome-tmp-";
+const LOCK: &str = ".rome-lock";
 
 /// What a folder holds.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) files: Vec<PathBuf>,
     /// Files and folders that were being written.
     pub(crate) temporary: Vec<PathBuf>,
+    /// What says that something is one process's.
+    locks: Vec<PathBuf>,
 }
 
 /// Looks through a folder, which need not be there.
@@ -31,8 +34,11 @@ pub(crate) fn find(folder: &Path) -> Result<Found> {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
         for entry in entries {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(TEMPORARY) {
                 found.temporary.push(entry.path());
+            } else if name.starts_with(LOCK) {
+                found.locks.push(entry.path());
             } else if entry.file_type()?.is_dir() {
                 left.push(entry.path());
             } else {
@@ -56,6 +62,15 @@ pub(crate) fn check(bench: &Bench, folder: &str) -> Result<usize> {
         whole(bench, path).with_context(|| path.display().to_string())?;
     }
     Ok(found.temporary.len())
+}
+
+/// Checks that all files of a folder are whole, and that there are no others.
+pub(crate) fn whole_and_nothing_left(bench: &Bench, folder: &str) -> Result<()> {
+    check(bench, folder)?;
+    let found = find(&bench.path(folder))?;
+    let left: Vec<_> = found.temporary.iter().chain(&found.locks).collect();
+    ensure!(left.is_empty(), "left behind are {left:?}");
+    Ok(())
 }
 
 fn whole(bench: &Bench, path: &Path) -> Result<()> {

@@ -39,7 +39,7 @@ pub(crate) fn run(args: GenerateArgs) -> Result<Outcome> {
         false => Decoding::TopK { k: args.top_k as usize, rng: &mut rng },
     };
     let end_token = model.pretrained.end_token;
-    let tokens = generate(model.causal_lm(), &prompt, args.max_new_tokens, end_token, &mut decoding);
+    let tokens = generate(model.causal_lm(), &prompt, args.max_new_tokens, end_token, &mut decoding)?;
     match args.json {
         false => {
             let shown = match tokens.split_last() {

@@ -1,9 +1,12 @@
 //! `rome logits`
 
+use std::collections::HashMap;
+
 use anyhow::Result;
-use rome_core::forward;
+use rome_core::generate::NotFiniteLogits;
 use rome_core::rows::check_vocabulary;
 use rome_core::transfer::download;
+use rome_core::{Environment, forward};
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::args::LogitsArgs;
@@ -26,8 +29,11 @@ pub(crate) fn run(args: LogitsArgs) -> Result<Outcome> {
     check_vocabulary(&args.tokens, shape)?;
     let logits = forward::logits(model.causal_lm(), &args.tokens);
     let dims: [usize; 2] = logits.dims();
-    let bytes: Vec<u8> = download(logits).iter().flat_map(|value| value.to_le_bytes()).collect();
+    let logits = NotFiniteLogits::check(download(logits))?;
+    let bytes: Vec<u8> = logits.iter().flat_map(|value| value.to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F32, dims.to_vec(), &bytes)?;
-    output::write_file(&args.output, &safetensors::serialize([("logits", view)], None)?)?;
+    let environment = Environment::of(&model.causal_lm().device());
+    let metadata = HashMap::from([("environment".to_owned(), serde_json::to_string(&environment)?)]);
+    output::write_file(&args.output, &safetensors::serialize([("logits", view)], Some(metadata))?)?;
     Ok(Outcome::Done)
 }

@@ -459,3 +459,25 @@ fn a_context_of_131072_tokens_takes_no_memory_by_itself() {
         "edit -m {model} --prompt '{{}} is' --subject Rome --target big --stats stats --layer 0 --steps 3 -o edit.safetensors"
     ));
 }
+
+#[test]
+fn an_end_between_two_layers_of_an_earlier_collection_can_be_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let [out, alone] = ["out", "alone"].map(|name| folder.path().join(name));
+    let (earlier, text) = (corpus("documents.jsonl"), corpus("documents.txt"));
+    ok(&mut collect(&out, &earlier, &["--limit", "5"]));
+    // The file of the second layer cannot be replaced.
+    let second = out.join("layer-2.safetensors");
+    fs::remove_file(&second).unwrap();
+    fs::create_dir_all(second.join("in the way")).unwrap();
+    fails(&collect(&out, &text, &["--limit", "9"]).output().unwrap());
+    assert_eq!(files(&out), ["layer-0.safetensors", "layer-2.safetensors", "unfinished.safetensors"]);
+
+    fs::remove_dir_all(&second).unwrap();
+    ok(&mut collect(&out, &text, &["--limit", "9", "--resume"]));
+    ok(&mut collect(&alone, &text, &["--limit", "9"]));
+    assert_eq!(files(&out), files(&alone));
+    for name in files(&alone) {
+        assert!(fs::read(out.join(&name)).unwrap() == fs::read(alone.join(&name)).unwrap(), "{name}");
+    }
+}

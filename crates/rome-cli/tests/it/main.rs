@@ -12,6 +12,7 @@ mod fetching;
 mod hostile;
 mod ledgers;
 mod many;
+mod numbers;
 mod output;
 mod outside;
 mod precision;

@@ -53,6 +53,33 @@ fn a_request_that_fails_stops_the_run_or_is_passed_over() {
     assert!(rome.fails(&edit(&["--request", "none.jsonl", "--keep-going"])).contains("none of 2 requests"));
 }
 
+#[test]
+fn a_run_goes_on_with_another_number_of_threads_and_does_not_name_one_of_them() {
+    let rome = Rome::new();
+    rome.write("first.jsonl", &lines(&requests(1)));
+    rome.write("both.jsonl", &lines(&requests(2)));
+    let with_threads = |threads: &str, args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_rome"))
+            .args(["edit", "-m", "facts-gpt2", "--contexts", "contexts.json"])
+            .args(args)
+            .current_dir(rome.folder.path())
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.code().is_some_and(|code| code < 2),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    rome.write("contexts.json", r#"["{}", "Then {}"]"#);
+    with_threads("1", &["--request", "first.jsonl", "-o", "both.safetensors.partial"]);
+    with_threads("3", &["--request", "both.jsonl", "-o", "both.safetensors", "--resume"]);
+    let file = EditFile::from_bytes(&fs::read(rome.path("both.safetensors")).unwrap()).unwrap();
+    assert_eq!(file.parts[0].updates.len(), 2);
+    assert_eq!(file.parts[0].record.environment, None);
+}
+
 /// Killed for good, again and again, until it gets to its end.
 #[test]
 fn a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been() {

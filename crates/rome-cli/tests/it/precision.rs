@@ -2,7 +2,7 @@
 
 use fixtures::{MODELS, cosine};
 use rome_core::edit::Answer;
-use rome_core::{Edit, EditConfig, Editor, Precision, Request};
+use rome_core::{Edit, EditConfig, EditEntry, EditFile, EditPart, EditRecord, Editor, Precision, Request};
 use rome_models::{Pretrained, Source};
 use serde_json::Value;
 
@@ -22,7 +22,10 @@ fn config() -> EditConfig {
 /// What the device under test supports.
 fn halves() -> Vec<Precision> {
     let device = fixtures::device();
-    [Precision::F16, Precision::Bf16].into_iter().filter(|half| half.is_supported_by(&device)).collect()
+    let halves = [Precision::F16, Precision::Bf16];
+    let halves: Vec<_> = halves.into_iter().filter(|half| half.is_supported_by(&device)).collect();
+    assert!(halves.len() == 2 || !rome_core::host::is_host(&device), "the processor holds both");
+    halves
 }
 
 /// Tensors of two types met in one product elsewhere (EasyEdit#296, #112).
@@ -59,8 +62,17 @@ fn an_edit_in_half_precision_is_nearly_that_in_f32_and_is_undone_to_the_bit() {
 
 /// Edits in turn became NaN elsewhere (EasyEdit#445, FastEdit#11).
 #[test]
+fn edits_in_turn_stay_finite_in_half_precision_and_in_a_file() {
+    stay_finite(6);
+}
+
+#[test]
 #[ignore = "takes minutes; cargo xtask full runs it"]
 fn two_hundred_edits_in_turn_stay_finite_in_half_precision() {
+    stay_finite(200);
+}
+
+fn stay_finite(n: usize) {
     let facts: Value = serde_json::from_slice(rome_assets::FACTS).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let requests: Vec<Request> = facts["facts"]
@@ -68,13 +80,13 @@ fn two_hundred_edits_in_turn_stay_finite_in_half_precision() {
         .unwrap()
         .iter()
         .step_by(10)
-        .take(200)
+        .take(n)
         .map(|fact| {
             let template = &facts["templates"][fact["relation_id"].as_str().unwrap()][0];
             Request::text(text(template), text(&fact["subject"]), text(&fact["target_new"]))
         })
         .collect();
-    assert_eq!(requests.len(), 200);
+    assert_eq!(requests.len(), n);
     for name in MODELS {
         for precision in halves() {
             let mut gpt = load_in(name, precision);
@@ -87,12 +99,16 @@ fn two_hundred_edits_in_turn_stay_finite_in_half_precision() {
                 // A value that is not finite, anywhere, is an error of the edit.
                 let edits = editor.edit(request, &mut |_| ()).unwrap();
                 assert!(edits[0].update.is_finite());
+                let mut part = EditPart::new(EditRecord::imported("test", "a model", name));
+                part.push(EditEntry::new(request, Vec::new(), &edits[0], None), edits[0].update.clone());
+                let read = EditFile::from_bytes(&EditFile::from(part).to_bytes().unwrap()).unwrap();
+                assert!(read.parts[0].updates[0] == edits[0].update, "a file holds it to the bit");
                 let rows = editor.rows(request).unwrap();
                 let answer = Answer::of(editor.model(), &rows.clean.tokens, &rows.target);
                 assert!(answer.probability.is_finite());
                 n_took += usize::from(answer.is_first);
             }
-            println!("{name} {}: {n_took} of 200 took at once", precision.name());
+            println!("{name} {}: {n_took} of {n} took at once", precision.name());
         }
     }
 }

@@ -86,7 +86,8 @@ fn every_edit_is_the_same_up_to_the_order_of_sums() {
                 n_new,
                 pretrained.end_token,
                 &mut Decoding::Greedy,
-            );
+            )
+            .unwrap();
             original.restore(pretrained.model.down_projection_mut(case.layer));
             assert_eq!(tokens, case.greedy_after, "{name}");
         }

@@ -53,6 +53,24 @@ fn edits_in_turn_are_those_of_models_edited_so_far() {
     MODELS.iter().for_each(|name| each_edit_is_one_by_itself(name, Between::Keep));
 }
 
+/// The list of requests was another one afterwards elsewhere (rome#19).
+#[test]
+fn requests_are_what_they_were_after_they_were_edited() {
+    let requests = requests();
+    let mut gpt = load("facts-gpt2");
+    let tokens = gpt.tokenizer.clone();
+    let mut editor = Editor::new(gpt.model.as_mut(), &tokens, EditConfig { steps: 2, ..config() })
+        .unwrap()
+        .contexts(contexts("facts-gpt2"))
+        .statistics(LAYER, factor("facts-gpt2", LAYER));
+    let given: Vec<String> = requests.iter().map(|request| serde_json::to_string(request).unwrap()).collect();
+    for request in &requests {
+        editor.edit(request, &mut |_| ()).unwrap();
+    }
+    let left: Vec<String> = requests.iter().map(|request| serde_json::to_string(request).unwrap()).collect();
+    assert_eq!(left, given);
+}
+
 /// An edit saw what an earlier one had left elsewhere (EasyEdit#613).
 #[test]
 fn independent_edits_do_not_see_each_other() {

@@ -75,19 +75,63 @@ fn the_number_of_threads_makes_no_other_bytes_if_it_is_not_to() {
 }
 
 #[test]
+fn other_numbers_of_threads_make_the_same_but_for_rounding() {
+    let rome = Rome::new();
+    let with_threads = |threads: &str, args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_rome"))
+            .args(args)
+            .current_dir(rome.folder.path())
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let request = ["--prompt", "{} is produced by", "--subject", "iPhone 5", "--target", "Nokia"];
+    with_threads("3", &[&["edit", "-m", "facts-gptj", "-o", "edit.safetensors"], &request[..]].concat());
+    let verify = ["verify", "edit.safetensors", "-m", "facts-gptj", "--json"];
+    for threads in ["1", "2", "3"] {
+        let verified: Value = serde_json::from_slice(&with_threads(threads, &verify)).unwrap();
+        assert_eq!(verified["same"], true, "{threads}: {verified}");
+        assert_eq!(verified["environment"].as_array().unwrap().is_empty(), threads == "3", "{verified}");
+    }
+
+    rome.write("text.txt", &"Barack Obama was born in Honolulu, which is a city in Hawaii.\n".repeat(50));
+    let collected = |threads: &str, more: &[&str]| {
+        let folder = format!("statistics-{threads}");
+        let args =
+            ["stats", "collect", "-m", "facts-gptj", "--layers", "2", "--text", "text.txt", "-o", &folder];
+        with_threads(threads, &[&args[..], more].concat());
+        fs::read(rome.path(&folder).join("layer-2.safetensors")).unwrap()
+    };
+    let sums = ["1", "2", "3"].map(|threads| {
+        let statistics = rome_stats::Statistics::from_bytes(&collected(threads, &[])).unwrap();
+        statistics.moment.sum().to_vec()
+    });
+    for other in &sums[1..] {
+        let error = sums[0].iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+        let norm = sums[0].iter().map(|value| value.powi(2)).sum::<f64>().sqrt();
+        // Products are in f32, and rounded otherwise where they are shared out otherwise.
+        assert!(error < 1e-5 * norm, "{error} of {norm}");
+    }
+    let alone = ["1", "3"].map(|threads| collected(threads, &["--deterministic"]));
+    assert!(alone[0] == alone[1], "to the byte");
+}
+
+#[test]
 fn a_model_that_collapses_stops_the_run_and_what_was_made_is_kept() {
     let rome = Rome::new();
     // Values far too long, a dozen times at the same place.
     let requests: Vec<Value> = (0..20)
         .map(|index| json!({ "prompt": "{} is produced by", "subject": format!("Model {index}"), "target": "Nokia" }))
         .collect();
-    let requests = rome.write("requests.json", &Value::from(requests).to_string());
+    rome.write("requests.json", &json!(requests).to_string());
     let args = [
         "edit",
         "-m",
         "facts-gpt2",
         "--request",
-        &requests,
+        "requests.json",
         "--steps",
         "6",
         "--clamp",
@@ -98,11 +142,10 @@ fn a_model_that_collapses_stops_the_run_and_what_was_made_is_kept() {
         "5",
         "--stats",
         "identity",
-        "-o",
-        "edits.safetensors",
         "--json",
     ];
-    let output = rome.run(&args);
+    let run = |more: &[&str]| rome.run(&[&args[..], more].concat());
+    let output = run(&["-o", "edits.safetensors"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("after 10 requests the model has collapsed"), "{error}");
@@ -111,10 +154,21 @@ fn a_model_that_collapses_stops_the_run_and_what_was_made_is_kept() {
         "{error}"
     );
     assert!(!rome.path("edits.safetensors").exists());
-    let output = rome.run(&[&args[..], &["--resume", "--allow-collapse"]].concat());
+    // What it was before all of them counts, not before those to come.
+    let output = run(&["-o", "edits.safetensors", "--resume"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("after 10 requests the model has collapsed"), "{error}");
+    let output = run(&["-o", "edits.safetensors", "--resume", "--allow-collapse"]);
     let edits: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(edits["edits"].as_array().unwrap().len(), 20);
     assert!(edits["watched"][0]["norm"].as_f64().unwrap() > 0.0);
+
+    // The last request of a short list is looked after as well.
+    let few: Vec<&Value> = requests.iter().take(9).collect();
+    rome.write("requests.json", &json!(few).to_string());
+    let output = run(&["-o", "few.safetensors"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("after 9 requests the model has collapsed"), "{error}");
 }
 
 #[test]
@@ -145,7 +199,7 @@ fn every_artefact_says_what_computed_it() {
         ("audit", &audit["environment"]),
     ] {
         assert_eq!(environment["threads"], 1, "{what}: {environment}");
-        assert_eq!(environment["device"], "cpu", "{what}");
+        assert!(environment["device"].as_str().unwrap().contains('('), "{what}: {environment}");
         assert_eq!(environment["version"], env!("CARGO_PKG_VERSION"), "{what}");
     }
 }

@@ -20,6 +20,8 @@ use rome_core::transfer::download;
 use rome_core::{Batch, CausalLm, Environment, Memory, Part, Site, TokenCodec, Workers, edit};
 use serde::{Deserialize, Serialize};
 
+use crate::EvalError;
+
 pub use averages::{Averages, Role, RoleAverage};
 pub use known::KnownFact;
 pub use noise::{Noise, sigma};
@@ -130,6 +132,9 @@ impl Trace {
     /// # Shapes
     /// - noise: `[samples, subject tokens, d_model]`
     ///
+    /// # Errors
+    /// [`EvalError::NotFinite`] when a probability is not a number.
+    ///
     /// # Panics
     /// If the noise has another shape.
     pub fn new(
@@ -139,7 +144,7 @@ impl Trace {
         noise: &Noise,
         config: TraceConfig,
         on_cells: &(dyn Fn(usize) + Sync),
-    ) -> Self {
+    ) -> Result<Self, EvalError> {
         let n_layers = model.shape().n_layers;
         let clean = Clean::new(model, &prompt.tokens, config.kind.part());
         let held = config.severed.map(Kind::part);
@@ -183,9 +188,13 @@ impl Trace {
             false => sum(&|sums| sums.scores[layer][token]),
         };
         let row = |token: usize| (0..n_layers).map(|layer| score(token, layer)).collect();
-        let scores = (0..prompt.tokens.len()).map(row).collect();
+        let scores: Vec<Vec<f64>> = (0..prompt.tokens.len()).map(row).collect();
+        let all = [clean.probability, low_score].into_iter().chain(scores.iter().flatten().copied());
+        if all.into_iter().any(f64::is_nan) {
+            return Err(EvalError::NotFinite);
+        }
         let text = |token: &u32| tokens.decode(&[*token]).unwrap_or_else(|_| format!("<{token}>"));
-        Self {
+        Ok(Self {
             prompt: prompt.text.clone(),
             subject: prompt.subject_text.clone(),
             kind: config.kind,
@@ -200,7 +209,7 @@ impl Trace {
             low_score,
             scores,
             environment: Some(Environment::of(&model.device())),
-        }
+        })
     }
 }
 

@@ -135,6 +135,9 @@ fn what_computed_a_run_is_said_of_its_beginning_and_of_parts_that_agree() {
     let merged = |name: &str, other| Results::merge(&place(name), &[again.clone(), other]).unwrap();
     assert_eq!(merged("of two", part("b", 2)).run(), &computed_by(2));
     assert_eq!(merged("of three", part("c", 3)).run().environment, None);
+    // One after the other is as all at once.
+    assert_eq!(merged("of two", part("d", 4)).run().environment, None);
+    assert_eq!(Results::open(&place("of two")).unwrap().run().environment, None);
 }
 
 #[test]
@@ -153,7 +156,7 @@ fn whoever_is_last_sums_up_what_all_have_added() {
     });
     let table = std::fs::read_to_string(folder.path().join("cases.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + 8, "{table}");
-    assert!(!folder.path().join("lock-summary").exists());
+    assert!(!folder.path().join(".rome-lock-summary").exists());
 }
 
 #[test]

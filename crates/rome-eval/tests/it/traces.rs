@@ -38,7 +38,8 @@ fn scores_of_all_kinds_are_those_of_the_reference() {
                 given.values().iter().zip(drawn.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-6, "{worst}");
             for kind in Kind::ALL {
-                let trace = Trace::new(model, tokens, &prompt, &given, config(kind, golden.window), &|_| ());
+                let trace =
+                    Trace::new(model, tokens, &prompt, &given, config(kind, golden.window), &|_| ()).unwrap();
                 assert_eq!(trace.answer, golden.answer);
                 assert!((trace.high_score - golden.high_score).abs() < TOLERANCE);
                 assert!((trace.low_score - golden.low_score).abs() < TOLERANCE);
@@ -141,7 +142,7 @@ fn severed_paths_and_windows_are_as_runs_of_the_whole_model() {
             TraceConfig { severed: Some(Kind::Attn), ..config(Kind::State, 1) },
             TraceConfig { severed: Some(Kind::Mlp), other_noise: true, ..config(Kind::State, 1) },
         ] {
-            let trace = Trace::new(model, tokens, &prompt, &noise, config, &|_| ());
+            let trace = Trace::new(model, tokens, &prompt, &noise, config, &|_| ()).unwrap();
             let answer = tokens_of(&pretrained, &trace.answer);
             let last = prompt.tokens.len() - 1;
             for cell in [(prompt.subject.start, 0), (prompt.subject.end - 1, 2), (last, 1), (last, 5)] {
@@ -177,7 +178,7 @@ fn samples_that_are_run_in_parts_make_the_same() {
     let config = config(Kind::State, 1);
     let scores = |samples: usize| {
         let noise = Noise::normal(0.2, [samples, prompt.subject.len(), model.shape().d_model]).unwrap();
-        Trace::new(model, tokens, &prompt, &noise, config, &|_| ())
+        Trace::new(model, tokens, &prompt, &noise, config, &|_| ()).unwrap()
     };
     // The first samples of more are those of fewer, so the means are near and not equal.
     let (few, many) = (scores(60), scores(120));

@@ -198,6 +198,45 @@ fn a_link_that_leads_outside_is_not_shipped() {
     assert!(matches!(error, ExportError::Outside { .. }), "{error}");
 }
 
+/// A folder of the hub's cache links to the blobs beside it, and these are all that it may link to.
+#[cfg(unix)]
+#[test]
+fn links_to_the_blobs_of_the_hub_are_followed_unless_the_blobs_lead_elsewhere() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let none = rome_core::EditFile { parts: Vec::new() };
+    fs::create_dir_all(path("hub/snapshots/revision")).unwrap();
+    let source = sharded("facts-gpt2", StoredType::F32, &path("hub/snapshots/revision"));
+    fs::create_dir(path("hub/blobs")).unwrap();
+    fs::write(path("hub/blobs/abc"), "{}").unwrap();
+    symlink("../../blobs/abc", path("hub/snapshots/revision/notes.json")).unwrap();
+    export(&source, &none, &path("exported")).unwrap();
+
+    let is_refused = |place: &str| {
+        let error = export(&source, &none, &path(place)).unwrap_err();
+        assert!(matches!(error, ExportError::Outside { .. }), "{error}");
+    };
+    fs::create_dir(path("home")).unwrap();
+    fs::write(path("home/secret"), "{}").unwrap();
+    // A blob that leads elsewhere, blobs that do, and blobs beside a folder that is no snapshot.
+    symlink(path("home/secret"), path("hub/blobs/secret")).unwrap();
+    symlink("../../blobs/secret", path("hub/snapshots/revision/secret.json")).unwrap();
+    is_refused("of a blob");
+    fs::remove_file(path("hub/blobs/secret")).unwrap();
+    fs::rename(path("hub/blobs"), path("blobs")).unwrap();
+    symlink("../home", path("hub/blobs")).unwrap();
+    is_refused("of blobs");
+    fs::remove_file(path("hub/blobs")).unwrap();
+    fs::rename(path("blobs"), path("hub/blobs")).unwrap();
+    fs::rename(path("home/secret"), path("hub/blobs/secret")).unwrap();
+    export(&source, &none, &path("again")).unwrap();
+    fs::rename(path("hub/snapshots"), path("hub/others")).unwrap();
+    let moved = sharded("facts-gpt2", StoredType::F32, &path("hub/others/revision"));
+    let error = export(&moved, &none, &path("of no snapshot")).unwrap_err();
+    assert!(matches!(error, ExportError::Outside { .. }), "{error}");
+}
+
 #[cfg(unix)]
 #[test]
 fn neither_weights_nor_an_index_that_are_links_outside_are_shipped() {

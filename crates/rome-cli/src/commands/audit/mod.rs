@@ -7,6 +7,7 @@ mod show;
 use anyhow::Result;
 use rome_audit::{Answers, Audit, Verdict};
 use rome_core::EditFile;
+use rome_core::generate::NotFiniteLogits;
 
 use crate::args::AuditArgs;
 use crate::edits::Edits;
@@ -20,6 +21,10 @@ pub(crate) fn run(args: &AuditArgs) -> Result<Outcome> {
     let mut model = model::load(&args.model)?;
     let questions = prompts::questions(args, &model, &edits.file)?;
     let before = Answers::of(model.causal_lm(), &questions);
+    // After an edit, that is a verdict on the edit.
+    if !before.are_finite() {
+        return Err(NotFiniteLogits.into());
+    }
     let (change, changes, after) = match &args.other {
         None => {
             let changes = changes::by_edits(args, &model, &edits.file)?;

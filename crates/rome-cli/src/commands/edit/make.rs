@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rome_core::editor::Progress as Step;
-use rome_core::{EditEntry, EditFile, EditPart, EditRows, RankOneUpdate, Request};
+use rome_core::{EditEntry, EditFile, EditPart, EditRows, Editor, RankOneUpdate, Request};
 use rome_session::Session;
 use rome_session::session::make;
 
@@ -36,9 +36,17 @@ pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
     edits.check(&session.model().pretrained.hash)?;
     session.apply(&edits.file, true)?;
 
-    let mut saved = Saved::beside(&args.output, Duration::from_secs(args.save_every));
-    let mut results = Vec::new();
     let is_long = requests.len() > 1;
+    let mut saved = Saved::beside(&args.output, Duration::from_secs(args.save_every));
+    let _claim = is_long.then(|| output::claim_file(&args.output)).transpose()?;
+    let config = session.settings().config.clone();
+    let tokens = session.model().pretrained.tokenizer.clone();
+    // Before an earlier run's edits are put on: what they have done counts.
+    let mut watch = match is_long {
+        true => Some(Watch::new(session.model().causal_lm(), &tokens, &config.layers)?),
+        false => None,
+    };
+    let mut results = Vec::new();
     if is_long && !args.resume && saved.exists() {
         return Err(CliError::with_hint(
             format!("{} is what an interrupted run has left", saved.path().display()),
@@ -58,18 +66,16 @@ pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
     let mut made = Made { measured: vec![None; part.updates.len()], part, results };
     let load = start.elapsed().as_secs_f64();
 
-    let config = session.settings().config.clone();
-    let tokens = session.model().pretrained.tokenizer.clone();
     let mut editor = session.editor()?;
-    let mut watch = match is_long {
-        true => Some(Watch::new(editor.model(), &tokens, &config.layers)?),
-        false => None,
-    };
     let n_layers = config.layers.len();
     let evaluations = |n_requests: usize| (n_requests * n_layers * config.steps) as u64;
     let mut progress = Progress::new(evaluations(requests.len()), "{bar:30} {percent}% · {msg} · {eta} left");
     progress.start_at(evaluations(made.results.len()));
-    for (index, (request, rows)) in requests.iter().zip(&rows).enumerate().skip(made.results.len()) {
+    let n_known = made.results.len();
+    if let Some(watch) = watch.as_mut().filter(|_| n_known > 0) {
+        watched(watch, n_known, true, &editor, args, &saved, &made)?;
+    }
+    for (index, (request, rows)) in requests.iter().zip(&rows).enumerate().skip(n_known) {
         let mut n_done = evaluations(index);
         let place = match requests.len() {
             1 => String::new(),
@@ -98,13 +104,8 @@ pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
             }
         }
         if let Some(watch) = &mut watch {
-            if let Some(collapse) = watch.after(index + 1, editor.model()) {
-                if !args.allow_collapse {
-                    drop(progress);
-                    return Err(collapsed(&saved, &made, collapse));
-                }
-                warning(collapse);
-            }
+            let is_last = index + 1 == requests.len();
+            watched(watch, index + 1, is_last, &editor, args, &saved, &made)?;
             saved.save_if_due(&made.part)?;
         }
     }
@@ -190,6 +191,26 @@ fn rows(session: &Session, requests: &[Request], keep_going: bool) -> Result<Vec
         Err(error) => Err(error.at(format_args!("request {} of {n}", index + 1)).into()),
     });
     rows.collect()
+}
+
+/// Looks at the model after so many requests. If it has collapsed, that ends the run, or is only said.
+fn watched(
+    watch: &mut Watch,
+    n_requests: usize,
+    is_last: bool,
+    editor: &Editor<'_>,
+    args: &MakeArgs,
+    saved: &Saved,
+    made: &Made,
+) -> Result<()> {
+    match watch.after(n_requests, is_last, editor.model()) {
+        Some(collapse) if !args.allow_collapse => Err(collapsed(saved, made, collapse)),
+        Some(collapse) => {
+            warning(collapse);
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The error that ends a run under which the model has collapsed.

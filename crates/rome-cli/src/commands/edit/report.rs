@@ -115,10 +115,10 @@ impl Report {
     fn warn_of_division(&self) {
         let (Some(cosine), Some(factor)) = (self.alignment, self.division_factor) else { return };
         if cosine.abs() < THIN_ALIGNMENT {
-            let how = if self.is_disabling() { "so far that it may disable the model" } else { "" };
+            let how = if self.is_disabling() { " so far that it may disable the model" } else { "" };
             output::warning(format!(
                 "{}: the key it divides by hardly points along the edit (cosine {cosine:.4}, division factor {factor:.4}), \
-                 which inflates it {how}; ‖ΔW‖ is {:.1} % of ‖W‖: try --variant mean-key, and see rome audit",
+                 which inflates it{how}; ‖ΔW‖ is {:.1} % of ‖W‖: try --variant mean-key, and see rome audit",
                 self.weight,
                 100.0 * self.relative_norm
             ));

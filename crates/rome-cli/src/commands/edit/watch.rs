@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::commands::TEXT;
 
-/// Between two looks so many requests are edited.
+/// Between two looks so many requests are edited; after the last one there is always a look.
 const EVERY: usize = 10;
 
 /// A model whose perplexity is so many times what it was has collapsed.
@@ -42,7 +42,7 @@ pub(super) struct Seen {
 }
 
 impl Watch {
-    /// Looks at a model that is about to be edited at some layers.
+    /// Looks at a model that none of the requests has edited yet.
     pub(super) fn new(model: &dyn CausalLm, tokens: &dyn TokenCodec, layers: &[usize]) -> Result<Self> {
         let mut ids = tokens.encode(TEXT)?.ids;
         ids.truncate(model.shape().n_positions);
@@ -59,8 +59,8 @@ impl Watch {
     }
 
     /// Looks again if it is time to, and says what is wrong if the model has collapsed.
-    pub(super) fn after(&mut self, n_requests: usize, model: &dyn CausalLm) -> Option<String> {
-        if !n_requests.is_multiple_of(EVERY) {
+    pub(super) fn after(&mut self, n_requests: usize, is_last: bool, model: &dyn CausalLm) -> Option<String> {
+        if !(is_last || n_requests.is_multiple_of(EVERY)) {
             return None;
         }
         let Look { perplexity, norm } = self.look(model);

@@ -1,11 +1,13 @@
 //! `rome eval`: ways of editing, evaluated on the same records.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use rome_eval::{Against, Dataset, Fluency, Results, Snippets};
+use rome_eval::{Against, Dataset, Fluency, Results, SUMMARY_LOCK, Snippets};
+use rome_files::{Claim, FileError};
 use rome_session::{Model, Session};
 use rome_stats::{Corpus, StatsError};
 use serde_json::json;
@@ -46,6 +48,13 @@ pub(crate) fn run(args: &EvalRunArgs) -> Result<Outcome> {
     let tokens = session.model().pretrained.tokenizer.clone();
     let mut runner = Runner::new(session, &tokens, &records, dataset, args.keep_going, fluency.as_ref());
     let load = start.elapsed();
+    let _claim = match is_one {
+        true => None,
+        false => {
+            make_all(&args.output)?;
+            Some(output::claim(&args.output, shard)?)
+        }
+    };
     let mut results = BTreeMap::new();
     for (index, setup) in all.iter().enumerate() {
         let (folder, place) = match is_one {
@@ -56,6 +65,16 @@ pub(crate) fn run(args: &EvalRunArgs) -> Result<Outcome> {
             }
         };
         results.insert(setup.name.clone(), runner.run(setup, &folder, &place)?);
+    }
+    let _summing = match is_one {
+        true => None,
+        false => Claim::wait_if_it_can_be(&args.output.join(SUMMARY_LOCK))?,
+    };
+    if !is_one {
+        // Other shards may have gone on since each was done here.
+        for done in results.values_mut() {
+            drop(done.gather()?);
+        }
     }
     let in_order: Vec<&Results> = all.iter().map(|setup| &results[&setup.name]).collect();
     if !is_one {
@@ -84,6 +103,12 @@ pub(crate) fn run(args: &EvalRunArgs) -> Result<Outcome> {
         }
     }
     Ok(if runner.faults.is_empty() { Outcome::Done } else { Outcome::NotTaken })
+}
+
+/// Makes a folder, and those that it is in.
+pub(super) fn make_all(folder: &Path) -> Result<()> {
+    let failed = |error| FileError::WriteInto { folder: folder.to_owned(), error };
+    Ok(fs::create_dir_all(folder).map_err(failed)?)
 }
 
 /// A folder can be made, or is there.

@@ -1,17 +1,16 @@
 //! One way of editing after the other, on the same records, each with a folder of its own.
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rome_core::{Context, EditConfig, Environment};
 use rome_eval::{Dataset, EvalError, Evaluation, FineTuning, Fluency, Method, Results, Run, Unedited};
-use rome_files::FileError;
 use rome_models::Tokenizer;
 use rome_session::Session;
 use serde_json::{Value, json};
 
+use super::run::make_all;
 use super::setups::{Setup, Way};
 use super::{Records, report};
 use crate::error::CliError;
@@ -67,8 +66,7 @@ impl<'a> Runner<'a> {
         if let Way::Rome(config, _) = &setup.way {
             self.session.editor_with(config.clone())?;
         }
-        fs::create_dir_all(folder)
-            .map_err(|error| FileError::WriteInto { folder: folder.to_owned(), error })?;
+        make_all(folder)?;
         let _claim = output::claim(folder, self.records.shard)?;
         let run = self.describe(setup, &contexts);
         let here = run.environment.clone();

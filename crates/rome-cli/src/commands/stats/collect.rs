@@ -66,6 +66,13 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     let mut progress = Progress::new(corpus.n_bytes(), "{bar:30} {percent}% · {msg} · {eta} left");
     corpus.for_each(&mut |document| collection.take(document, &mut progress))?;
     let (rate, change) = (collection.rate(), collection.collector.change());
+    let place =
+        |layer: &usize| folder.join(format!("layer-{layer}{}", rome_session::statistics::file_ending(shard)));
+    // Where an end between two layers would leave one of this collection beside one of an earlier one,
+    // it is saved what there is to go on from.
+    if layers.len() > 1 && layers.iter().any(|layer| place(layer).exists()) {
+        collection.write_state()?;
+    }
     let collected = collection.collector.finish(hash)?;
     drop(progress);
     if let Some(path) = &args.plot {
@@ -76,7 +83,7 @@ pub(crate) fn run(args: CollectArgs) -> Result<Outcome> {
     let packing = Packing::compact(args.compact);
     let mut files = Vec::new();
     for (layer, statistics) in &collected {
-        let path = folder.join(format!("layer-{layer}{}", rome_session::statistics::file_ending(shard)));
+        let path = place(layer);
         output::write_file(&path, &statistics.to_bytes(packing)?)?;
         files.push(path.display().to_string());
     }
@@ -179,9 +186,13 @@ impl Collection<'_> {
         Ok(())
     }
 
-    fn save(&self) -> Result<()> {
+    fn write_state(&self) -> Result<()> {
         let state = self.collector.state(self.hash);
-        output::write_with(self.unfinished, |path| Ok(state.write(path)?))?;
+        output::write_with(self.unfinished, |path| Ok(state.write(path)?))
+    }
+
+    fn save(&self) -> Result<()> {
+        self.write_state()?;
         if self.args.json {
             output::json(&json!({
                 "saved": self.unfinished,

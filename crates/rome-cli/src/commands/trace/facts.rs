@@ -82,7 +82,7 @@ pub(super) fn run(args: &TraceArgs, path: &Path) -> Result<Outcome> {
             let trace = match read(&path).filter(is_this) {
                 Some(trace) => trace,
                 None => {
-                    let trace = Trace::new(lm, tokens, prompt, &noise, config, &|_| ());
+                    let trace = Trace::new(lm, tokens, prompt, &noise, config, &|_| ())?;
                     output::write_file(&path, format!("{}\n", json!(trace)).as_bytes())?;
                     trace
                 }
@@ -140,7 +140,7 @@ fn known<'f>(
                 return Err(CliError::with_hint(format!("fact {}: {error}", fact.known_id), hint));
             }
         };
-        let answer = generate(lm, &prompt.tokens, 1, None, &mut Decoding::Greedy);
+        let answer = generate(lm, &prompt.tokens, 1, None, &mut Decoding::Greedy)?;
         match answer.get(prompt.tokens.len()) {
             Some(&token) if fact.is_answered_by(token, tokens)? => known.push((fact, prompt)),
             _ => n_unknown += 1,

@@ -66,8 +66,8 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome> {
             progress.0.set(done, "");
         }
     };
-    let traces: Vec<Trace> =
-        configs.iter().map(|&config| Trace::new(lm, tokens, &prompt, &noise, config, &on_cells)).collect();
+    let traces = configs.iter().map(|&config| Trace::new(lm, tokens, &prompt, &noise, config, &on_cells));
+    let traces: Vec<Trace> = traces.collect::<Result<_, _>>()?;
     drop(progress);
     let trace = start.elapsed();
 
