@@ -64,7 +64,8 @@ impl Claim {
 
     fn with(path: &Path, lock: impl Fn(&File) -> Result<(), FileError>) -> Result<Self, FileError> {
         let failed = |error| FileError::Write { path: path.to_owned(), error };
-        for n_tries in 1.. {
+        let mut n_tries = 0;
+        loop {
             if path.is_symlink() {
                 return Err(FileError::NoFile(path.to_owned()));
             }
@@ -73,11 +74,13 @@ impl Claim {
             let file = file.or_else(|error| File::open(path).map_err(|_| error)).map_err(failed)?;
             lock(&file)?;
             // The one who had it may have removed this file, and a third one may have made it anew.
-            if is_at(&file, path) || n_tries == MOST_TRIES {
-                return Ok(Self { path: path.to_owned(), file, is_kept: false });
+            if !is_removed(&file) {
+                n_tries += 1;
+                if is_at(&file, path) || n_tries == MOST_TRIES {
+                    return Ok(Self { path: path.to_owned(), file, is_kept: false });
+                }
             }
         }
-        unreachable!("the last try is taken")
     }
 }
 
@@ -102,6 +105,18 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
 fn is_same(a: &Metadata, b: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// Whether a file that is open is in no folder any more.
+#[cfg(unix)]
+fn is_removed(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|file| file.nlink() == 0)
+}
+
+#[cfg(not(unix))]
+fn is_removed(_: &File) -> bool {
+    false
 }
 
 /// Elsewhere a file that is removed is there until it is closed, and cannot be opened.
