@@ -8,7 +8,7 @@
 //!
 //! let gpt2 = Pretrained::load("openai-community/gpt2-xl", &Device::flex())?;
 //! let prompt = gpt2.tokenizer.encode("The Space Needle is in the city of")?;
-//! let tokens = generate(gpt2.model.as_ref(), &prompt.ids, 5, gpt2.end_token, &mut Decoding::Greedy);
+//! let tokens = generate(gpt2.model.as_ref(), &prompt.ids, 5, gpt2.end_token, &mut Decoding::Greedy)?;
 //! println!("{}", gpt2.tokenizer.decode(&tokens)?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
