@@ -66,7 +66,8 @@ impl Claim {
         let failed = |error| FileError::Write { path: path.to_owned(), error };
         let mut n_tries = 0;
         loop {
-            if path.is_symlink() {
+            // A link would be followed, and a pipe waited for.
+            if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
                 return Err(FileError::NoFile(path.to_owned()));
             }
             let file = File::options().create(true).truncate(false).write(true).open(path);
@@ -163,13 +164,15 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_is_not_followed() {
+    fn a_link_is_not_followed_nor_a_folder_taken() {
         let folder = tempfile::tempdir().unwrap();
         let [path, other] = ["lock", "other"].map(|name| folder.path().join(name));
         std::os::unix::fs::symlink(&other, &path).unwrap();
         assert!(matches!(Claim::take(&path), Err(FileError::NoFile(_))));
         assert!(matches!(Claim::wait(&path), Err(FileError::NoFile(_))));
         assert!(!other.exists());
+        fs::create_dir(&other).unwrap();
+        assert!(matches!(Claim::take(&other), Err(FileError::NoFile(_))));
     }
 
     #[test]

@@ -51,8 +51,8 @@ pub enum FileError {
     /// There is something where a folder should be.
     #[error("{} is there already and is not empty", .0.display())]
     Occupied(PathBuf),
-    /// There is a link where a file of ours should be.
-    #[error("{} is a link", .0.display())]
+    /// There is a link, or something else, where a file of ours should be.
+    #[error("{} is no plain file", .0.display())]
     NoFile(PathBuf),
     /// A file system has no locks, or gives none.
     #[error("cannot lock {}: {error}", .path.display())]
