@@ -1,7 +1,7 @@
 //! How much memory processes of one kind took, one after the other.
 
-/// From this many runs on, tenths say something.
-const ENOUGH: usize = 10;
+/// From this many runs on, tenths say something: how much one run holds depends on how its threads meet.
+const ENOUGH: usize = 50;
 
 /// How much more the last ones may take: their inputs are not the same.
 const SHARE: f64 = 0.15;
@@ -47,9 +47,9 @@ mod tests {
             peaks.for_each(|mebibytes| memory.add(mebibytes << 20));
             memory
         };
-        assert_eq!(of(&mut [100, 105].into_iter().cycle().take(40)).growth(), None);
-        assert!(of(&mut (0..40).map(|run| 100 + run)).growth().is_some());
-        assert_eq!(of(&mut (0..9).map(|run| 100 * run)).growth(), None, "too few to say");
+        assert_eq!(of(&mut [100, 105].into_iter().cycle().take(60)).growth(), None);
+        assert!(of(&mut (0..60).map(|run| 100 + run)).growth().is_some());
+        assert_eq!(of(&mut (0..49).map(|run| 100 * run)).growth(), None, "too few to say");
         assert_eq!(Memory::default().ends(), (0.0, 0.0));
     }
 }
