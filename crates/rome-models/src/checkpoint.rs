@@ -237,8 +237,8 @@ impl<'p> Checkpoint<'p> {
     /// # Errors
     /// [`ModelError::UnusedTensors`] when not all tensors were taken, and [`ModelError::Changed`] when
     /// they were not of one state of a file.
-    pub fn finish(self) -> Result<String, ModelError> {
-        self.files.iter().try_for_each(StoredFile::check_unchanged)?;
+    pub fn finish(mut self) -> Result<String, ModelError> {
+        self.files.iter_mut().try_for_each(StoredFile::check_unchanged)?;
         match self.tensors.is_empty() {
             true => Ok(self.hash.finish()),
             false => Err(ModelError::UnusedTensors { names: self.tensors.into_keys().collect() }),

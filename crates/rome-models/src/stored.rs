@@ -1,9 +1,9 @@
 //! The files that tensors are stored in.
 
-use std::fs;
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use half::{bf16, f16};
 use pytorch_reader::PytorchReader;
@@ -24,10 +24,22 @@ pub struct StoredFile {
     reader: Option<Box<dyn ReadSeek>>,
     /// The file of a pickle.
     pickle: Option<PathBuf>,
-    /// When it was last changed before it was opened.
-    modified: Option<SystemTime>,
+    /// What it was when it was opened.
+    state: State,
     tensors: Vec<StoredTensor>,
 }
+
+/// What a file is at some time, as far as it takes to see that it is another one later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    /// When it was last changed.
+    modified: Option<SystemTime>,
+    /// All its bytes, if that was just now: the time is that of the beginning of a write, which may go on.
+    hash: Option<blake3::Hash>,
+}
+
+/// Long enough for any write to end, and for every file system to tell its time from the next one's.
+const JUST_NOW: Duration = Duration::from_secs(2);
 
 /// A tensor of a file.
 pub struct StoredTensor {
@@ -66,9 +78,9 @@ impl StoredFile {
     /// When it is not there, cannot be read, or its header does not fit its length.
     pub fn open_safetensors(source: &Source, name: &str) -> Result<Self, ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
-        let io = |error: std::io::Error| malformed(error.to_string());
+        let io = |error: io::Error| malformed(error.to_string());
         let mut file = source.open(name)?;
-        let modified = file.modified();
+        let state = State::of(&mut file).map_err(io)?;
         let file_len = file.seek(SeekFrom::End(0)).map_err(io)?;
         file.seek(SeekFrom::Start(0)).map_err(io)?;
 
@@ -106,7 +118,7 @@ impl StoredFile {
             tensors: tensors.collect(),
             reader: Some(file),
             pickle: None,
-            modified,
+            state,
         })
     }
 
@@ -117,7 +129,7 @@ impl StoredFile {
     pub fn open_pytorch(source: &Source, name: &str) -> Result<Self, ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
         let path = source.path(name)?;
-        let modified = modified(&path);
+        let state = State::at(&path).map_err(|error| ModelError::Io { path: path.clone(), error })?;
         let reader = PytorchReader::new(&path).map_err(|error| malformed(error.to_string()))?;
         let file_len =
             fs::metadata(&path).map_err(|error| ModelError::Io { path: path.clone(), error })?.len();
@@ -140,7 +152,7 @@ impl StoredFile {
             tensors,
             reader: None,
             pickle: Some(path),
-            modified,
+            state,
         })
     }
 
@@ -148,12 +160,14 @@ impl StoredFile {
     ///
     /// # Errors
     /// [`ModelError::Changed`] when the file was written to meanwhile.
-    pub fn check_unchanged(&self) -> Result<(), ModelError> {
-        let now = match (&self.reader, &self.pickle) {
-            (Some(reader), _) => reader.modified(),
-            (None, path) => path.as_deref().and_then(modified),
+    pub fn check_unchanged(&mut self) -> Result<(), ModelError> {
+        let is_same = match (&mut self.reader, &self.pickle) {
+            (Some(reader), _) => self.state.is_still(reader),
+            (None, Some(path)) => File::open(path)
+                .is_ok_and(|file| self.state.is_still(&mut (Box::new(file) as Box<dyn ReadSeek>))),
+            (None, None) => true,
         };
-        match now == self.modified {
+        match is_same {
             true => Ok(()),
             false => Err(ModelError::Changed { file: self.name.clone() }),
         }
@@ -184,10 +198,8 @@ impl StoredFile {
     /// # Errors
     /// When they cannot be read.
     pub fn read(&mut self, tensor: &StoredTensor, bytes: &mut [u8]) -> Result<(), ModelError> {
-        let io = |error: std::io::Error| ModelError::Malformed {
-            file: tensor.name.clone(),
-            reason: error.to_string(),
-        };
+        let io =
+            |error: io::Error| ModelError::Malformed { file: tensor.name.clone(), reason: error.to_string() };
         match (&tensor.bytes, &mut self.reader) {
             (Bytes::Range { start, .. }, Some(reader)) => {
                 reader.seek(SeekFrom::Start(*start)).map_err(io)?;
@@ -202,8 +214,37 @@ impl StoredFile {
     }
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).ok()?.modified().ok()
+impl State {
+    /// Leaves the file at its beginning.
+    fn of(file: &mut Box<dyn ReadSeek>) -> io::Result<Self> {
+        let modified = file.modified();
+        let is_new = |modified: SystemTime| match SystemTime::now().duration_since(modified) {
+            Ok(age) => age < JUST_NOW,
+            // Another machine's clock may be ahead of this one's.
+            Err(ahead) => ahead.duration() < JUST_NOW,
+        };
+        let hash = modified.filter(|&modified| is_new(modified)).map(|_| hash(file)).transpose()?;
+        Ok(Self { modified, hash })
+    }
+
+    fn at(path: &Path) -> io::Result<Self> {
+        Self::of(&mut (Box::new(File::open(path)?) as Box<dyn ReadSeek>))
+    }
+
+    /// Whether a file is what it was.
+    fn is_still(&self, file: &mut Box<dyn ReadSeek>) -> bool {
+        file.modified() == self.modified
+            && self.hash.is_none_or(|was| hash(file).is_ok_and(|hash| hash == was))
+    }
+}
+
+/// Hashes all of a file, and goes back to its beginning.
+fn hash(file: &mut Box<dyn ReadSeek>) -> io::Result<blake3::Hash> {
+    let mut hasher = blake3::Hasher::new();
+    file.seek(SeekFrom::Start(0))?;
+    hasher.update_reader(&mut *file)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(hasher.finalize())
 }
 
 impl StoredTensor {

@@ -1,6 +1,7 @@
 //! Checkpoints in every form they come in, and in forms they should not.
 
 use std::collections::BTreeMap;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use half::{bf16, f16};
@@ -310,6 +311,28 @@ fn a_pytorch_checkpoint_gives_the_logits_of_transformers() {
         // Sums of some hundred products in f32, in another order.
         assert_close(&logits, &expected, 1e-4);
     }
+}
+
+/// A file's time is that of the beginning of a write, which may go on while it is read.
+#[test]
+fn weights_that_are_still_being_written_are_told() {
+    let draft = Draft::of("facts-gpt2");
+    draft.write().unwrap();
+    let weights = draft.path().join("model.safetensors");
+    let source = Source::Folder(draft.path().to_owned());
+    let config = Config::load(&source).unwrap();
+    let began = weights.metadata().unwrap().modified().unwrap();
+    let mut n_steps = 0;
+    let read = CheckpointFiles::open(&source).unwrap().hash(&config, &mut |_| {
+        n_steps += 1;
+        if n_steps == 3 {
+            let mut file = std::fs::File::options().write(true).open(&weights).unwrap();
+            file.seek(SeekFrom::End(-4096)).unwrap();
+            file.write_all(&[1; 4096]).unwrap();
+            file.set_modified(began).unwrap();
+        }
+    });
+    assert!(matches!(read, Err(ModelError::Changed { .. })), "{read:?}");
 }
 
 /// Zeros are numbers like others: only that the file was written to says that they do not belong.
