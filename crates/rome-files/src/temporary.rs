@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::{Builder, NamedTempFile, TempDir};
 
 use crate::FileError;
 use crate::claim::is_at;
@@ -23,7 +23,7 @@ const MOST_TRIES: usize = 16;
 pub(crate) struct TemporaryFolder {
     pub(crate) folder: TempDir,
     /// Says that its process lives, where folders can be locked.
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 /// Makes a temporary file in a folder. It is locked for as long as it is open, by which others know
@@ -33,44 +33,44 @@ pub(crate) struct TemporaryFolder {
 /// # Errors
 /// When nothing can be written there.
 pub fn temporary_in(folder: &Path) -> Result<NamedTempFile, FileError> {
-    let prefix = prefix();
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).rand_bytes(N_RANDOM);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // What the user's mask leaves of it; a temporary file is private by default.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    clear_once(folder);
-    let mut n_tries = 0;
-    loop {
-        n_tries += 1;
-        let file = builder.tempfile_in(folder).map_err(cannot_write_into(folder))?;
-        if is_kept(file.as_file(), file.path()) || n_tries == MOST_TRIES {
-            return Ok(file);
-        }
-    }
+    let is_kept = |file: &NamedTempFile| is_kept(file.as_file(), file.path());
+    made_in(folder, 0o666, |builder| builder.tempfile_in(folder), is_kept)
 }
 
 /// Makes a temporary folder in a folder, as [`temporary_in`] makes a file.
 pub(crate) fn temporary_folder_in(folder: &Path) -> Result<TemporaryFolder, FileError> {
+    let make = |builder: &Builder<'_, '_>| {
+        let folder = builder.tempdir_in(folder)?;
+        Ok(TemporaryFolder { file: File::open(folder.path()).ok(), folder })
+    };
+    let is_kept =
+        |made: &TemporaryFolder| made.file.as_ref().is_none_or(|file| is_kept(file, made.folder.path()));
+    made_in(folder, 0o777, make, is_kept)
+}
+
+/// Makes something in a folder, with the permissions that the user's mask leaves of a mode: it is private
+/// by default. It is made anew if it was cleared at once.
+fn made_in<T>(
+    folder: &Path,
+    mode: u32,
+    make: impl Fn(&Builder<'_, '_>) -> io::Result<T>,
+    is_kept: impl Fn(&T) -> bool,
+) -> Result<T, FileError> {
+    clear_once(folder);
     let prefix = prefix();
-    let mut builder = tempfile::Builder::new();
+    let mut builder = Builder::new();
     builder.prefix(&prefix).rand_bytes(N_RANDOM);
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o777));
-    }
-    clear_once(folder);
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
     let mut n_tries = 0;
     loop {
         n_tries += 1;
-        let made = builder.tempdir_in(folder).map_err(cannot_write_into(folder))?;
-        let file = File::open(made.path()).ok();
-        if file.as_ref().is_none_or(|file| is_kept(file, made.path())) || n_tries == MOST_TRIES {
-            return Ok(TemporaryFolder { folder: made, _file: file });
+        let made =
+            make(&builder).map_err(|error| FileError::WriteInto { folder: folder.to_owned(), error })?;
+        if is_kept(&made) || n_tries == MOST_TRIES {
+            return Ok(made);
         }
     }
 }
@@ -131,10 +131,6 @@ fn is_temporary(name: &str, kernel: &str) -> bool {
 /// What the names of this process's begin with.
 fn prefix() -> String {
     format!("{TEMPORARY}{}-", kernel().unwrap_or("other"))
-}
-
-fn cannot_write_into(folder: &Path) -> impl Fn(io::Error) -> FileError + '_ {
-    |error| FileError::WriteInto { folder: folder.to_owned(), error }
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use half::{bf16, f16};
@@ -80,7 +80,7 @@ impl StoredFile {
         let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
         let io = |error: io::Error| malformed(error.to_string());
         let mut file = source.open(name)?;
-        let state = State::of(&mut file).map_err(io)?;
+        let state = State::of(file.as_mut()).map_err(io)?;
         let file_len = file.seek(SeekFrom::End(0)).map_err(io)?;
         file.seek(SeekFrom::Start(0)).map_err(io)?;
 
@@ -129,7 +129,8 @@ impl StoredFile {
     pub fn open_pytorch(source: &Source, name: &str) -> Result<Self, ModelError> {
         let malformed = |reason: String| ModelError::Malformed { file: name.to_owned(), reason };
         let path = source.path(name)?;
-        let state = State::at(&path).map_err(|error| ModelError::Io { path: path.clone(), error })?;
+        let state = File::open(&path).and_then(|mut file| State::of(&mut file));
+        let state = state.map_err(|error| ModelError::Io { path: path.clone(), error })?;
         let reader = PytorchReader::new(&path).map_err(|error| malformed(error.to_string()))?;
         let file_len =
             fs::metadata(&path).map_err(|error| ModelError::Io { path: path.clone(), error })?.len();
@@ -162,9 +163,8 @@ impl StoredFile {
     /// [`ModelError::Changed`] when the file was written to meanwhile.
     pub fn check_unchanged(&mut self) -> Result<(), ModelError> {
         let is_same = match (&mut self.reader, &self.pickle) {
-            (Some(reader), _) => self.state.is_still(reader),
-            (None, Some(path)) => File::open(path)
-                .is_ok_and(|file| self.state.is_still(&mut (Box::new(file) as Box<dyn ReadSeek>))),
+            (Some(reader), _) => self.state.is_still(reader.as_mut()),
+            (None, Some(path)) => File::open(path).is_ok_and(|mut file| self.state.is_still(&mut file)),
             (None, None) => true,
         };
         match is_same {
@@ -216,7 +216,7 @@ impl StoredFile {
 
 impl State {
     /// Leaves the file at its beginning.
-    fn of(file: &mut Box<dyn ReadSeek>) -> io::Result<Self> {
+    fn of(file: &mut dyn ReadSeek) -> io::Result<Self> {
         let modified = file.modified();
         let is_new = |modified: SystemTime| match SystemTime::now().duration_since(modified) {
             Ok(age) => age < JUST_NOW,
@@ -227,19 +227,15 @@ impl State {
         Ok(Self { modified, hash })
     }
 
-    fn at(path: &Path) -> io::Result<Self> {
-        Self::of(&mut (Box::new(File::open(path)?) as Box<dyn ReadSeek>))
-    }
-
     /// Whether a file is what it was.
-    fn is_still(&self, file: &mut Box<dyn ReadSeek>) -> bool {
+    fn is_still(&self, file: &mut dyn ReadSeek) -> bool {
         file.modified() == self.modified
             && self.hash.is_none_or(|was| hash(file).is_ok_and(|hash| hash == was))
     }
 }
 
 /// Hashes all of a file, and goes back to its beginning.
-fn hash(file: &mut Box<dyn ReadSeek>) -> io::Result<blake3::Hash> {
+fn hash(file: &mut dyn ReadSeek) -> io::Result<blake3::Hash> {
     let mut hasher = blake3::Hasher::new();
     file.seek(SeekFrom::Start(0))?;
     hasher.update_reader(&mut *file)?;

@@ -9,11 +9,11 @@ use anyhow::{Context as _, Result};
 use rome_eval::{Against, Dataset, Fluency, Results, SUMMARY_LOCK, Snippets};
 use rome_files::{Claim, FileError};
 use rome_session::{Model, Session};
-use rome_stats::{Corpus, StatsError};
+use rome_stats::{Corpus, Shard, StatsError};
 use serde_json::json;
 
 use super::runner::{Judged, Runner};
-use super::setups::{self, Setup};
+use super::setups::{self, Setup, Sweep};
 use super::{Records, against, report, sweep};
 use crate::args::EvalRunArgs;
 use crate::error::{CliError, Outcome};
@@ -48,13 +48,8 @@ pub(crate) fn run(args: &EvalRunArgs) -> Result<Outcome> {
     let tokens = session.model().pretrained.tokenizer.clone();
     let mut runner = Runner::new(session, &tokens, &records, dataset, args.keep_going, fluency.as_ref());
     let load = start.elapsed();
-    let _claim = match is_one {
-        true => None,
-        false => {
-            make_all(&args.output)?;
-            Some(output::claim(&args.output, shard)?)
-        }
-    };
+    // Of one way of editing, the runner claims the folder.
+    let _claim = (!is_one).then(|| claim(&args.output, shard)).transpose()?;
     let mut results = BTreeMap::new();
     for (index, setup) in all.iter().enumerate() {
         let (folder, place) = match is_one {
@@ -66,21 +61,10 @@ pub(crate) fn run(args: &EvalRunArgs) -> Result<Outcome> {
         };
         results.insert(setup.name.clone(), runner.run(setup, &folder, &place)?);
     }
-    let _summing = match is_one {
-        true => None,
-        false => Claim::wait_if_it_can_be(&args.output.join(SUMMARY_LOCK))?,
-    };
     if !is_one {
-        // Other shards may have gone on since each was done here.
-        for done in results.values_mut() {
-            drop(done.gather()?);
-        }
+        compare(&args.output, &all, &sweeps, &mut results)?;
     }
-    let in_order: Vec<&Results> = all.iter().map(|setup| &results[&setup.name]).collect();
-    if !is_one {
-        let pictures = sweeps.iter().filter_map(|sweep| sweep::draw(sweep, &results).transpose());
-        report::write_comparison(&args.output, &in_order, &pictures.collect::<Result<Vec<_>>>()?)?;
-    }
+    let in_order = in_order(&all, &results);
     let against = theirs.map(|theirs| Against::new(in_order[0], &theirs));
 
     if args.json {
@@ -105,10 +89,30 @@ pub(crate) fn run(args: &EvalRunArgs) -> Result<Outcome> {
     Ok(if runner.faults.is_empty() { Outcome::Done } else { Outcome::NotTaken })
 }
 
-/// Makes a folder, and those that it is in.
-pub(super) fn make_all(folder: &Path) -> Result<()> {
+/// Makes a folder, and those that it is in, and keeps other processes from writing into it.
+pub(super) fn claim(folder: &Path, shard: Option<Shard>) -> Result<Claim> {
     let failed = |error| FileError::WriteInto { folder: folder.to_owned(), error };
-    Ok(fs::create_dir_all(folder).map_err(failed)?)
+    fs::create_dir_all(folder).map_err(failed)?;
+    output::claim(folder, shard)
+}
+
+/// Writes how ways of editing compare, with what other shards have added since each was done here.
+fn compare(
+    folder: &Path,
+    setups: &[&Setup],
+    sweeps: &[Sweep],
+    results: &mut BTreeMap<String, Results>,
+) -> Result<()> {
+    let _summing = Claim::wait_if_it_can_be(&folder.join(SUMMARY_LOCK))?;
+    for done in results.values_mut() {
+        drop(done.gather()?);
+    }
+    let pictures = sweeps.iter().filter_map(|sweep| sweep::draw(sweep, results).transpose());
+    report::write_comparison(folder, &in_order(setups, results), &pictures.collect::<Result<Vec<_>>>()?)
+}
+
+fn in_order<'r>(setups: &[&Setup], results: &'r BTreeMap<String, Results>) -> Vec<&'r Results> {
+    setups.iter().map(|setup| &results[&setup.name]).collect()
 }
 
 /// A folder can be made, or is there.

@@ -10,11 +10,11 @@ use rome_models::Tokenizer;
 use rome_session::Session;
 use serde_json::{Value, json};
 
-use super::run::make_all;
+use super::run::claim;
 use super::setups::{Setup, Way};
 use super::{Records, report};
 use crate::error::CliError;
-use crate::output::{self, Progress, note};
+use crate::output::{Progress, note};
 
 /// Scores are looked at so often at most, and may take this share of the time.
 const PACE: Duration = Duration::from_millis(200);
@@ -66,8 +66,7 @@ impl<'a> Runner<'a> {
         if let Way::Rome(config, _) = &setup.way {
             self.session.editor_with(config.clone())?;
         }
-        make_all(folder)?;
-        let _claim = output::claim(folder, self.records.shard)?;
+        let _claim = claim(folder, self.records.shard)?;
         let run = self.describe(setup, &contexts);
         let here = run.environment.clone();
         let mut results = Results::resume(folder, run)?;
