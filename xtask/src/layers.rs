@@ -51,7 +51,7 @@ pub(crate) fn check() -> Result<()> {
         let name = package.name.as_str();
         let row = ALLOWED.iter().find(|(crate_name, _)| *crate_name == name);
         let Some((_, allowed)) = row else {
-            if package.manifest_path.components().any(|part| part.as_os_str() == "crates") {
+            if package.is_ours() {
                 faults.push(format!("{name} is not in the table of xtask/src/layers.rs"));
             }
             continue;

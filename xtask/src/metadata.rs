@@ -1,17 +1,16 @@
-//! The workspace as cargo sees it: what the tasks read of `cargo metadata`.
+//! The packages of the workspace, as cargo sees them.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::Deserialize;
 
-/// The answer of `cargo metadata --no-deps`.
+use crate::cargo;
+
 #[derive(Debug, Deserialize)]
 pub(crate) struct Metadata {
     /// The workspace's own packages.
     pub(crate) packages: Vec<Package>,
-    pub(crate) target_directory: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -31,16 +30,15 @@ pub(crate) struct Dependency {
     pub(crate) features: Vec<String>,
 }
 
-/// Asks cargo. (The crate `cargo_metadata` would give serde features that `rome` lacks, and so
-/// make burn compile once more for `cargo xtask`.)
-pub(crate) fn read() -> Result<Metadata> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(root)
-        .output()?;
-    if !output.status.success() {
-        bail!("cargo metadata failed:\n{}", String::from_utf8_lossy(&output.stderr).trim_end());
+impl Package {
+    /// Whether it is one of the crates that users get, under `crates/`.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.manifest_path.components().any(|part| part.as_os_str() == "crates")
     }
-    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Asks cargo. (The crate `cargo_metadata` would give serde_json a feature that `rome` lacks, and so make
+/// burn compile once more in a build of the whole workspace.)
+pub(crate) fn read() -> Result<Metadata> {
+    cargo::metadata()
 }

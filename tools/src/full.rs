@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{program, python};
+use crate::{cargo, program, python};
 
 /// Runs what `.ci/run` leaves out. Half an hour on two cores, most of it building. The cluster needs
 /// Python, and Ray from PyPI, which is put into the target folder.
@@ -46,12 +46,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn step(what: &str, args: &[&str], device: Option<&str>) -> Result<()> {
     eprintln!("\n== {what}{}", device.map(|device| format!(", on {device}")).unwrap_or_default());
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(args).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let mut cargo = cargo::command();
+    cargo.args(args);
     if let Some(device) = device {
         cargo.env("ROME_DEVICE", device);
     }
-    program::without_package(&mut cargo);
     match cargo.status()?.success() {
         true => Ok(()),
         false => bail!("{what}: cargo {} failed", args.join(" ")),

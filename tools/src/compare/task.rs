@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::compare::case::{Case, Size};
 use crate::compare::original::{Driver, Original};
-use crate::metadata;
 use crate::process::{self, Finished};
+use crate::target;
 
 /// The task as both programs take it.
 pub(crate) struct Task {
@@ -82,7 +82,7 @@ impl Task {
     pub(crate) fn new(case: &Case) -> Result<Self> {
         let model = match case.shape {
             Some(size) => {
-                let models = metadata::read()?.target_directory.join("compare");
+                let models = target::folder()?.join("compare");
                 size.shape()
                     .model(&models)
                     .with_context(|| format!("cannot write to {}", models.display()))?

@@ -1,11 +1,10 @@
 //! Hostile inputs, for as long as one likes.
 
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{metadata, program};
+use crate::{cargo, target};
 
 /// The tests read some hostile inputs, the same each time. This draws others, and keeps what does harm under
 /// fuzz/findings.
@@ -23,17 +22,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut build = Command::new(env!("CARGO"));
+    let mut build = cargo::command();
     // As the tests do: all of it, so that burn is not compiled anew for other features, and with checks for
     // overflow, which releases have not.
     build.args(["build", "--quiet", "--workspace", "--all-targets"]);
-    build.current_dir(&root);
-    program::without_package(&mut build);
     if !build.status()?.success() {
         bail!("fuzz does not build");
     }
-    let mut fuzz = Command::new(metadata::read()?.target_directory.join("debug/fuzz"));
+    let mut fuzz = Command::new(target::folder()?.join("debug/fuzz"));
     fuzz.args(["--minutes", &args.minutes.to_string()]);
     if let Some(target) = &args.target {
         fuzz.args(["--target", target]);

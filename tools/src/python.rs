@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::metadata;
+use crate::target;
 
 /// Runs the tests of `integrations/<name>` with the versions that its requirements pin, in a
 /// virtual environment in the target folder. They find the program by `ROME`.
@@ -21,7 +21,7 @@ pub(crate) fn test(name: &str, rome: &Path) -> Result<()> {
 
 /// Makes the environment, or brings it up to the requirements, and returns its Python.
 fn environment(name: &str, requirements: &Path) -> Result<PathBuf> {
-    let venv = metadata::read()?.target_directory.join("python").join(name);
+    let venv = target::folder()?.join("python").join(name);
     let python = venv.join("bin/python3");
     if !python.exists() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;

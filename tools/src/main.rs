@@ -1,0 +1,114 @@
+//! Long runs that hold rome against the original and against faults: `cargo xtask <task>` builds this
+//! program and starts it.
+
+#[path = "../../xtask/src/cargo.rs"]
+mod cargo;
+mod compare;
+mod devices;
+mod enough;
+mod faults;
+mod full;
+mod fuzz;
+mod process;
+mod program;
+mod python;
+mod reliability;
+mod report;
+mod sequence;
+mod soak;
+mod suggest;
+mod target;
+mod trial;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Long runs that hold rome against the original and against faults"
+)]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Compare edits with those of the original, kmeng01/rome
+    Compare(Box<compare::Args>),
+    /// Run rome on every device there is and hold the outcome against that of the processor
+    Devices(devices::Args),
+    /// Load what rome exports with transformers and PEFT
+    ///
+    /// They are of the versions that integrations/consumers pins.
+    Consumers {
+        /// Try this program rather than build it
+        #[arg(long, value_name = "FILE")]
+        rome: Option<PathBuf>,
+    },
+    /// Measure how much text C needs
+    Enough(enough::Args),
+    /// Put it all through: hostile inputs, kills, edits in turn, commands at random
+    Reliability(reliability::Args),
+    /// See how many edits a model bears, one on top of the other
+    Sequence(sequence::Args),
+    /// Kill rome, fill its disk, take its files away, and look what is lost
+    Faults(faults::Args),
+    /// Run commands at random for a while, and look whether anything grows or goes wrong
+    Soak(soak::Args),
+    /// See whether rome suggest finds the layer of the bundled models
+    Suggest(suggest::Args),
+    /// Read hostile inputs, and keep those that do harm
+    Fuzz(fuzz::Args),
+    /// Run what is too heavy for every change
+    Full(full::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().task {
+        Task::Compare(args) => compare::run(&args),
+        Task::Consumers { rome } => {
+            rome.map_or_else(|| program::build(&[]), Ok).and_then(|rome| python::test("consumers", &rome))
+        }
+        Task::Devices(args) => devices::run(&args),
+        Task::Enough(args) => enough::run(&args),
+        Task::Faults(args) => faults::run(&args),
+        Task::Full(args) => full::run(&args),
+        Task::Reliability(args) => reliability::run(&args),
+        Task::Sequence(args) => sequence::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
+        Task::Soak(args) => soak::run(&args),
+        Task::Suggest(args) => suggest::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn cargo_xtask_lists_each_task() {
+        let command = Args::command();
+        let mut tasks: Vec<_> = command
+            .get_subcommands()
+            .map(|task| format!("{:<12} {}", task.get_name(), task.get_about().unwrap_or_default()))
+            .collect();
+        let mut listed: Vec<_> = include_str!("../tasks.txt").lines().collect();
+        tasks.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(tasks, listed);
+    }
+}
