@@ -2,6 +2,7 @@
 //! the crate `tools`.
 
 mod cargo;
+mod circles;
 mod forward;
 mod layers;
 mod lints;
@@ -31,6 +32,8 @@ enum Task {
     /// Check that crates depend on each other only as ARCHITECTURE.md allows, and that all take the
     /// workspace's lints
     Layers,
+    /// Check that no files of a crate import each other in a circle
+    Circles,
     #[command(external_subcommand)]
     Tools(Vec<OsString>),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Layers => layers::check().and_then(|()| lints::check())?,
+        Task::Circles => circles::check()?,
         Task::Tools(args) => return forward::run(&args),
     }
     Ok(ExitCode::SUCCESS)

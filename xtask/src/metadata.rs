@@ -18,6 +18,7 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) manifest_path: PathBuf,
     pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) targets: Vec<Target>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -28,6 +29,13 @@ pub(crate) struct Dependency {
     /// Where it is, if it is of the workspace.
     pub(crate) path: Option<PathBuf>,
     pub(crate) features: Vec<String>,
+}
+
+/// A library, a program, a test.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Target {
+    pub(crate) kind: Vec<String>,
+    pub(crate) src_path: PathBuf,
 }
 
 impl Package {

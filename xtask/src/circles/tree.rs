@@ -1,0 +1,150 @@
+//! The modules of a crate, and what a path in one of them names.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use syn::{Expr, ExprLit, Item, ItemMod, Lit, Meta};
+
+use crate::circles::module::Module;
+
+/// Imports of imports are followed so far.
+const MAX_DEPTH: usize = 12;
+
+/// Gives the text of a file, if there is one.
+pub(super) type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
+
+pub(super) struct Tree {
+    /// The root first.
+    pub(super) modules: Vec<Module>,
+}
+
+/// What a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Named {
+    Module(usize),
+    /// Something that is defined in a module, by its name there.
+    Item(usize, String),
+}
+
+impl Tree {
+    /// Reads a crate from the file of its root on.
+    pub(super) fn read(root: &Path, read: Read<'_>) -> Result<Self> {
+        let mut tree = Self { modules: Vec::new() };
+        let folder = root.parent().context("a file is in a folder")?;
+        tree.add_file(root.to_owned(), folder.to_owned(), None, read)?;
+        Ok(tree)
+    }
+
+    /// `folder` is where the files of modules within are.
+    fn add_file(
+        &mut self,
+        file: PathBuf,
+        folder: PathBuf,
+        parent: Option<usize>,
+        read: Read<'_>,
+    ) -> Result<usize> {
+        let text = read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let parsed = syn::parse_file(&text).with_context(|| format!("cannot parse {}", file.display()))?;
+        self.add(file, folder, parent, parsed.items, read)
+    }
+
+    fn add(
+        &mut self,
+        file: PathBuf,
+        folder: PathBuf,
+        parent: Option<usize>,
+        items: Vec<Item>,
+        read: Read<'_>,
+    ) -> Result<usize> {
+        let index = self.modules.len();
+        let (module, within) = Module::new(file.clone(), parent, items);
+        self.modules.push(module);
+        for module in within {
+            let name = module.ident.to_string();
+            let child_folder = folder.join(&name);
+            let child = if let Some((_, items)) = module.content {
+                self.add(file.clone(), child_folder, Some(index), items, read)?
+            } else {
+                let beside = folder.join(format!("{name}.rs"));
+                let inside = child_folder.join("mod.rs");
+                let named = path_attribute(&module).map(|path| file.with_file_name(path));
+                let child = named.unwrap_or(if read(&beside).is_some() { beside } else { inside });
+                self.add_file(child, child_folder, Some(index), read)?
+            };
+            self.modules[index].children.insert(name, child);
+        }
+        Ok(index)
+    }
+
+    /// What a path in a module names; `None` for what is not of this crate.
+    pub(super) fn find(&self, module: usize, path: &[String]) -> Option<Named> {
+        self.follow(module, path, MAX_DEPTH)
+    }
+
+    /// Whether a module is within another one.
+    pub(super) fn is_within(&self, module: usize, outer: usize) -> bool {
+        std::iter::successors(self.modules[module].parent, |index| self.modules[*index].parent)
+            .any(|ancestor| ancestor == outer)
+    }
+
+    fn follow(&self, module: usize, path: &[String], depth: usize) -> Option<Named> {
+        let (first, rest) = path.split_first()?;
+        let mut at = match first.as_str() {
+            "crate" => Named::Module(0),
+            "self" => Named::Module(module),
+            "super" => Named::Module(self.modules[module].parent?),
+            name => self.look_up(module, name, rest.is_empty(), depth)?,
+        };
+        for (index, name) in rest.iter().enumerate() {
+            let Named::Module(module) = at else { break };
+            at = if name == "super" {
+                Named::Module(self.modules[module].parent?)
+            } else {
+                let is_last = index + 1 == rest.len();
+                // What is not found a macro may have made.
+                self.look_up(module, name, is_last, depth)
+                    .unwrap_or_else(|| Named::Item(module, name.clone()))
+            };
+        }
+        Some(at)
+    }
+
+    /// What a name in a module is. The end of a path may be an item that is called like a module.
+    fn look_up(&self, index: usize, name: &str, is_last: bool, depth: usize) -> Option<Named> {
+        let depth = depth.checked_sub(1)?;
+        let module = &self.modules[index];
+        let item = module.names.contains(name).then(|| Named::Item(index, name.to_owned()));
+        let child = module.children.get(name).map(|child| Named::Module(*child));
+        let by_name = module.imports.iter().filter(|import| import.name.as_deref() == Some(name));
+        let imported: Vec<_> = by_name.filter_map(|import| self.follow(index, &import.path, depth)).collect();
+        let is_module = |named: &&Named| matches!(named, Named::Module(_));
+        let imported_module = imported.iter().find(is_module).cloned();
+        let imported_item = imported.iter().find(|named| !is_module(named)).cloned();
+        let found = if is_last {
+            item.or(imported_item).or(child).or(imported_module)
+        } else {
+            child.or(imported_module).or(item).or(imported_item)
+        };
+        found.or_else(|| self.look_up_in_all(index, name, is_last, depth))
+    }
+
+    /// What a name is by an import of all names of a module.
+    fn look_up_in_all(&self, index: usize, name: &str, is_last: bool, depth: usize) -> Option<Named> {
+        let all = self.modules[index].imports.iter().filter(|import| import.name.is_none());
+        all.filter_map(|import| self.follow(index, &import.path, depth)).find_map(|named| match named {
+            Named::Module(module) if module != index => self.look_up(module, name, is_last, depth),
+            _ => None,
+        })
+    }
+}
+
+/// The file that `#[path = "…"]` gives to a module.
+fn path_attribute(module: &ItemMod) -> Option<String> {
+    module.attrs.iter().find_map(|attribute| match &attribute.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(path), .. }) => Some(path.value()),
+            _ => None,
+        },
+        _ => None,
+    })
+}
