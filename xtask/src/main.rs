@@ -7,6 +7,7 @@ mod forward;
 mod layers;
 mod lints;
 mod metadata;
+mod sizes;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Task {
     Layers,
     /// Check that no files of a crate import each other in a circle
     Circles,
+    /// Check that the registry would take each crate that is published
+    Sizes,
     #[command(external_subcommand)]
     Tools(Vec<OsString>),
 }
@@ -52,6 +55,7 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Layers => layers::check().and_then(|()| lints::check())?,
         Task::Circles => circles::check()?,
+        Task::Sizes => sizes::check()?,
         Task::Tools(args) => return forward::run(&args),
     }
     Ok(ExitCode::SUCCESS)

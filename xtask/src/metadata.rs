@@ -11,14 +11,18 @@ use crate::cargo;
 pub(crate) struct Metadata {
     /// The workspace's own packages.
     pub(crate) packages: Vec<Package>,
+    pub(crate) target_directory: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) manifest_path: PathBuf,
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) targets: Vec<Target>,
+    /// The registries that it may go to; `None` for any.
+    pub(crate) publish: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,6 +46,11 @@ impl Package {
     /// Whether it is one of the crates that users get, under `crates/`.
     pub(crate) fn is_ours(&self) -> bool {
         self.manifest_path.components().any(|part| part.as_os_str() == "crates")
+    }
+
+    /// Whether it may go to any registry.
+    pub(crate) fn is_published(&self) -> bool {
+        self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
     }
 }
 
