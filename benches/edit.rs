@@ -11,7 +11,8 @@ use benches::{SIZES, Size};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use rome_core::generate::{Decoding, generate};
-use rome_core::{Capture, CausalLm, Edit, EditConfig, Factor, Flops, KeyPass, SecondMoment, value};
+use rome_core::method::rome::{LayerProblem, ValueOptimizer};
+use rome_core::{Capture, CausalLm, CholeskyFactor, Flops, KeyPass, RomeConfig, SecondMoment};
 
 /// Evaluations of the loss: enough for steps to outweigh the start.
 const EVALUATIONS: usize = 4;
@@ -39,18 +40,22 @@ fn parts(criterion: &mut Criterion, size: &Size) {
     group.bench_function("capture", |b| b.iter(|| Capture::new(model, rows, layer)));
 
     let capture = Capture::new(model, rows, layer);
-    let config = EditConfig { steps: EVALUATIONS, stop_loss: 0.0, ..EditConfig::new(layer) };
+    let config = RomeConfig { steps: EVALUATIONS, stop_loss: 0.0, ..RomeConfig::new(layer) };
     group.throughput(Throughput::Elements(flops.optimise(EVALUATIONS)));
     group.bench_function(format!("{EVALUATIONS} steps of v*"), |b| {
-        b.iter(|| value::optimise(model, &capture, &rows.target, layer, &config, 1.0, &mut |_, _| ()))
+        let optimizer =
+            ValueOptimizer { model, capture: &capture, target: &rows.target, layer, config: &config };
+        b.iter(|| optimizer.run(&mut ()))
     });
     drop(capture);
 
-    let config = EditConfig { stop_loss: 0.0, ..EditConfig::new(layer) };
-    let identity = Factor::identity(model.shape().d_ff);
+    let config = RomeConfig { stop_loss: 0.0, ..RomeConfig::new(layer) };
+    let identity = CholeskyFactor::identity(model.shape().d_ff);
     group.throughput(Throughput::Elements(flops.capture + flops.optimise(config.steps)));
     group.bench_function("edit", |b| {
-        b.iter(|| Edit::compute(model, rows, layer, &config, &identity, &mut |_, _| ()))
+        b.iter(|| {
+            LayerProblem { model, request: rows, layer, config: &config, factor: &identity }.solve(&mut ())
+        })
     });
 
     statistics(&mut group, model, layer);
@@ -80,8 +85,8 @@ fn solve(group: &mut BenchmarkGroup<'_, WallTime>, d_ff: usize) {
     let moment = SecondMoment::from_sum(d_ff, 1, identity).expect("a square");
     let size = d_ff as u64;
     group.throughput(Throughput::Elements(size * size * size / 3));
-    group.bench_function("factor C", |b| b.iter(|| Factor::new(&moment)));
-    let factor = Factor::new(&moment).expect("the identity has a factor");
+    group.bench_function("factor C", |b| b.iter(|| CholeskyFactor::new(&moment)));
+    let factor = CholeskyFactor::new(&moment).expect("the identity has a factor");
     drop(moment);
     let key = vec![1.0; d_ff];
     group.throughput(Throughput::Elements(2 * size * size));

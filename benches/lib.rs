@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fixtures::random::Shape;
 use rome_assets::FACTS_GPT2;
-use rome_core::{Context, EditRows, Precision, Preservation, Request};
+use rome_core::{Context, KlPrompt, Precision, Request, TokenizedRequest};
 use rome_models::{Pretrained, Source};
 
 /// As `rome` has it.
@@ -35,7 +35,7 @@ pub struct Setup {
     /// The model.
     pub gpt: Pretrained,
     /// 21 contexts and one preservation prompt.
-    pub rows: EditRows,
+    pub rows: TokenizedRequest,
 }
 
 impl Size {
@@ -48,7 +48,7 @@ impl Size {
         let gpt = match self.shape {
             None => {
                 let source = Source::Embedded(FACTS_GPT2.name, FACTS_GPT2.files);
-                Pretrained::from_source(&source, &fixtures::device(), Precision::F32, &mut |_| ())?
+                Pretrained::from_source(&source, &fixtures::device(), Precision::F32, &mut ())?
             }
             Some(shape) => {
                 Pretrained::load(&shape.model(folder)?.display().to_string(), &fixtures::device())?
@@ -57,8 +57,9 @@ impl Size {
         let templates = fixtures::Reference::load("facts-gpt2").context_templates;
         let contexts: Vec<Context> = templates.into_iter().map(Context::Template).collect();
         let request = Request::text("The mother tongue of {} is", "Barack Obama", "French");
-        let preservations = [Preservation::essence()];
-        let rows = EditRows::new(&request, &contexts, &preservations, &gpt.tokenizer, gpt.model.shape())?;
+        let kl_prompts = [KlPrompt::essence()];
+        let rows =
+            TokenizedRequest::new(&request, &contexts, &kl_prompts, &gpt.tokenizer, gpt.model.shape())?;
         Ok(Setup { gpt, rows })
     }
 }

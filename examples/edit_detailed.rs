@@ -1,19 +1,27 @@
-//! Everything set by hand: a request in tokens, own prefixes, own preservation prompts, own
-//! corpus for C, and the update applied to a module by hand.
+//! The layers below the session, set by hand: a request in tokens, your own prefixes, KL prompts and corpus
+//! for C, and the update applied to a module.
 //!
 //! ```text
 //! cargo run --release --example edit_detailed                 # the bundled model
 //! cargo run --release --example edit_detailed -- FOLDER       # your own, or a name on the hub
 //! ```
 
+use std::ops::ControlFlow;
+
 use anyhow::{Context as _, Result};
-use rome_core::edit::Answer;
-use rome_core::{Context, Edit, EditConfig, EditRows, Factor, Preservation, Request, TokenCodec, Variant};
-use rome_models::settings::suggest;
+use rome_core::method::rome::LayerProblem;
+use rome_core::scoring::Answer;
+use rome_core::{
+    CholeskyFactor, Context, Event, KlPrompt, Precision, Request, RomeConfig, Step, TokenizedRequest,
+    Tokenizer, Variant,
+};
+use rome_edit::Model;
+use rome_edit::suggest;
 use rome_stats::Collector;
 
 fn main() -> Result<()> {
-    let (mut gpt, _) = examples::model_from_args()?;
+    let name = std::env::args().nth(1).unwrap_or_else(|| "facts-gpt2".to_owned());
+    let mut gpt = Model::load(&name, &examples::device()?, Precision::F32, &mut ())?.pretrained;
     let encode = |text: &str| -> Result<Vec<u32>> { Ok(gpt.tokenizer.encode(text)?.ids) };
 
     // 1. The request, in tokens: what stands where is said, not searched for.
@@ -28,15 +36,15 @@ fn main() -> Result<()> {
         contexts.push(Context::Tokens(encode(prefix)?));
     }
 
-    // 3. Preservation prompts: what the model says here is kept, as far as it can be.
+    // 3. KL prompts: the model's answers here are kept, as far as they can be.
     let essence = [&subject[..], &encode(" is a")?].concat();
-    let preservations = [
-        Preservation::Tokens { tokens: essence, lookup: subject.len() - 1 },
-        Preservation::Text { prompt: "{} is a car by".to_owned(), subject: "Honda Civic".to_owned() },
+    let kl_prompts = [
+        KlPrompt::Tokens { tokens: essence, lookup: subject.len() - 1 },
+        KlPrompt::Text { prompt: "{} is a car by".to_owned(), subject: "Honda Civic".to_owned() },
     ];
 
     // 4. Statistics over an own corpus, here the model's own facts.
-    let config = EditConfig { variant: Variant::MeanKey, weight_decay: 0.05, ..suggest(gpt.model.shape()).0 };
+    let config = RomeConfig { variant: Variant::MeanKey, weight_decay: 0.05, ..suggest(gpt.model.shape()).0 };
     let layer = config.layers[0];
     let mut collector = Collector::new(gpt.model.as_ref(), &gpt.tokenizer, &[layer])?;
     for document in documents()? {
@@ -44,23 +52,28 @@ fn main() -> Result<()> {
     }
     let statistics = collector.finish(&gpt.hash)?;
     let statistics = &statistics[&layer];
-    let factor = Factor::new(&statistics.moment)?;
+    let factor = CholeskyFactor::new(&statistics.moment)?;
     println!("C over {} tokens, condition number {:.1e}", statistics.moment.count(), factor.condition());
 
     // 5. The edit, as data. The model has not changed yet.
-    let rows = EditRows::new(&request, &contexts, &preservations, &gpt.tokenizer, gpt.model.shape())?;
+    let rows = TokenizedRequest::new(&request, &contexts, &kl_prompts, &gpt.tokenizer, gpt.model.shape())?;
     let before = Answer::of(gpt.model.as_ref(), &prompt, &target);
-    let edit = Edit::compute(gpt.model.as_ref(), &rows, layer, &config, &factor, &mut |step, losses| {
-        if step % 5 == 0 {
+    let problem =
+        LayerProblem { model: gpt.model.as_ref(), request: &rows, layer, config: &config, factor: &factor };
+    let edit = problem.solve(&mut |event: Event<'_>| {
+        if let Event::Step(Step { step, losses, .. }) = event
+            && step % 5 == 0
+        {
             println!(
                 "step {step:>2}: loss {:.3} = nll {:.3} + kl {:.3} + decay {:.3}",
                 losses.total, losses.nll, losses.kl, losses.decay
             );
         }
+        ControlFlow::Continue(())
     })?;
     println!(
         "{}: ‖ΔW‖/‖W‖ = {:.3}, division factor {:.2}",
-        edit.weight, edit.relative_norm, edit.division_factor
+        edit.weight, edit.relative_norm, edit.division.factor
     );
 
     // 6. The update on the module itself: any module that acts as a linear map takes one.

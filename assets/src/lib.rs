@@ -1,7 +1,9 @@
 //! Two small models that know facts, with their statistics, compiled into a program so that it
 //! runs offline. Their card is `README.md` beside this crate.
 //!
-//! The crate is bytes and names only: it knows neither how a model is loaded nor what an edit is.
+//! The crate is bytes and names only: it knows neither how a model is loaded nor what an edit is. The
+//! models come with its feature `models` and are too large for a registry, so that they are there in builds
+//! from the repository alone.
 
 /// A model with all that belongs to it.
 #[derive(Debug)]
@@ -19,6 +21,7 @@ pub struct Bundled {
     pub statistics: &'static [&'static [u8]],
 }
 
+#[cfg(has_models)]
 macro_rules! bundled {
     ($name:literal, $hash:literal) => {
         Bundled {
@@ -43,19 +46,26 @@ macro_rules! bundled {
 }
 
 /// The GPT-2 of 3.5 million parameters.
+#[cfg(has_models)]
 pub static FACTS_GPT2: Bundled =
     bundled!("facts-gpt2", "934852df3962cc15d25ef4ed27a300dc73e10268d90ac31e113227a3f764fc5d");
 
 /// The GPT-J of 4.3 million parameters.
+#[cfg(has_models)]
 pub static FACTS_GPTJ: Bundled =
     bundled!("facts-gptj", "69c0a781448e5d9bbcf186335486e1de3aff61aa00b07df64b3676a965691620");
 
-/// The bundled models.
-pub static ALL: [&Bundled; 2] = [&FACTS_GPT2, &FACTS_GPTJ];
+/// The bundled models; none in a build without them.
+#[cfg(has_models)]
+pub static ALL: &[&Bundled] = &[&FACTS_GPT2, &FACTS_GPTJ];
+
+/// The bundled models; none in a build without them.
+#[cfg(not(has_models))]
+pub static ALL: &[&Bundled] = &[];
 
 /// Finds a bundled model by its name.
 pub fn bundled(name: &str) -> Option<&'static Bundled> {
-    ALL.into_iter().find(|bundled| bundled.name == name)
+    ALL.iter().copied().find(|bundled| bundled.name == name)
 }
 
 /// The facts that the models were trained on: templates by relation, and subjects with their

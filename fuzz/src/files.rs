@@ -70,12 +70,11 @@ impl Files {
         while let Some(at) = folders.pop() {
             for entry in fs::read_dir(&at)? {
                 let path = entry?.path();
-                match path.is_dir() {
-                    true => folders.push(path),
-                    false => {
-                        let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-                        files.0.push((name, fs::read(&path)?));
-                    }
+                if path.is_dir() {
+                    folders.push(path)
+                } else {
+                    let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+                    files.0.push((name, fs::read(&path)?));
                 }
             }
         }

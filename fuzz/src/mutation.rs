@@ -158,9 +158,12 @@ impl Mutation {
             Change::HeaderLength(len) => {
                 bytes.iter_mut().zip(len.to_le_bytes()).for_each(|(to, from)| *to = from);
             }
-            Change::Json(json, inner) => in_text(bytes, |text| match inner {
-                true => in_string(text, |text| json.apply(text, self.at)),
-                false => json.apply(text, self.at),
+            Change::Json(json, inner) => in_text(bytes, |text| {
+                if *inner {
+                    in_string(text, |text| json.apply(text, self.at))
+                } else {
+                    json.apply(text, self.at)
+                }
             }),
         }
     }

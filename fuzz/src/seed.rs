@@ -40,9 +40,10 @@ impl Seed {
             fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
         paths.sort();
         for path in paths {
-            let changes = match path.is_dir() {
-                true => Files::read(&path)?,
-                false => Files::one(first.files.0.first().map_or("file", |(name, _)| name), fs::read(&path)?),
+            let changes = if path.is_dir() {
+                Files::read(&path)?
+            } else {
+                Files::one(first.files.0.first().map_or("file", |(name, _)| name), fs::read(&path)?)
             };
             let files = changes
                 .0

@@ -1,8 +1,7 @@
 //! A way in.
 
-use std::fmt::Display;
-
 use anyhow::Result;
+use rome_core::Hint;
 
 use crate::{Bound, Files, Seed};
 
@@ -35,10 +34,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// Refused, by an error that can be shown.
-    pub(crate) fn refused(error: impl Display, hint: &str) -> Self {
-        match error.to_string().is_empty() || hint.is_empty() {
-            true => Self::Broken("an error has no message or no hint".to_owned()),
-            false => Self::Refused,
+    pub(crate) fn refused(error: &dyn Hint) -> Self {
+        if error.to_string().is_empty() || error.hint().is_empty() {
+            Self::Broken("an error has no message or no hint".to_owned())
+        } else {
+            Self::Refused
         }
     }
 }

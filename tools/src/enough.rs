@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use fixtures::{MODELS, Reference};
-use rome_core::{Context, EditConfig, Editor, Factor, HyperParams};
+use rome_core::{CholeskyFactor, Context, Editor, HyperParams, RomeConfig};
 use rome_eval::{CounterFact, Evaluation, RunSummary, Summary};
 use rome_models::Pretrained;
 use rome_plot::{Axis, Figure, Line, Panel, Scale};
@@ -82,7 +82,7 @@ fn measure(name: &'static str, limit: usize) -> Result<Vec<Point>> {
     let layer = reference.eval.layer;
     let hparams: HyperParams = serde_json::from_value(reference.hparams.clone())?;
     let config = hparams.config(|layer| pretrained.model.weight_name(layer))?;
-    let config = EditConfig { layers: vec![layer], ..config };
+    let config = RomeConfig { layers: vec![layer], ..config };
     let contexts: Vec<Context> = reference.context_templates.into_iter().map(Context::Template).collect();
     let records = &reference.eval.records[..limit.min(reference.eval.records.len())];
     let facts: Vec<CounterFact> = records
@@ -100,14 +100,14 @@ fn measure(name: &'static str, limit: usize) -> Result<Vec<Point>> {
             None => None,
         };
         let factor = match &statistics {
-            Some(statistics) => Factor::new(&statistics.moment)?,
-            None => Factor::identity(d_ff),
+            Some(statistics) => CholeskyFactor::new(&statistics.moment)?,
+            None => CholeskyFactor::identity(d_ff),
         };
         eprintln!("{name}: C over {} tokens", statistics.as_ref().map_or(0, |s| s.moment.count()));
         let mut editor = Editor::new(pretrained.model.as_mut(), &tokens, config.clone())?
             .contexts(contexts.clone())
             .statistics(layer, factor);
-        let cases = facts.iter().map(|fact| evaluation.run(&mut editor, fact));
+        let cases = facts.iter().map(|fact| evaluation.run(&mut editor, fact, &mut ()));
         let RunSummary { post: quality, .. } = RunSummary::of(&cases.collect::<Result<Vec<_>, _>>()?);
         let tokens = statistics.as_ref().map(|statistics| statistics.moment.count());
         points.push(Point {
@@ -115,7 +115,7 @@ fn measure(name: &'static str, limit: usize) -> Result<Vec<Point>> {
             tokens,
             per_dimension: tokens.unwrap_or(0) as f64 / d_ff as f64,
             quality,
-            direction_change: statistics.and_then(|s| s.changes.last().map(|change| change.direction)),
+            direction_change: statistics.and_then(|s| s.convergence.last().map(|last| last.direction)),
         });
     }
     Ok(points)

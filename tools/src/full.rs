@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     step("rome on every device", &["xtask", "devices", "--features", &backends], None)?;
     // In release and by itself, rome-cli shares its burn with what `devices` has built.
     let tests = ["test", "--release", "-p", "rome-cli", "--features", &backends, "--test", "it", "--"];
-    let skipped = ["--skip", "command_line", "--skip", "outside", "--skip", "collecting"];
+    let skipped = ["--skip", "command_line", "--skip", "collecting"];
     step("the tests of edits and statistics", &[&tests[..], &skipped].concat(), Some(device))?;
     for example in ["edit_simple", "edit_detailed"] {
         let run = ["run", "--release", "-p", "examples", "--features", device, "--example", example];
@@ -51,8 +51,5 @@ fn step(what: &str, args: &[&str], device: Option<&str>) -> Result<()> {
     if let Some(device) = device {
         cargo.env("ROME_DEVICE", device);
     }
-    match cargo.status()?.success() {
-        true => Ok(()),
-        false => bail!("{what}: cargo {} failed", args.join(" ")),
-    }
+    if cargo.status()?.success() { Ok(()) } else { bail!("{what}: cargo {} failed", args.join(" ")) }
 }

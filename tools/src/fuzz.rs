@@ -37,8 +37,5 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(seed) = args.seed {
         fuzz.args(["--seed", &seed.to_string()]);
     }
-    match fuzz.status()?.success() {
-        true => Ok(()),
-        false => bail!("there are findings, under fuzz/findings"),
-    }
+    if fuzz.status()?.success() { Ok(()) } else { bail!("there are findings, under fuzz/findings") }
 }

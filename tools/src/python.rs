@@ -32,8 +32,9 @@ fn environment(name: &str, requirements: &Path) -> Result<PathBuf> {
 
 fn run(command: &mut Command) -> Result<()> {
     let status = command.env("PYTHONDONTWRITEBYTECODE", "1").status();
-    match status.with_context(|| format!("cannot start {command:?}"))?.success() {
-        true => Ok(()),
-        false => bail!("{command:?} failed"),
+    if status.with_context(|| format!("cannot start {command:?}"))?.success() {
+        Ok(())
+    } else {
+        bail!("{command:?} failed")
     }
 }

@@ -52,8 +52,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     }
     println!("## all of it\n\n{}", summary.join("\n"));
-    match failed.is_empty() {
-        true => Ok(()),
-        false => bail!("these found something: cargo xtask {}", failed.join(", cargo xtask ")),
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        bail!("these found something: cargo xtask {}", failed.join(", cargo xtask "))
     }
 }

@@ -62,10 +62,7 @@ pub(crate) fn print(report: &Report, form: Form) -> Result<()> {
             println!("{note}");
         }
     }
-    match report.faults.is_empty() {
-        true => Ok(()),
-        false => anyhow::bail!("{}", report.faults.join("; ")),
-    }
+    if report.faults.is_empty() { Ok(()) } else { anyhow::bail!("{}", report.faults.join("; ")) }
 }
 
 fn table(rows: &Rows, form: Form) -> Table {
@@ -73,9 +70,12 @@ fn table(rows: &Rows, form: Form) -> Table {
     table.load_style(if form == Form::Markdown { ASCII_MARKDOWN } else { UTF8_BORDERS_ONLY });
     let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
     for (index, row) in rows.iter().enumerate() {
-        let cells = row.iter().map(|text| match is_number(text) {
-            true => Cell::new(text).set_alignment(CellAlignment::Right),
-            false => Cell::new(text),
+        let cells = row.iter().map(|text| {
+            if is_number(text) {
+                Cell::new(text).set_alignment(CellAlignment::Right)
+            } else {
+                Cell::new(text)
+            }
         });
         match index {
             0 => table.set_header(cells),

@@ -6,36 +6,33 @@ use crate::metadata;
 
 /// What each crate of a user's program may depend on, and which of those of others it must not:
 /// libraries name no backend, and core knows no files, no model and no terminal.
-const ALLOWED: [(&str, &[&str]); 13] = [
-    ("rome-core", &[]),
-    ("rome-models", &["rome-core"]),
-    ("rome-stats", &["rome-core", "rome-files"]),
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("rome-assets", &[]),
     ("rome-device", &[]),
     ("rome-files", &[]),
+    ("rome-plot", &[]),
+    ("rome-core", &[]),
+    ("rome-models", &["rome-core", "rome-files"]),
+    ("rome-stats", &["rome-core", "rome-files"]),
+    ("rome-eval", &["rome-core", "rome-files", "rome-plot"]),
     ("rome-export", &["rome-core", "rome-files", "rome-models"]),
     ("rome-ledger", &["rome-core", "rome-files"]),
-    ("rome-plot", &[]),
-    ("rome-audit", &["rome-core", "rome-plot"]),
-    ("rome-eval", &["rome-core", "rome-files", "rome-plot"]),
-    ("rome-session", &["rome-core", "rome-files", "rome-models", "rome-stats", "rome-assets", "rome-device"]),
     (
-        "rome-cli",
+        "rome-edit",
         &[
+            "rome-assets",
             "rome-core",
-            "rome-models",
-            "rome-stats",
-            "rome-audit",
+            "rome-device",
             "rome-eval",
             "rome-export",
             "rome-files",
             "rome-ledger",
-            "rome-session",
-            "rome-assets",
-            "rome-device",
+            "rome-models",
             "rome-plot",
+            "rome-stats",
         ],
     ),
+    ("rome-cli", &["rome-core", "rome-edit"]),
 ];
 
 /// Features of burn that name a backend, which libraries leave to the program.

@@ -1,20 +1,131 @@
-//! What edits are computed over, as arguments name it.
+//! What arguments mean: a model, settings, edits and what else the library takes.
+
+use std::path::Path;
 
 use anyhow::Result;
-use rome_session::Inputs;
+use rome_edit::burn::prelude::Device;
+use rome_edit::edits::OtherModel;
+use rome_edit::{
+    DeviceName, EditFile, Error, Inputs, Model, Observer, Origin, RomeConfig, Session, Settings,
+    StatisticsSource, edits, requests,
+};
 
-use crate::args::InputsArgs;
-use crate::commands::edit::requests::read_json;
-use crate::statistics;
+use crate::args::{DeviceArgs, EditsArgs, InputsArgs, ModelArgs, SettingsArgs};
 
-pub(crate) fn inputs(args: &InputsArgs) -> Result<Inputs> {
-    Ok(Inputs {
-        contexts: args.contexts.as_deref().map(read_json).transpose()?,
-        preservations: match &args.preserve {
-            Some(path) => read_json(path)?,
-            None => Inputs::default().preservations,
-        },
-        seed: args.seed,
-        statistics: statistics::given(args.stats.as_deref()),
-    })
+impl DeviceArgs {
+    /// The device that the user named.
+    pub(crate) fn device(&self) -> Result<Device> {
+        let name: DeviceName = self.device.parse().map_err(Error::from)?;
+        let info = name.find().map_err(Error::from)?;
+        if name == DeviceName::Auto {
+            tracing::info!("computing on {} ({})", info.name, info.model());
+        }
+        Ok(info.device)
+    }
+}
+
+impl ModelArgs {
+    /// Loads the model.
+    pub(crate) fn load(&self, observer: &mut dyn Observer) -> Result<Model> {
+        Ok(Model::load(&self.model, &self.device.device()?, self.device.dtype, observer)?)
+    }
+}
+
+impl EditsArgs {
+    /// Loads a model and puts the edits on it, and returns them, too.
+    pub(crate) fn load_edited(
+        &self,
+        model: &ModelArgs,
+        observer: &mut dyn Observer,
+    ) -> Result<(Model, EditFile)> {
+        let edits = edits::read_all(&self.edits)?;
+        let mut model = model.load(observer)?;
+        edits::check_model(&edits, model.hash(), other_model(self.force))?;
+        edits.apply_unchecked(model.lm_mut()).map_err(Error::from)?;
+        Ok((model, edits))
+    }
+}
+
+/// The way with edits of other models that `--force` asks for.
+pub(crate) fn other_model(force: bool) -> OtherModel {
+    if force { OtherModel::Warn } else { OtherModel::Refuse }
+}
+
+impl SettingsArgs {
+    /// The settings: flags over a settings file over what is published or suggested.
+    fn settings(&self, model: &Model) -> Result<Settings> {
+        let mut settings = match &self.hparams {
+            Some(path) => Settings::read(path, model)?,
+            None => Settings::of(model)?,
+        };
+        if self.hparams.is_none() && self.layer.is_none() {
+            remark(model, &settings);
+        }
+        let config = settings.config;
+        settings.config = RomeConfig {
+            layers: self.layer.clone().unwrap_or(config.layers),
+            variant: self.variant.unwrap_or(config.variant),
+            steps: self.steps.unwrap_or(config.steps),
+            learning_rate: self.learning_rate.unwrap_or(config.learning_rate),
+            weight_decay: self.weight_decay.unwrap_or(config.weight_decay),
+            clamp_norm_factor: self.clamp.unwrap_or(config.clamp_norm_factor),
+            kl_factor: self.kl_factor.unwrap_or(config.kl_factor),
+            ..config
+        };
+        settings.config.check(model.lm().shape()).map_err(Error::from)?;
+        Ok(settings)
+    }
+
+    /// Reads what edits are computed over, then loads a model, and starts a session on it.
+    pub(crate) fn session(
+        &self,
+        model: &ModelArgs,
+        inputs: &InputsArgs,
+        observer: &mut dyn Observer,
+    ) -> Result<Session> {
+        let inputs = inputs.inputs()?;
+        let model = model.load(observer)?;
+        let settings = self.settings(&model)?;
+        Ok(Session::new(model, settings, inputs)?)
+    }
+}
+
+/// Says where settings come from, to one who has not chosen a layer.
+fn remark(model: &Model, settings: &Settings) {
+    let layer = settings.config.layers[0];
+    match Settings::origin(model) {
+        Origin::Bundled => {}
+        Origin::Published => tracing::info!("using the settings published for this model, layer {layer}"),
+        Origin::ByDepth => {
+            let shape = model.lm().shape();
+            tracing::info!(
+                "no settings are published for a {} of {} layers; using the published ones at layer {layer}, \
+                 the same share of the depth (choose with --layer or --hparams)",
+                shape.family,
+                shape.n_layers
+            );
+        }
+    }
+}
+
+impl InputsArgs {
+    /// What edits are computed over.
+    fn inputs(&self) -> Result<Inputs> {
+        let kl_prompts = self.preserve.as_deref().map(requests::read_kl_prompts).transpose()?;
+        Ok(Inputs {
+            contexts: self.contexts.as_deref().map(requests::read_contexts).transpose()?,
+            kl_prompts: kl_prompts.unwrap_or_else(|| Inputs::default().kl_prompts),
+            seed: self.seed,
+            statistics: statistics(self.stats.as_deref()),
+        })
+    }
+}
+
+/// What `--stats` means.
+pub(crate) fn statistics(stats: Option<&Path>) -> StatisticsSource {
+    match stats {
+        None => StatisticsSource::Auto,
+        Some(path) if path == Path::new("identity") => StatisticsSource::Identity,
+        Some(path) => StatisticsSource::Path(path.to_owned()),
+    }
 }

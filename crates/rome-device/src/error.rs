@@ -4,6 +4,7 @@ use crate::Backend;
 
 /// Why there is no such device.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum DeviceError {
     /// No device is called this.
     #[error("{name:?} is not a device")]

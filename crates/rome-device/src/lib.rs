@@ -16,11 +16,11 @@
 //! [`burn::Device`]: burn::prelude::Device
 
 mod backend;
+mod device_info;
 mod error;
-mod found;
 mod name;
 
 pub use backend::Backend;
+pub use device_info::DeviceInfo;
 pub use error::DeviceError;
-pub use found::Found;
 pub use name::DeviceName;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Backend, DeviceError, Found};
+use crate::{Backend, DeviceError, DeviceInfo};
 
 /// A device as a user names it. [`Display`](fmt::Display) gives the name back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +19,11 @@ impl DeviceName {
     ///
     /// # Errors
     /// [`DeviceError`] when the program or the machine does not have it.
-    pub fn find(self) -> Result<Found, DeviceError> {
+    pub fn find(self) -> Result<DeviceInfo, DeviceError> {
         match self {
             Self::Auto => {
                 let backends = Backend::ALL.into_iter().filter(|backend| !backend.is_cpu());
-                let gpu = backends.flat_map(Found::of).find(Found::is_gpu);
+                let gpu = backends.flat_map(DeviceInfo::of).find(DeviceInfo::is_gpu);
                 gpu.map_or_else(|| Self::Cpu.find(), Ok)
             }
             Self::Cpu => {
@@ -34,11 +34,12 @@ impl DeviceName {
                 Err(DeviceError::NotCompiledIn { backend })
             }
             Self::Device(backend, index) => {
-                let mut devices = Found::of(backend);
+                let mut devices = DeviceInfo::of(backend);
                 let n_devices = devices.len();
-                match index < n_devices {
-                    true => Ok(devices.swap_remove(index)),
-                    false => Err(DeviceError::Absent { name: self.to_string(), backend, n_devices }),
+                if index < n_devices {
+                    Ok(devices.swap_remove(index))
+                } else {
+                    Err(DeviceError::Absent { name: self.to_string(), backend, n_devices })
                 }
             }
         }

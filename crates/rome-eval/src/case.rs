@@ -1,10 +1,11 @@
-//! What became of one record, as `evaluate.py` of the reference writes it.
+//! The result of one record, as `evaluate.py` of the reference writes it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Answers, Rewrite};
+use crate::answers::Answers;
+use crate::rewrite::Rewrite;
 
-/// What became of one record.
+/// The result of one record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Case {
     /// The record's number.

@@ -1,12 +1,15 @@
 //! CounterFact (Meng et al. 2022, section 3.3): does an edit hold in other words, and only there?
 
 use rome_core::request::spaced_target;
-use rome_core::scoring::TokenScore;
-use rome_core::{Query, TokenCodec};
+use rome_core::scoring::TargetScore;
+use rome_core::{Query, Tokenizer};
 use serde::{Deserialize, Serialize};
 
-use crate::answers::Nll;
-use crate::{Answers, EvalError, Record, Rewrite};
+use crate::answers::Answers;
+use crate::error::EvalError;
+use crate::nll::Nll;
+use crate::record::Record;
+use crate::rewrite::Rewrite;
 
 /// A record of CounterFact. Lists may be empty, or missing: what would be asked of them is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,23 +57,24 @@ impl Record for CounterFact {
         &self.generation_prompts
     }
 
-    fn queries(&self, tokens: &dyn TokenCodec) -> Result<Vec<Query>, EvalError> {
+    fn queries(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<Query>, EvalError> {
         let Rewrite { target_new, target_true, .. } = &self.requested_rewrite;
         // As an edit takes them.
-        let target =
-            |name: &str| -> Result<_, EvalError> { Ok(tokens.encode_continuation(&spaced_target(name)?)?) };
+        let target = |name: &str| -> Result<_, EvalError> {
+            Ok(tokenizer.encode_continuation(&spaced_target(name)?)?)
+        };
         let targets = vec![target(&target_new.str)?, target(&target_true.str)?];
         let query =
-            |prompt: String| Ok(Query { prompt: tokens.encode(&prompt)?.ids, targets: targets.clone() });
+            |prompt: String| Ok(Query { prompt: tokenizer.encode(&prompt)?.ids, targets: targets.clone() });
         self.prompts().into_iter().flatten().map(query).collect()
     }
 
-    fn judge(&self, scores: &[Vec<Vec<TokenScore>>]) -> Answers {
+    fn judge(&self, scores: &[Vec<TargetScore>]) -> Answers {
         let mut scores = scores.iter();
         let mut of = |prompts: &[String]| -> Option<Vec<Nll>> {
-            let nll = |targets: &Vec<Vec<TokenScore>>| Nll {
-                target_new: mean_nll(&targets[0]),
-                target_true: mean_nll(&targets[1]),
+            let nll = |targets: &Vec<TargetScore>| Nll {
+                target_new: targets[0].nll(),
+                target_true: targets[1].nll(),
             };
             let judged: Vec<Nll> = scores.by_ref().take(prompts.len()).map(nll).collect();
             (!judged.is_empty()).then_some(judged)
@@ -84,9 +88,4 @@ impl Record for CounterFact {
             ..Answers::default()
         }
     }
-}
-
-/// The negative log-likelihood of a target, the mean over its tokens.
-fn mean_nll(tokens: &[TokenScore]) -> f64 {
-    -tokens.iter().map(|token| token.log_prob).sum::<f64>() / tokens.len() as f64
 }

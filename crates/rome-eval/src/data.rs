@@ -6,7 +6,7 @@ use rome_files::read_bounded;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::EvalError;
+use crate::error::EvalError;
 
 /// CounterFact has 45 MB, zsRE's evaluation set 12.
 const MAX_DATA: u64 = 1 << 30;
@@ -55,10 +55,7 @@ fn missing(reason: &str) -> String {
 }
 
 fn missing_below(reason: &str) -> String {
-    match reason.starts_with("missing field `") {
-        true => format!(".{}", missing(reason)),
-        false => String::new(),
-    }
+    if reason.starts_with("missing field `") { format!(".{}", missing(reason)) } else { String::new() }
 }
 
 #[cfg(test)]

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::{CounterFact, EvalError, Record, ZsRe, data};
+use crate::counterfact::CounterFact;
+use crate::data;
+use crate::error::EvalError;
+use crate::record::Record;
+use crate::zsre::ZsRe;
 
 /// A data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +18,8 @@ pub enum Dataset {
     ZsRe,
 }
 
-/// A record, or why it is none.
-type Read = Result<Box<dyn Record>, EvalError>;
+/// A record, or the reason why it is malformed.
+type RecordResult = Result<Box<dyn Record>, EvalError>;
 
 impl Dataset {
     /// The name of the data set.
@@ -31,9 +35,9 @@ impl Dataset {
     ///
     /// # Errors
     /// When the file cannot be read, or is no list.
-    pub fn read(self, path: &Path) -> Result<(Vec<Read>, Vec<u8>), EvalError> {
+    pub fn read(self, path: &Path) -> Result<(Vec<RecordResult>, Vec<u8>), EvalError> {
         let bytes = data::read(path)?;
-        let mut records: Vec<Read> = match self {
+        let mut records: Vec<RecordResult> = match self {
             Self::CounterFact => {
                 let records = data::parse::<CounterFact>(path, &bytes)?;
                 records.into_iter().map(|record| Ok(Box::new(record?) as Box<dyn Record>)).collect()

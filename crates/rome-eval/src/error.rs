@@ -1,22 +1,25 @@
-//! Why an evaluation or a trace cannot be made.
+//! Why an evaluation, a trace or an audit cannot be made.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
-use rome_core::edit::EditError;
+use rome_core::EditError;
 use rome_core::request::RequestError;
-use rome_core::tokens::TokenError;
+use rome_core::request::TokenError;
+use rome_core::{ErrorKind, Hint, Stopped};
 use rome_files::FileError;
 use thiserror::Error;
 
-/// Why an evaluation or a trace cannot be made.
+/// Why an evaluation, a trace or an audit cannot be made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum EvalError {
     /// A file of records is no list of them.
     #[error("{}: {reason}", .path.display())]
     Data {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// A record is malformed.
@@ -28,7 +31,7 @@ pub enum EvalError {
         index: usize,
         /// The field, as a path from the record.
         field: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// A case cannot be evaluated.
@@ -37,6 +40,7 @@ pub enum EvalError {
         /// The record's `case_id`.
         case_id: u64,
         /// Why not.
+        #[source]
         error: Box<EvalError>,
     },
     /// A prompt is longer than the model takes, or has no tokens.
@@ -62,7 +66,7 @@ pub enum EvalError {
     OtherRun {
         /// The folder.
         folder: PathBuf,
-        /// What is different.
+        /// The first difference.
         difference: String,
     },
     /// A folder holds no results.
@@ -79,6 +83,37 @@ pub enum EvalError {
     /// A file of noise is no such file.
     #[error("no noise: {0}")]
     Noise(String),
+    /// A file of prompts for an audit holds something else.
+    #[error("{}: {reason}", .path.display())]
+    AuditRecords {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A prompt of an audit has no tokens, or too many.
+    #[error("the prompt {prompt:?} has {len} tokens")]
+    AuditPrompt {
+        /// The prompt.
+        prompt: String,
+        /// Its tokens.
+        len: usize,
+    },
+    /// The request of an edit makes no sense for the model that is audited.
+    #[error("{request}: {error}")]
+    AuditRequest {
+        /// The request, on one line.
+        request: String,
+        /// Why not.
+        #[source]
+        error: RequestError,
+    },
+    /// An old object is too long.
+    #[error("the old object of {request} does not fit into the model after its prompt")]
+    OldObject {
+        /// The request, on one line.
+        request: String,
+    },
     /// The edit cannot be made.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -102,34 +137,62 @@ pub enum EvalError {
         /// The tokens of the subject.
         tokens: usize,
     },
+    /// An observer stopped the work.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
-impl EvalError {
-    /// Says what to do about it.
-    pub fn hint(&self) -> &'static str {
+impl Hint for EvalError {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::Data { .. } => "give a JSON list of records, in the form of the data set",
-            Self::Record { .. } => "mend the record, or leave it out with --keep-going",
-            Self::Case { error, .. } => error.hint(),
-            Self::Length { .. } => "shorten the prompt",
-            Self::NoSnippets { .. } => {
-                "give snippets and records whose ids belong together, or leave --snippets out"
-            }
-            Self::OtherRun { .. } => "give another folder with -o, or the options of that run",
-            Self::NoResults(_) => "give the folder of one run of rome eval",
-            Self::NoiseShape { .. } | Self::Noise(_) => {
-                "give a safetensors file with one tensor, noise, f32, as many samples as --samples"
-            }
-            Self::Edit(error) => error.hint(),
-            Self::Request(error) => error.hint(),
-            Self::Token(error) => error.hint(),
-            Self::File(error) => error.hint(),
-            Self::NotFinite => "check the checkpoint for NaN; fine-tuning may have made some",
-            Self::TooMuchNoise { .. } => "take fewer --samples: the paper takes 10",
+            Self::Case { error, .. } => error.kind(),
+            Self::Edit(error) => error.kind(),
+            Self::Request(error) | Self::AuditRequest { error, .. } => error.kind(),
+            Self::Token(error) => error.kind(),
+            Self::NoResults(_) => ErrorKind::NotFound,
+            Self::File(error) if error.is_not_found() => ErrorKind::NotFound,
+            Self::File(_) => ErrorKind::Io,
+            Self::NotFinite => ErrorKind::NotFinite,
+            Self::Stopped(_) => ErrorKind::Stopped,
+            _ => ErrorKind::Invalid,
         }
     }
 
+    fn hint(&self) -> Cow<'static, str> {
+        let hint = match self {
+            Self::Data { .. } => "give a JSON list of records, in the form of the data set",
+            Self::Record { .. } => "mend the record, or leave it out",
+            Self::Case { error, .. } => return error.hint(),
+            Self::Length { .. } => "shorten the prompt",
+            Self::NoSnippets { .. } => "give snippets and records whose ids belong together, or none",
+            Self::OtherRun { .. } => "give another folder, or the settings of that run",
+            Self::NoResults(_) => "give the folder of one run",
+            Self::NoiseShape { .. } | Self::Noise(_) => {
+                "give a safetensors file with one tensor, noise, f32, as many samples as are traced"
+            }
+            Self::AuditRecords { .. } => {
+                "give a record {\"paraphrase_prompts\", \"neighborhood_prompts\", …} or a list of them"
+            }
+            Self::AuditPrompt { .. } => "give prompts that are not empty and fit into the model",
+            Self::OldObject { .. } => "give the object alone, as it would follow the prompt",
+            Self::Edit(error) => return error.hint(),
+            Self::Request(error) | Self::AuditRequest { error, .. } => return error.hint(),
+            Self::Token(error) => return error.hint(),
+            Self::File(error) => return error.hint().into(),
+            Self::NotFinite => "check the checkpoint for NaN; fine-tuning may have made some",
+            Self::TooMuchNoise { .. } => "take fewer samples: the paper takes 10",
+            Self::Stopped(_) => "start it again: what was saved is kept",
+        };
+        hint.into()
+    }
+}
+
+impl EvalError {
+    /// Says in which case it happened, unless an observer wanted it.
     pub(crate) fn in_case(self, case_id: u64) -> Self {
-        Self::Case { case_id, error: Box::new(self) }
+        match self.kind() {
+            ErrorKind::Stopped => Self::Stopped(Stopped),
+            _ => Self::Case { case_id, error: Box::new(self) },
+        }
     }
 }

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rome_core::{Query, Scoring, TokenCodec};
+use rome_core::request::check_vocabulary;
+use rome_core::{Editor, Observer, Query, Scoring, Tokenizer};
 
-use crate::{Answers, Case, EvalError, Fluency, Method, Record};
+use crate::answers::Answers;
+use crate::case::Case;
+use crate::error::EvalError;
+use crate::fluency::Fluency;
+use crate::record::Record;
 
 /// Evaluates records with one method after the other. What the unedited model answers is asked once.
 pub struct Evaluation<'a> {
-    tokens: &'a dyn TokenCodec,
+    tokenizer: &'a dyn Tokenizer,
     fluency: Option<&'a Fluency>,
     before: HashMap<u64, Answers>,
     /// How long it took to ask so far, edits left out.
@@ -18,8 +23,8 @@ pub struct Evaluation<'a> {
 
 impl<'a> Evaluation<'a> {
     /// Starts with nothing asked; text is generated if there is something to judge it.
-    pub fn new(tokens: &'a dyn TokenCodec, fluency: Option<&'a Fluency>) -> Self {
-        Self { tokens, fluency, before: HashMap::new(), asking: Duration::ZERO }
+    pub fn new(tokenizer: &'a dyn Tokenizer, fluency: Option<&'a Fluency>) -> Self {
+        Self { tokenizer, fluency, before: HashMap::new(), asking: Duration::ZERO }
     }
 
     /// Takes over what the unedited model has answered in an earlier run.
@@ -30,24 +35,35 @@ impl<'a> Evaluation<'a> {
     /// Evaluates one record. The model is as it was before in any case.
     ///
     /// # Errors
-    /// When the record makes no sense for the model, or the edit fails.
-    pub fn run(&mut self, method: &mut dyn Method, record: &dyn Record) -> Result<Case, EvalError> {
-        let case_id = record.case_id();
-        self.try_run(method, record).map_err(|error| error.in_case(case_id))
+    /// [`EvalError::Case`] when the record makes no sense for the model or the edit fails, and
+    /// [`EvalError::Stopped`] when `observer` stops it.
+    pub fn run(
+        &mut self,
+        editor: &mut Editor<'_>,
+        record: &dyn Record,
+        observer: &mut dyn Observer,
+    ) -> Result<Case, EvalError> {
+        self.try_run(editor, record, observer).map_err(|error| error.in_case(record.case_id()))
     }
 
-    fn try_run(&mut self, method: &mut dyn Method, record: &dyn Record) -> Result<Case, EvalError> {
+    fn try_run(
+        &mut self,
+        editor: &mut Editor<'_>,
+        record: &dyn Record,
+        observer: &mut dyn Observer,
+    ) -> Result<Case, EvalError> {
         let start = Instant::now();
-        let queries = self.queries(method, record)?;
+        let queries = self.queries(editor, record)?;
         // What the edit does not reach is run once for before and after.
-        let scoring = Scoring::new(method.model(), &queries, method.lowest_layer().unwrap_or(usize::MAX));
+        let lowest_layer = editor.method().layers().iter().copied().min().unwrap_or(usize::MAX);
+        let scoring = Scoring::new(editor.model(), &queries, lowest_layer);
         let pre = match self.before.get(&record.case_id()) {
             Some(known) => known.clone(),
-            None => self.ask(method, record, &scoring)?,
+            None => self.ask(editor, record, &scoring)?,
         };
         self.before.entry(record.case_id()).or_insert_with(|| pre.clone());
         self.asking += start.elapsed();
-        if method.lowest_layer().is_none() {
+        if editor.method().layers().is_empty() {
             let requested_rewrite = record.rewrite().clone();
             return Ok(Case {
                 case_id: record.case_id(),
@@ -59,29 +75,29 @@ impl<'a> Evaluation<'a> {
         }
 
         let start = Instant::now();
-        method.edit(&record.rewrite().request())?;
+        editor.edit(&record.rewrite().request(), observer)?;
         let time = start.elapsed().as_secs_f64();
 
         let start = Instant::now();
-        let post = self.ask(method, record, &scoring);
+        let post = self.ask(editor, record, &scoring);
         self.asking += start.elapsed();
-        method.undo();
+        editor.undo();
         let requested_rewrite = record.rewrite().clone();
         Ok(Case { case_id: record.case_id(), requested_rewrite, time, post: post?, pre })
     }
 
     /// The queries of a record, each within what the model takes.
-    fn queries(&self, method: &dyn Method, record: &dyn Record) -> Result<Vec<Query>, EvalError> {
-        let shape = method.model().shape();
-        let queries = record.queries(self.tokens)?;
+    fn queries(&self, editor: &Editor<'_>, record: &dyn Record) -> Result<Vec<Query>, EvalError> {
+        let shape = editor.model().shape();
+        let queries = record.queries(self.tokenizer)?;
         for query in &queries {
             for target in &query.targets {
-                rome_core::rows::check_vocabulary(&query.prompt, shape)?;
-                rome_core::rows::check_vocabulary(target, shape)?;
+                check_vocabulary(&query.prompt, shape)?;
+                check_vocabulary(target, shape)?;
                 let len = query.prompt.len() + target.len();
                 if query.prompt.is_empty() || target.is_empty() || len - 1 > shape.n_positions {
                     let start = &query.prompt[..query.prompt.len().min(16)];
-                    let prompt = self.tokens.decode(start)?;
+                    let prompt = self.tokenizer.decode(start)?;
                     return Err(EvalError::Length { prompt, len, n_positions: shape.n_positions });
                 }
             }
@@ -89,13 +105,13 @@ impl<'a> Evaluation<'a> {
         Ok(queries)
     }
 
-    fn ask(&self, method: &dyn Method, record: &dyn Record, scoring: &Scoring) -> Result<Answers, EvalError> {
-        let mut answers = record.judge(&scoring.run(method.model()));
+    fn ask(&self, editor: &Editor<'_>, record: &dyn Record, scoring: &Scoring) -> Result<Answers, EvalError> {
+        let mut answers = record.judge(&scoring.run(editor.model()));
         if !answers.is_finite() {
             return Err(EvalError::NotFinite);
         }
         if let Some(fluency) = self.fluency {
-            fluency.judge(method.model(), self.tokens, record, &mut answers)?;
+            fluency.judge(editor.model(), self.tokenizer, record, &mut answers)?;
         }
         Ok(answers)
     }

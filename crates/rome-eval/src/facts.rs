@@ -9,9 +9,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::Deserialize;
 
-use crate::record::Target;
+use crate::counterfact::CounterFact;
+use crate::rewrite::{Rewrite, Target};
 use crate::trace::KnownFact;
-use crate::{CounterFact, Rewrite};
 
 /// Neighbours of a record at most, as CounterFact has.
 const MOST_NEIGHBOURS: usize = 10;
@@ -23,12 +23,13 @@ pub struct Facts {
     facts: Vec<Fact>,
 }
 
+/// A fact: a subject, its object, and another one to edit it to.
 #[derive(Debug, Clone, Deserialize)]
-struct Fact {
+pub(crate) struct Fact {
     case_id: u64,
-    subject: String,
+    pub(crate) subject: String,
     relation_id: String,
-    target_true: String,
+    pub(crate) target_true: String,
     target_new: String,
 }
 
@@ -51,21 +52,16 @@ impl Facts {
     }
 
     fn record(&self, fact: &Fact, rng: &mut ChaCha8Rng) -> Option<CounterFact> {
-        let templates = self.templates.get(&fact.relation_id).filter(|templates| !templates.is_empty())?;
+        let templates = self.templates(fact);
+        if templates.is_empty() {
+            return None;
+        }
         let edited = rng.random_range(0..templates.len());
         let others = templates.iter().enumerate().filter(|(index, _)| *index != edited);
         let filled = |template: &str, subject: &str| template.replacen("{}", subject, 1);
         let paraphrase_prompts: Vec<String> =
             others.map(|(_, template)| filled(template, &fact.subject)).collect();
-        let mut neighbours: Vec<&Fact> = self
-            .facts
-            .iter()
-            .filter(|other| {
-                other.relation_id == fact.relation_id
-                    && other.target_true == fact.target_true
-                    && other.subject != fact.subject
-            })
-            .collect();
+        let mut neighbours: Vec<&Fact> = self.neighbours(fact).collect();
         neighbours.shuffle(rng);
         let neighborhood_prompts = neighbours
             .into_iter()
@@ -91,13 +87,35 @@ impl Facts {
     /// The facts as prompts to trace, in the order of [`records`](Self::records).
     pub fn known(&self, seed: u64) -> Vec<KnownFact> {
         let records = self.records(seed).into_iter();
-        let known = |record: CounterFact| KnownFact {
-            known_id: record.case_id,
-            prompt: record.requested_rewrite.sentence(),
-            subject: record.requested_rewrite.subject,
-            attribute: record.requested_rewrite.target_true.str,
-        };
-        records.map(known).collect()
+        records.map(KnownFact::from).collect()
+    }
+
+    /// The templates of a fact's relation.
+    pub(crate) fn templates(&self, fact: &Fact) -> &[String] {
+        self.templates.get(&fact.relation_id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Facts of other subjects with the same relation and object.
+    pub(crate) fn neighbours<'f>(&'f self, fact: &'f Fact) -> impl Iterator<Item = &'f Fact> {
+        self.facts.iter().filter(|other| {
+            other.relation_id == fact.relation_id
+                && other.target_true == fact.target_true
+                && other.subject != fact.subject
+        })
+    }
+
+    /// The fact about a subject that a template asks for.
+    pub(crate) fn by_prompt(&self, template: &str, subject: &str) -> Option<&Fact> {
+        let mut of_subject = self.facts.iter().filter(|fact| fact.subject == subject);
+        of_subject.find(|fact| self.templates(fact).iter().any(|other| other == template))
+    }
+
+    /// The first fact of each relation, with the templates of the relation.
+    pub(crate) fn relations(&self) -> impl Iterator<Item = (&Fact, &[String])> {
+        self.templates.iter().filter_map(|(relation, templates)| {
+            let fact = self.facts.iter().find(|fact| fact.relation_id == *relation)?;
+            Some((fact, templates.as_slice()))
+        })
     }
 
     /// The subjects, whose embeddings give noise its size.

@@ -1,10 +1,11 @@
-//! What a data set has to offer: an edit, and questions to the model before and after it.
+//! A record of a data set: an edit, and questions to the model before and after it.
 
-use rome_core::scoring::TokenScore;
-use rome_core::{Query, Request, TokenCodec};
-use serde::{Deserialize, Serialize};
+use rome_core::scoring::TargetScore;
+use rome_core::{Query, Tokenizer};
 
-use crate::{Answers, EvalError};
+use crate::answers::Answers;
+use crate::error::EvalError;
+use crate::rewrite::Rewrite;
 
 /// A record of a data set.
 pub trait Record: Send + Sync {
@@ -17,66 +18,12 @@ pub trait Record: Send + Sync {
     /// Prompts to be continued as text.
     fn generation_prompts(&self) -> &[String];
 
-    /// What a model is asked, as tokens.
+    /// The questions to the model, as tokens.
     ///
     /// # Errors
     /// When the tokenizer refuses a text.
-    fn queries(&self, tokens: &dyn TokenCodec) -> Result<Vec<Query>, EvalError>;
+    fn queries(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<Query>, EvalError>;
 
-    /// What the scores of the queries, in their order, come to.
-    fn judge(&self, scores: &[Vec<Vec<TokenScore>>]) -> Answers;
-}
-
-/// The edit that a record asks for, by the names of the reference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rewrite {
-    /// The prompt, with `{}` for the subject.
-    pub prompt: String,
-    /// The relation's id in Wikidata.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub relation_id: Option<String>,
-    /// The new object.
-    pub target_new: Target,
-    /// The old one.
-    pub target_true: Target,
-    /// The subject.
-    pub subject: String,
-}
-
-/// An object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
-    /// Its name.
-    pub str: String,
-    /// Its id in Wikidata.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-}
-
-impl Target {
-    /// An object by its name alone.
-    pub fn named(name: impl Into<String>) -> Self {
-        Self { str: name.into(), id: None }
-    }
-}
-
-impl Rewrite {
-    /// The edit itself.
-    pub fn request(&self) -> Request {
-        Request::text(&self.prompt, &self.subject, &self.target_new.str)
-    }
-
-    /// Whether another edit has the same prompt, subject and objects.
-    pub fn asks_the_same(&self, other: &Self) -> bool {
-        let of = |rewrite: &Self| {
-            let Self { prompt, subject, target_new, target_true, .. } = rewrite.clone();
-            (prompt, subject, target_new.str, target_true.str)
-        };
-        of(self) == of(other)
-    }
-
-    /// The prompt with its subject.
-    pub fn sentence(&self) -> String {
-        self.prompt.replacen("{}", &self.subject, 1)
-    }
+    /// Turns the scores of the queries, in their order, into answers.
+    fn judge(&self, scores: &[Vec<TargetScore>]) -> Answers;
 }

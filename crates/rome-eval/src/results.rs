@@ -1,17 +1,18 @@
-//! A folder of results: one file a case, what made them, and what they come to.
+//! A folder of results: one file for each case, the run that made them, and their summary.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rome_core::Environment;
-use rome_files::{Claim, FileError, read_bounded, write, write_new};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use rome_core::{Environment, ModelHash};
+use rome_files::{Claim, FileError, write, write_new};
 
-use crate::summary::contributions;
-use crate::{Answers, Case, EvalError, RunSummary};
+use crate::case::Case;
+use crate::case_table;
+use crate::error::EvalError;
+use crate::json_file::{as_json, read_json, write_json};
+use crate::run::Run;
+use crate::summary::RunSummary;
 
 const RUN: &str = "run.json";
 const SUMMARY: &str = "summary.json";
@@ -19,51 +20,6 @@ const TABLE: &str = "cases.csv";
 
 /// Held by whoever sums up.
 pub const SUMMARY_LOCK: &str = ".rome-lock-summary";
-
-/// A case with its generated texts has some ten thousand bytes.
-const MAX_FILE: u64 = 64 << 20;
-
-/// What made the results of a folder. Runs that differ in it, but for the name, the program's version
-/// and what computed them, do not belong together.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// How the run is called in tables.
-    pub name: String,
-    /// The program and its version.
-    pub made_by: String,
-    /// The model's hash.
-    pub model_hash: String,
-    /// What is held in: f32, f16 or bf16.
-    pub precision: String,
-    /// The data set.
-    pub dataset: String,
-    /// The hash of the file of records.
-    pub data_hash: String,
-    /// The method and its settings.
-    pub method: Value,
-    /// The hashes of contexts and preservation prompts and what C is over, for methods that have such.
-    pub inputs: Value,
-    /// Whether text was generated, and what it was compared with.
-    pub fluency: Value,
-    /// What computed the first of the results, or all of several folders'; nothing of the reference's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment: Option<Environment>,
-}
-
-impl Run {
-    /// The first thing that is different in another run.
-    fn difference(&self, other: &Self) -> Option<String> {
-        let [ours, theirs] = [self, other].map(|run| serde_json::to_value(run).unwrap_or_default());
-        let fields = ours.as_object()?.iter();
-        let differs = |(name, value): (&String, &Value)| {
-            let other = theirs.get(name)?;
-            (other != value).then(|| format!("its {name} is {other}, and this one's {value}"))
-        };
-        fields
-            .filter(|(name, _)| !["name", "made_by", "environment"].contains(&name.as_str()))
-            .find_map(differs)
-    }
-}
 
 /// A folder of results.
 #[derive(Debug, Clone)]
@@ -89,10 +45,7 @@ impl Results {
             Ok(there) => Some(there),
             Err(EvalError::File(error)) if error.is_not_found() && cases.is_empty() => {
                 // Another process may begin at the same moment: the folder is of the first one.
-                match write_new(&path, &as_json(&path, &run)?)? {
-                    true => None,
-                    false => Some(read_json(&path)?),
-                }
+                if write_new(&path, &as_json(&path, &run)?)? { None } else { Some(read_json(&path)?) }
             }
             Err(EvalError::File(error)) if error.is_not_found() => {
                 return Err(other("it has cases, but no run.json that says what made them".to_owned()));
@@ -138,7 +91,7 @@ impl Results {
         let there = read_cases(folder).unwrap_or_default();
         let mut cases: BTreeMap<u64, &Case> = there.iter().map(|(&id, case)| (id, case)).collect();
         for part in parts {
-            if part.run.model_hash.is_empty() {
+            if part.run.model_hash == ModelHash::default() {
                 return Err(other(part, "it has no run.json that says what made it".to_owned()));
             }
             if let Some(difference) = first.run.difference(&part.run) {
@@ -168,7 +121,7 @@ impl Results {
         &self.folder
     }
 
-    /// What made them.
+    /// The run that made them.
     pub fn run(&self) -> &Run {
         &self.run
     }
@@ -193,13 +146,13 @@ impl Results {
         Ok(())
     }
 
-    /// What the cases come to.
+    /// Summarises the cases so far.
     pub fn summary(&self) -> RunSummary {
         RunSummary::of(self.cases.values())
     }
 
-    /// Takes in what other processes have added, and keeps them from summing up for as long as what is
-    /// returned lives: whoever is last sums up all. Where files cannot be locked, nothing keeps them.
+    /// Reads the cases that other processes have added, and keeps them from summing up while the claim
+    /// lives: the last process sums up all cases. Where files cannot be locked, nothing keeps them.
     ///
     /// # Errors
     /// When a case cannot be read.
@@ -216,25 +169,8 @@ impl Results {
     pub fn finish(&self) -> Result<RunSummary, EvalError> {
         let summary = self.summary();
         write_json(&self.folder.join(SUMMARY), &summary)?;
-        write(&self.folder.join(TABLE), &table(self.cases.values()))?;
+        write(&self.folder.join(TABLE), &case_table::csv(self.cases.values()))?;
         Ok(summary)
-    }
-}
-
-impl Run {
-    fn unknown(folder: &Path) -> Self {
-        Self {
-            name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            made_by: String::new(),
-            model_hash: String::new(),
-            precision: String::new(),
-            dataset: String::new(),
-            data_hash: String::new(),
-            method: Value::Null,
-            inputs: Value::Null,
-            fluency: Value::Null,
-            environment: None,
-        }
     }
 }
 
@@ -251,57 +187,4 @@ fn read_cases(folder: &Path) -> Result<BTreeMap<u64, Case>, EvalError> {
         }
     }
     Ok(cases)
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, EvalError> {
-    let bytes = read_bounded(path, MAX_FILE)?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| EvalError::Data { path: path.to_owned(), reason: error.to_string() })
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), EvalError> {
-    Ok(write(path, &as_json(path, value)?)?)
-}
-
-/// A value as JSON with one space of indentation, as the reference has it, for the file at a path.
-fn as_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, EvalError> {
-    let mut bytes = Vec::new();
-    let indented = serde_json::ser::PrettyFormatter::with_indent(b" ");
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, indented);
-    value
-        .serialize(&mut serializer)
-        .map_err(|error| EvalError::Data { path: path.to_owned(), reason: error.to_string() })?;
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
-/// The measures of each case before and after, as CSV.
-fn table<'a>(cases: impl Iterator<Item = &'a Case>) -> Vec<u8> {
-    let cases: Vec<&Case> = cases.collect();
-    let of = |answers: &Answers| contributions(answers);
-    let mut measures: Vec<&str> = cases.iter().flat_map(|case| of(&case.post).into_keys()).collect();
-    measures.sort_unstable();
-    measures.dedup();
-    let mut table = csv::Writer::from_writer(Vec::new());
-    let header = ["case_id", "prompt", "subject", "target_true", "target_new", "time"].map(str::to_owned);
-    let named = measures.iter().flat_map(|name| [format!("{name} before"), format!("{name} after")]);
-    // Writing into memory does not fail.
-    let _ = table.write_record(header.into_iter().chain(named));
-    for case in cases {
-        let rewrite = &case.requested_rewrite;
-        let start = [
-            case.case_id.to_string(),
-            rewrite.prompt.clone(),
-            rewrite.subject.clone(),
-            rewrite.target_true.str.clone(),
-            rewrite.target_new.str.clone(),
-            format!("{:.4}", case.time),
-        ];
-        let (pre, post) = (of(&case.pre), of(&case.post));
-        let values = measures.iter().flat_map(|name| {
-            [&pre, &post].map(|values| values.get(name).map(|value| value.to_string()).unwrap_or_default())
-        });
-        let _ = table.write_record(start.into_iter().chain(values));
-    }
-    table.into_inner().unwrap_or_default()
 }

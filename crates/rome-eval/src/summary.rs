@@ -4,76 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::answers::Kind;
-use crate::{Answers, Case};
+use crate::answers::Answers;
+use crate::case::Case;
+use crate::estimate::{Estimate, mean};
+use crate::measures::{SCORES, contributions, harmonic_mean, scale};
 
-/// Half of a 95 % interval of a normal distribution, in standard deviations.
-const Z_95: f64 = 1.96;
-
-/// A mean and half the width of its 95 % interval; of a [`Summary`] both times 100.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
-    /// The mean over records.
-    pub mean: f64,
-    /// Half the width of its 95 % interval.
-    pub ci95: f64,
-}
-
-/// What each measure came to, by its name, times 100 but for the perplexity; see [`MEASURES`].
+/// The estimate of each [measure](crate::MEASURES) by its name, times 100 but for the perplexity.
 pub type Summary = BTreeMap<String, Estimate>;
-
-/// The measures: their names, and what they say.
-pub const MEASURES: [(&str, &str); 17] = [
-    ("S", "score: the harmonic mean of ES, PS and NS"),
-    ("ES", "efficacy: the new object is the more probable one after the prompt of the edit"),
-    ("PS", "paraphrase: and after the same in other words"),
-    ("NS", "neighborhood: subjects that share the old object still have it"),
-    ("EM", "how much more probable the new object is after the prompt of the edit"),
-    ("PM", "and after the same in other words"),
-    ("NM", "how much more probable the old object still is for those that share it"),
-    ("score", "zsRE: the harmonic mean of the three below"),
-    ("efficacy", "zsRE: tokens of the answer that are the most probable ones"),
-    ("paraphrase", "zsRE: the same for the question in other words"),
-    ("specificity", "zsRE: the same for another question, with its own answer"),
-    ("efficacy_exact", "zsRE: efficacy over the tokens as they are"),
-    ("paraphrase_exact", "zsRE: paraphrase over the tokens as they are"),
-    ("specificity_exact", "zsRE: specificity over the tokens as they are"),
-    ("GE", "generation entropy: of pairs and triples of words, in bits, times 100"),
-    ("RS", "reference score: how like generated text is to texts about the new object's subjects"),
-    ("essence", "the perplexity of texts about the subject, as it is"),
-];
-
-/// Harmonic means, and what they are of.
-pub(crate) const SCORES: [(&str, [&str; 3]); 2] =
-    [("S", ["ES", "PS", "NS"]), ("score", ["efficacy", "paraphrase", "specificity"])];
-
-impl Estimate {
-    /// The mean of values and its interval; nothing of nothing is zero.
-    pub fn of(values: &[f64]) -> Self {
-        let mean = mean(values).unwrap_or(0.0);
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let n = values.len().max(1) as f64;
-        // The deviation of the population that values are drawn from.
-        Self { mean, ci95: Z_95 * (squares / (n - 1.0).max(1.0) / n).sqrt() }
-    }
-
-    fn times(self, factor: f64) -> Self {
-        Self { mean: factor * self.mean, ci95: factor * self.ci95 }
-    }
-}
-
-/// What a measure is multiplied by: a perplexity is what it is.
-pub(crate) fn scale(measure: &str) -> f64 {
-    if measure == "essence" { 1.0 } else { 100.0 }
-}
-
-/// The harmonic mean; zero if one of them is.
-pub(crate) fn harmonic_mean(values: [f64; 3]) -> f64 {
-    match values.contains(&0.0) {
-        true => 0.0,
-        false => 3.0 / values.iter().map(|value| 1.0 / value).sum::<f64>(),
-    }
-}
 
 /// A summary of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,38 +43,6 @@ impl RunSummary {
     pub fn post(&self, measure: &str) -> Option<Estimate> {
         self.post.get(measure).copied()
     }
-}
-
-/// What one record contributes to each measure, from 0 to 1 but for entropies and perplexities.
-pub(crate) fn contributions(answers: &Answers) -> BTreeMap<&'static str, f64> {
-    let share = |kind| {
-        answers.nlls(kind)?;
-        mean(&answers.outcomes(kind).into_iter().map(as_number).collect::<Vec<_>>())
-    };
-    let difference = |kind, sign: f64| {
-        let values: Vec<f64> = answers.nlls(kind)?.iter().map(|nll| sign * nll.difference()).collect();
-        mean(&values)
-    };
-    let correct =
-        |list: &Option<Vec<bool>>| mean(&list.as_ref()?.iter().copied().map(as_number).collect::<Vec<_>>());
-    let all = [
-        ("ES", share(Kind::Rewrite)),
-        ("PS", share(Kind::Paraphrase)),
-        ("NS", share(Kind::Neighborhood)),
-        ("EM", difference(Kind::Rewrite, 1.0)),
-        ("PM", difference(Kind::Paraphrase, 1.0)),
-        ("NM", difference(Kind::Neighborhood, -1.0)),
-        ("efficacy", correct(&answers.rewrite_prompts_correct)),
-        ("paraphrase", correct(&answers.paraphrase_prompts_correct)),
-        ("specificity", correct(&answers.neighborhood_prompts_correct)),
-        ("efficacy_exact", correct(&answers.rewrite_prompts_correct_exact)),
-        ("paraphrase_exact", correct(&answers.paraphrase_prompts_correct_exact)),
-        ("specificity_exact", correct(&answers.neighborhood_prompts_correct_exact)),
-        ("GE", answers.ngram_entropy),
-        ("RS", answers.reference_score),
-        ("essence", answers.essence_score),
-    ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// Summarises answers: of each record first, then over records, as `summarize.py` of the reference.
@@ -183,18 +88,10 @@ fn harmonic(records: &[BTreeMap<&str, f64>], parts: [&str; 3]) -> Option<Estimat
     Some(Estimate { mean: score, ci95 })
 }
 
-fn as_number(is: bool) -> f64 {
-    f64::from(u8::from(is))
-}
-
-pub(crate) fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Nll;
+    use crate::nll::Nll;
 
     fn nlls(pairs: &[(f64, f64)]) -> Option<Vec<Nll>> {
         let nll = |&(target_new, target_true): &(f64, f64)| Nll { target_new, target_true };

@@ -1,16 +1,18 @@
 //! zsRE: questions and their answers, as MEND's evaluation set has them.
 
 use rome_core::request::spaced_target;
-use rome_core::scoring::TokenScore;
-use rome_core::{Query, TokenCodec};
+use rome_core::scoring::TargetScore;
+use rome_core::{Query, Tokenizer};
 use serde::{Deserialize, Serialize};
 
-use crate::record::Target;
-use crate::{Answers, EvalError, Record, Rewrite};
+use crate::answers::Answers;
+use crate::error::EvalError;
+use crate::record::Record;
+use crate::rewrite::{Rewrite, Target};
 
 /// A record of zsRE, in the file's own form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Raw {
+struct ZsReJson {
     subject: String,
     src: String,
     #[serde(default)]
@@ -24,7 +26,7 @@ struct Raw {
 
 /// A record of zsRE.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Raw")]
+#[serde(try_from = "ZsReJson")]
 pub struct ZsRe {
     /// Its number: its place in the file.
     pub case_id: u64,
@@ -36,11 +38,11 @@ pub struct ZsRe {
     pub neighborhood: Option<(String, String)>,
 }
 
-impl TryFrom<Raw> for ZsRe {
+impl TryFrom<ZsReJson> for ZsRe {
     type Error = String;
 
-    fn try_from(raw: Raw) -> Result<Self, String> {
-        let Raw { subject, src, rephrase, answers, loc, loc_ans } = raw;
+    fn try_from(json: ZsReJson) -> Result<Self, String> {
+        let ZsReJson { subject, src, rephrase, answers, loc, loc_ans } = json;
         if !src.contains(&subject) || subject.trim().is_empty() {
             return Err(format!("src: the question {src:?} does not contain the subject {subject:?}"));
         }
@@ -67,33 +69,33 @@ impl TryFrom<Raw> for ZsRe {
 }
 
 /// The prompts of a record, each with its answer.
-struct Asked {
+struct Question {
     prompt: String,
     answer: String,
 }
 
 impl ZsRe {
-    fn asked(&self) -> [Option<Asked>; 3] {
+    fn questions(&self) -> [Option<Question>; 3] {
         let answer = || self.rewrite.target_new.str.clone();
         [
-            Some(Asked { prompt: self.rewrite.sentence(), answer: answer() }),
-            self.paraphrase.clone().map(|prompt| Asked { prompt, answer: answer() }),
-            self.neighborhood.clone().map(|(prompt, answer)| Asked { prompt, answer }),
+            Some(Question { prompt: self.rewrite.sentence(), answer: answer() }),
+            self.paraphrase.clone().map(|prompt| Question { prompt, answer: answer() }),
+            self.neighborhood.clone().map(|(prompt, answer)| Question { prompt, answer }),
         ]
     }
 }
 
-impl Asked {
+impl Question {
     /// Over the tokens as they are, first; then for each token of the answer the text before it,
     /// decoded and encoded anew, and what the decoded token begins with: the reference's way
     /// (`test_batch_prediction_acc`).
-    fn queries(&self, tokens: &dyn TokenCodec) -> Result<Vec<Query>, EvalError> {
-        let prompt = tokens.encode(&self.prompt)?.ids;
-        let answer = tokens.encode_continuation(&spaced_target(&self.answer)?)?;
+    fn queries(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<Query>, EvalError> {
+        let prompt = tokenizer.encode(&self.prompt)?.ids;
+        let answer = tokenizer.encode_continuation(&spaced_target(&self.answer)?)?;
         let mut queries = vec![Query { prompt, targets: vec![answer.clone()] }];
         for (index, &token) in answer.iter().enumerate() {
-            let prompt = tokens.encode(&(self.prompt.clone() + &tokens.decode(&answer[..index])?))?.ids;
-            let first = tokens.encode_continuation(&tokens.decode(&[token])?)?;
+            let prompt = tokenizer.encode(&(self.prompt.clone() + &tokenizer.decode(&answer[..index])?))?.ids;
+            let first = tokenizer.encode_continuation(&tokenizer.decode(&[token])?)?;
             let first = first.first().copied().unwrap_or(token);
             queries.push(Query { prompt, targets: vec![vec![first]] });
         }
@@ -114,23 +116,23 @@ impl Record for ZsRe {
         &[]
     }
 
-    fn queries(&self, tokens: &dyn TokenCodec) -> Result<Vec<Query>, EvalError> {
-        let queries = self.asked().into_iter().flatten().map(|asked| asked.queries(tokens));
+    fn queries(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<Query>, EvalError> {
+        let queries = self.questions().into_iter().flatten().map(|question| question.queries(tokenizer));
         Ok(queries.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
-    fn judge(&self, scores: &[Vec<Vec<TokenScore>>]) -> Answers {
+    fn judge(&self, scores: &[Vec<TargetScore>]) -> Answers {
         let mut scores = scores.iter();
         let mut next = |is_asked: bool| -> (Option<Vec<bool>>, Option<Vec<bool>>) {
             if !is_asked {
                 return (None, None);
             }
             let Some(exact) = scores.next() else { return (None, None) };
-            let exact: Vec<bool> = exact[0].iter().map(|token| token.is_first).collect();
-            let theirs = scores.by_ref().take(exact.len()).map(|targets| targets[0][0].is_first);
+            let exact: Vec<bool> = exact[0].tokens.iter().map(|token| token.is_first).collect();
+            let theirs = scores.by_ref().take(exact.len()).map(|targets| targets[0].is_first());
             (Some(theirs.collect()), Some(exact))
         };
-        let [rewrite, paraphrase, neighborhood] = self.asked().map(|asked| next(asked.is_some()));
+        let [rewrite, paraphrase, neighborhood] = self.questions().map(|question| next(question.is_some()));
         Answers {
             rewrite_prompts_correct: rewrite.0,
             paraphrase_prompts_correct: paraphrase.0,

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use rome_core::{EditFile, RankOneUpdate};
+use rome_files::NewFolder;
 use rome_models::config::Config;
 use rome_models::layers::Layout;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-use crate::{ExportError, weight};
-use rome_files::NewFolder;
+use crate::error::ExportError;
+use crate::weight;
 
 /// A LoRA that does what edits do: `B A` is their sum, and `α = r` leaves it as it is.
 #[derive(Debug, Clone, PartialEq)]

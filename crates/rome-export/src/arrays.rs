@@ -1,17 +1,16 @@
 //! Edits as plain arrays, and arrays of others.
 
-use std::io::{Cursor, Read, Seek, Write};
+use std::io::Cursor;
 
-use npyz::npz::{NpzArchive, NpzWriter};
-use npyz::{WriterBuilder, zip};
 use rome_core::EditFile;
-use rome_files::checked_npy;
+use rome_files::npz::{NpzError, NpzReader, NpzWriter};
 use rome_models::StoredType;
 use rome_models::config::Config;
 use rome_models::layers::Layout;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::{ExportError, weight};
+use crate::error::ExportError;
+use crate::weight;
 
 /// Writes left and right vectors as numpy's npz: `<weight>.left` `[n, d_input]` and `<weight>.right`
 /// `[n, d_output]`, f32, so that `left.T @ right` is ΔW as `[d_input, d_output]`.
@@ -20,32 +19,22 @@ use crate::{ExportError, weight};
 /// [`ExportError`] when there are no edits, they do not fit the model, or the writer fails.
 pub fn npz(edits: &EditFile, config: &Config) -> Result<Vec<u8>, ExportError> {
     weight::check_some(edits, config)?;
-    let mut bytes = Cursor::new(Vec::new());
-    let mut npz = NpzWriter::new(&mut bytes);
-    let write = |npz: &mut NpzWriter<_>| {
+    let write = || {
+        let mut npz = NpzWriter::new();
         for (weight, updates) in edits.updates() {
             let lefts: Vec<&[f32]> = updates.iter().map(|update| &update.left[..]).collect();
             let rights: Vec<&[f32]> = updates.iter().map(|update| &update.right[..]).collect();
-            array(npz, &format!("{weight}.left"), &lefts)?;
-            array(npz, &format!("{weight}.right"), &rights)?;
+            matrix(&mut npz, &format!("{weight}.left"), &lefts)?;
+            matrix(&mut npz, &format!("{weight}.right"), &rights)?;
         }
-        npz.zip_writer().finish()?;
-        Ok(())
+        npz.finish()
     };
-    write(&mut npz).map_err(|error: std::io::Error| ExportError::Format(error.to_string()))?;
-    drop(npz);
-    Ok(bytes.into_inner())
+    write().map_err(|error| ExportError::Format(error.to_string()))
 }
 
-fn array<W: Write + Seek>(npz: &mut NpzWriter<W>, name: &str, rows: &[&[f32]]) -> std::io::Result<()> {
-    // As numpy's savez has it: stored, and without a time that would change the bytes.
-    let options = zip::write::FileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored)
-        .last_modified_time(zip::DateTime::default());
+fn matrix(npz: &mut NpzWriter, name: &str, rows: &[&[f32]]) -> std::io::Result<()> {
     let shape = [rows.len() as u64, rows.first().map_or(0, |row| row.len()) as u64];
-    let mut array = npz.array(name, options)?.default_dtype().shape(&shape).begin_nd()?;
-    array.extend(rows.iter().copied().flatten().copied())?;
-    array.finish()
+    npz.array(name, &shape, rows.iter().copied().flatten().copied())
 }
 
 /// Writes ΔW of each weight as safetensors, under the weight's name and the way round that
@@ -95,47 +84,30 @@ pub struct Array {
 /// # Errors
 /// [`ExportError::Format`] for anything else.
 pub fn read_npz(bytes: &[u8]) -> Result<Vec<Array>, ExportError> {
-    let format = |error: std::io::Error| ExportError::Format(error.to_string());
-    let mut archive = NpzArchive::new(Cursor::new(bytes)).map_err(format)?;
-    let names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+    let format = |error: NpzError| ExportError::Format(error.to_string());
+    let mut archive = NpzReader::new(Cursor::new(bytes)).map_err(format)?;
     let (mut arrays, mut n_values) = (Vec::new(), 0_u64);
-    for name in names {
+    for name in archive.names() {
         let malformed = |what: String| ExportError::Format(format!("{name:?} {what}"));
-        let file = archive.zip_archive().by_name(&npyz::npz::file_name_from_array_name(&name));
-        let file = file.map_err(|error| malformed(format!("cannot be read: {error}")))?;
-        let array = checked_npy(file).and_then(npyz::NpyFile::new).map_err(format)?;
-        if array.order() != npyz::Order::C {
+        let array = archive.array(&name).map_err(format)?;
+        if !array.is_row_major() {
             return Err(malformed(
                 "is stored column by column: save numpy.ascontiguousarray of it".to_owned(),
             ));
         }
         // A packed array can claim and hold far more than the file's own bytes.
-        n_values = n_values.saturating_add(array.len());
+        n_values = n_values.saturating_add(array.n_values());
         if n_values > MAX_VALUES {
             return Err(malformed(format!("is too large: all arrays together may have {MAX_VALUES} values")));
         }
         let shape: Vec<usize> = array.shape().iter().map(|&size| size as usize).collect();
-        let values: Vec<f32> = match array.dtype().descr().as_str() {
-            "'<f4'" => values::<f32, _>(array)?,
-            "'<f8'" => values::<f64, _>(array)?.into_iter().map(|value| value as f32).collect(),
-            other => return Err(malformed(format!("is stored as {other}, not '<f4' or '<f8'"))),
-        };
+        let values = array.floats(|value| value, |value| value as f32).map_err(format)?;
         if shape.iter().try_fold(1, |n: usize, &size| n.checked_mul(size)) != Some(values.len()) {
             return Err(malformed(format!("has {} values for the shape {shape:?}", values.len())));
         }
         arrays.push(Array { name, shape, values });
     }
     Ok(arrays)
-}
-
-/// Reads an array value by value, so that memory grows with the bytes that are really there.
-fn values<T: npyz::Deserialize, R: Read>(array: npyz::NpyFile<R>) -> Result<Vec<T>, ExportError> {
-    let format = |error: std::io::Error| ExportError::Format(error.to_string());
-    array
-        .data::<T>()
-        .map_err(|error| ExportError::Format(error.to_string()))?
-        .collect::<Result<_, _>>()
-        .map_err(format)
 }
 
 /// Reads the tensors of a safetensors file, of f32, f16 or bf16.

@@ -5,18 +5,18 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use rome_core::edit_file::EditFileError;
-use rome_core::{EditFile, RankOneUpdate};
+use rome_core::edit::EditFileError;
+use rome_core::{EditFile, Event, ModelHash, Observer, Progress, RankOneUpdate, Unit};
+use rome_files::NewFolder;
 use rome_models::config::Config;
-use rome_models::progress::Progress;
-use rome_models::{CheckpointFiles, ModelHash, OnProgress, Source, StoredFile, StoredTensor};
+use rome_models::{CheckpointFiles, ModelHasher, Source, StoredFile, StoredTensor};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 
-use crate::{ExportError, weight};
-use rome_files::NewFolder;
+use crate::error::ExportError;
+use crate::weight;
 
-/// What beside its weights makes a model, by the ends of names. Weights in other forms are left
+/// The files that make a model beside its weights, by the ends of their names. Weights in other forms are left
 /// behind: they would be those without the edit.
 const KEPT: [&str; 5] = [".json", ".txt", ".model", ".jinja", ".md"];
 const KEPT_NAMES: [&str; 2] = ["LICENSE", "NOTICE"];
@@ -29,16 +29,42 @@ const KEPT_NAMES: [&str; 2] = ["LICENSE", "NOTICE"];
 ///
 /// # Errors
 /// [`ExportError`]: among others [`ModelError`](rome_models::ModelError) when the model cannot be
-/// read, and [`EditFileError`] when the edits were made for another one, unless they are to be
-/// added `regardless`. A link is followed within the model's folder only, and to the blobs of the hub's
-/// cache: a folder from elsewhere does not choose what is shipped.
+/// read, and [`EditFileError`] when the edits were made for another one. A link is followed within the model's
+/// folder only, and to the blobs of the hub's cache: a folder from elsewhere does not choose what is shipped.
 pub fn write(
     source: &Source,
     edits: &EditFile,
-    regardless: bool,
     place: &Path,
-    on_progress: &mut OnProgress<'_>,
-) -> Result<String, ExportError> {
+    observer: &mut dyn Observer,
+) -> Result<ModelHash, ExportError> {
+    let (folder, hash) = fill(source, edits, place, observer)?;
+    edits.check_model(&hash)?;
+    folder.finish()?;
+    Ok(hash)
+}
+
+/// Writes a copy of a model's folder like [`write()`], whatever model the edits were made for.
+///
+/// # Errors
+/// As [`write()`], but for edits of another model.
+pub fn write_unchecked(
+    source: &Source,
+    edits: &EditFile,
+    place: &Path,
+    observer: &mut dyn Observer,
+) -> Result<ModelHash, ExportError> {
+    let (folder, hash) = fill(source, edits, place, observer)?;
+    folder.finish()?;
+    Ok(hash)
+}
+
+/// Fills the folder that is to be at `place`.
+fn fill(
+    source: &Source,
+    edits: &EditFile,
+    place: &Path,
+    observer: &mut dyn Observer,
+) -> Result<(NewFolder, ModelHash), ExportError> {
     let config = Config::load(source)?;
     weight::check(edits, &config)?;
     let files = CheckpointFiles::open(source)?;
@@ -50,37 +76,33 @@ pub fn write(
     let mut copy = Copy {
         config: &config,
         left: edits.updates(),
-        hash: ModelHash::default(),
+        hash: ModelHasher::default(),
         n_bytes_done: 0,
         n_bytes: files.n_bytes(),
-        on_progress,
+        observer,
     };
     let is_pickled = files.is_pickled();
     let n_files = files.files.len();
     let mut weight_map = BTreeMap::new();
     let mut total_size = 0;
     for (index, file) in files.files.into_iter().enumerate() {
-        match is_pickled {
-            false => copy.patched(file, &folder)?,
-            true => {
-                let name = match n_files {
-                    1 => "model.safetensors".to_owned(),
-                    n => format!("model-{:05}-of-{n:05}.safetensors", index + 1),
-                };
-                for (tensor, n_bytes) in copy.converted(file, &folder, &name)? {
-                    total_size += n_bytes;
-                    weight_map.insert(tensor, name.clone());
-                }
+        if is_pickled {
+            let name = match n_files {
+                1 => "model.safetensors".to_owned(),
+                n => format!("model-{:05}-of-{n:05}.safetensors", index + 1),
+            };
+            for (tensor, n_bytes) in copy.converted(file, &folder, &name)? {
+                total_size += n_bytes;
+                weight_map.insert(tensor, name.clone());
             }
+        } else {
+            copy.patched(file, &folder)?
         }
     }
     if let Some((&weight, _)) = copy.left.first_key_value() {
         return Err(EditFileError::UnknownWeight { weight: weight.to_owned() }.into());
     }
     let hash = copy.hash.finish();
-    if !regardless {
-        edits.check_model(&hash)?;
-    }
     match (&files.index, is_pickled) {
         (Some(index), false) => {
             folder.write(index, &source.read(index, u64::MAX - 1)?)?;
@@ -92,22 +114,21 @@ pub fn write(
         (None, _) => {}
     }
     copy_others(source, &folder)?;
-    folder.finish()?;
-    Ok(hash)
+    Ok((folder, hash))
 }
 
 /// A checkpoint on its way, tensor by tensor.
-struct Copy<'a, 'p> {
+struct Copy<'a> {
     config: &'a Config,
     /// The updates of weights that were not met yet.
     left: BTreeMap<&'a str, Vec<&'a RankOneUpdate>>,
-    hash: ModelHash,
+    hash: ModelHasher,
     n_bytes_done: u64,
     n_bytes: u64,
-    on_progress: &'a mut OnProgress<'p>,
+    observer: &'a mut dyn Observer,
 }
 
-impl Copy<'_, '_> {
+impl Copy<'_> {
     /// Writes a safetensors file again, its header as it is.
     fn patched(&mut self, mut file: StoredFile, folder: &NewFolder) -> Result<(), ExportError> {
         let path = folder.path(file.name());
@@ -167,7 +188,8 @@ impl Copy<'_, '_> {
         let mut bytes = vec![0; tensor.n_bytes()];
         file.read(tensor, &mut bytes)?;
         self.n_bytes_done += bytes.len() as u64;
-        (self.on_progress)(Progress::Reading { done: self.n_bytes_done, total: self.n_bytes });
+        let (done, total) = (self.n_bytes_done, self.n_bytes);
+        self.observer.tell(Event::Progress(Progress { unit: Unit::ModelBytes, done, total, detail: "" }))?;
         let name = tensor.canonical_name();
         if self.config.ignores(&name) {
             return Ok(bytes);
@@ -182,9 +204,10 @@ impl Copy<'_, '_> {
         updates.iter().for_each(|update| weight::add(&mut values, update, layout));
         let edited = tensor.dtype.narrow(&values).ok_or_else(unknown)?;
         let stored = tensor.dtype.widen(&edited).ok_or_else(unknown)?;
-        match stored.iter().all(|value| value.is_finite()) {
-            true => Ok(edited),
-            false => Err(ExportError::Overflow { weight: name, dtype: tensor.dtype.name() }),
+        if stored.iter().all(|value| value.is_finite()) {
+            Ok(edited)
+        } else {
+            Err(ExportError::Overflow { weight: name, dtype: tensor.dtype.name() })
         }
     }
 }
@@ -230,8 +253,9 @@ fn inside(folder: &Path, path: &Path) -> Result<(), ExportError> {
     let snapshots = folder.parent().filter(|parent| parent.ends_with("snapshots"));
     let blobs = snapshots.and_then(|snapshots| Some(snapshots.parent()?.join("blobs")));
     let places = [Some(folder.clone()), blobs.filter(|blobs| !blobs.is_symlink())];
-    match places.into_iter().flatten().any(|place| target.starts_with(place)) {
-        true => Ok(()),
-        false => Err(ExportError::Outside { link: path.to_owned(), target }),
+    if places.into_iter().flatten().any(|place| target.starts_with(place)) {
+        Ok(())
+    } else {
+        Err(ExportError::Outside { link: path.to_owned(), target })
     }
 }

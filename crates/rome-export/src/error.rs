@@ -1,19 +1,25 @@
 //! Why an edit cannot be exported or imported.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
-use rome_core::edit_file::EditFileError;
-use rome_core::low_rank::LowRankError;
+use rome_core::edit::EditFileError;
+use rome_core::edit::LowRankError;
+use rome_core::{ErrorKind, Hint, Stopped};
 use rome_files::FileError;
 use rome_models::ModelError;
 use thiserror::Error;
 
 /// Why an edit cannot be exported or imported.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// The model cannot be read.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// An observer stopped the work.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The edits are not of this model.
     #[error(transparent)]
     Edits(#[from] EditFileError),
@@ -22,7 +28,8 @@ pub enum ExportError {
     LowRank {
         /// The difference.
         tensor: String,
-        /// What is wrong.
+        /// The fault.
+        #[source]
         error: LowRankError,
     },
     /// A folder cannot be made.
@@ -34,6 +41,7 @@ pub enum ExportError {
         /// The file.
         path: PathBuf,
         /// The system's error.
+        #[source]
         error: std::io::Error,
     },
     /// A link leads out of the model's folder, to what was perhaps not meant to be shipped.
@@ -72,24 +80,38 @@ pub enum ExportError {
     },
 }
 
-impl ExportError {
-    /// Says what to do about it.
-    pub fn hint(&self) -> &'static str {
+impl Hint for ExportError {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::Model(error) => error.hint(),
-            Self::Edits(error) => error.hint(),
-            Self::LowRank { error, .. } => error.hint(),
-            Self::File(error) => error.hint(),
+            Self::Model(error) => error.kind(),
+            Self::Stopped(_) => ErrorKind::Stopped,
+            Self::Edits(error) => error.kind(),
+            Self::LowRank { error, .. } => error.kind(),
+            Self::File(error) if error.is_not_found() => ErrorKind::NotFound,
+            Self::File(_) | Self::Io { .. } => ErrorKind::Io,
+            Self::Overflow { .. } => ErrorKind::NotFinite,
+            _ => ErrorKind::Invalid,
+        }
+    }
+
+    fn hint(&self) -> Cow<'static, str> {
+        let hint = match self {
+            Self::Model(error) => return error.hint(),
+            Self::Stopped(_) => "start it again: nothing was written",
+            Self::Edits(error) => return error.hint(),
+            Self::LowRank { error, .. } => return error.hint(),
+            Self::File(error) => return error.hint().into(),
             Self::Io { .. } => "check that the place exists, has room and may be used",
             Self::Outside { .. } => "put the file itself there, or take the link away",
             Self::Overflow { .. } => "scale the edit down, or export from a checkpoint in f32 or bf16",
-            Self::Nothing => "give edits with --edit FILE",
+            Self::Nothing => "give some edits",
             Self::Format(_) => {
                 "give arrays <weight>.left and <weight>.right, or a difference under <weight>, as npz or safetensors"
             }
             Self::Shape { .. } => {
                 "check that the file is for this model, and which way round its matrices are"
             }
-        }
+        };
+        hint.into()
     }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use rome_core::edit_file::EditFileError;
-use rome_core::{EditEntry, EditFile, EditPart, EditRecord, LowRank, RankOneUpdate};
+use rome_core::edit::EditFileError;
+use rome_core::{EditEntry, EditFile, EditPart, EditRecord, LowRank, Observer, RankOneUpdate};
 use rome_models::config::Config;
 use rome_models::layers::Layout;
-use rome_models::{CheckpointFiles, OnProgress, Source};
+use rome_models::{CheckpointFiles, Source};
 
 use crate::arrays::Array;
-use crate::{ExportError, weight};
+use crate::error::ExportError;
+use crate::weight;
 
 /// How arrays become edits.
 #[derive(Debug, Clone, Copy)]
@@ -28,16 +29,16 @@ pub struct Import<'a> {
     pub transposed: bool,
 }
 
-/// What was imported.
+/// Edits that were imported.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Imported {
+pub struct ImportedEdits {
     /// The edits.
     pub file: EditFile,
-    /// What was taken for each weight.
+    /// The updates of each weight.
     pub weights: Vec<ImportedWeight>,
 }
 
-/// What was taken for a weight.
+/// The updates that were imported for a weight.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportedWeight {
     /// The weight's canonical name.
@@ -55,7 +56,7 @@ impl Import<'_> {
     /// # Errors
     /// [`ExportError`] when no array is an edit, one is not of this model, or the model cannot be
     /// read.
-    pub fn run(&self, arrays: Vec<Array>, on_progress: &mut OnProgress<'_>) -> Result<Imported, ExportError> {
+    pub fn run(&self, arrays: Vec<Array>, observer: &mut dyn Observer) -> Result<ImportedEdits, ExportError> {
         let config = Config::load(self.source)?;
         let names: BTreeMap<String, usize> =
             (0..config.shape().n_layers).map(|layer| (config.weight_name(layer), layer)).collect();
@@ -88,9 +89,9 @@ impl Import<'_> {
             return Err(ExportError::Format("the file holds no array".to_owned()));
         }
 
-        let hash = CheckpointFiles::open(self.source)?.hash(&config, on_progress)?;
+        let hash = CheckpointFiles::open(self.source)?.hash(&config, observer)?;
         let layout = config.down_projection_layout();
-        let mut part = EditPart::new(EditRecord::imported(self.made_by, &hash, self.from));
+        let mut part = EditPart::new(EditRecord::imported(self.made_by, hash, self.from));
         let mut weights = Vec::new();
         let mut found = Vec::new();
         for (weight, [left, right]) in pairs {
@@ -116,7 +117,7 @@ impl Import<'_> {
                 part.push(entry, update);
             }
         }
-        Ok(Imported { file: part.into(), weights })
+        Ok(ImportedEdits { file: part.into(), weights })
     }
 
     /// Takes a difference apart into as few updates as it is made of.

@@ -19,4 +19,4 @@ mod weight;
 
 pub use adapter::Adapter;
 pub use error::ExportError;
-pub use import::Import;
+pub use import::{Import, ImportedEdits, ImportedWeight};

@@ -1,12 +1,12 @@
 //! Edits against the weights of a model, as its checkpoints store them.
 
-use rome_core::edit_file::EditFileError;
-use rome_core::update::UpdateError;
+use rome_core::edit::EditFileError;
+use rome_core::edit::UpdateError;
 use rome_core::{EditFile, RankOneUpdate};
 use rome_models::config::Config;
 use rome_models::layers::Layout;
 
-use crate::ExportError;
+use crate::error::ExportError;
 
 /// Checks that edits are of weights that edits of a model change, and fit them.
 pub(crate) fn check(edits: &EditFile, config: &Config) -> Result<(), ExportError> {

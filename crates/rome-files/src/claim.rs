@@ -1,5 +1,6 @@
 //! What is one process's alone for a while.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,28 @@ impl Claim {
             Err(TryLockError::WouldBlock) => Err(FileError::InUse(folder_of(path))),
             Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
         })
+    }
+
+    /// Takes a file that is going to be made, with what is saved of it on the way.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn take_file(path: &Path) -> Result<Self, FileError> {
+        let mut name = OsString::from(".rome-lock-");
+        name.push(path.file_name().unwrap_or_default());
+        match Self::take(&path.with_file_name(name)) {
+            Err(FileError::InUse(_)) => Err(FileError::InUse(path.to_owned())),
+            claim => claim,
+        }
+    }
+
+    /// Takes a folder that is going to be filled, or a part of it by the part's name; an empty name is all of
+    /// it.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn take_folder(folder: &Path, part: &str) -> Result<Self, FileError> {
+        Self::take(&folder.join(format!(".rome-lock{part}")))
     }
 
     /// Takes a place as soon as no other process has it.

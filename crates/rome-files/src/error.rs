@@ -7,6 +7,7 @@ use thiserror::Error;
 
 /// Why a file or a folder cannot be read or written.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum FileError {
     /// A file cannot be read.
     #[error("cannot read {}: {error}", .path.display())]
@@ -14,6 +15,7 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
         /// The system's error.
+        #[source]
         error: io::Error,
     },
     /// A file is larger than any of its kind.
@@ -30,6 +32,7 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
         /// The system's error.
+        #[source]
         error: io::Error,
     },
     /// Nothing can be written into a folder.
@@ -38,6 +41,7 @@ pub enum FileError {
         /// The folder.
         folder: PathBuf,
         /// The system's error.
+        #[source]
         error: io::Error,
     },
     /// A link points nowhere.
@@ -46,8 +50,18 @@ pub enum FileError {
         /// The link.
         link: PathBuf,
         /// The system's error.
+        #[source]
         error: io::Error,
     },
+    /// The folder that a file is to be in is not there.
+    #[error("the folder {} does not exist", .0.display())]
+    NoFolder(PathBuf),
+    /// There is something else where a file should be.
+    #[error("{} is not a file that can be replaced", .0.display())]
+    NotAFile(PathBuf),
+    /// There is something else where a folder should be.
+    #[error("{} is not a folder", .0.display())]
+    NotAFolder(PathBuf),
     /// There is something where a folder should be.
     #[error("{} is there already and is not empty", .0.display())]
     Occupied(PathBuf),
@@ -60,6 +74,7 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
         /// The system's error.
+        #[source]
         error: io::Error,
     },
     /// Another process has claimed it.
@@ -74,10 +89,13 @@ impl FileError {
             Self::Read { .. } => "check that the file exists and may be read",
             Self::TooLarge { .. } => "check that this is the right file",
             Self::Write { .. } | Self::Link { .. } => "check that the place exists, has room and may be used",
-            Self::WriteInto { .. } => "give a place that may be written to with -o",
+            Self::NoFolder(_) => "make the folder first, or give another place",
+            Self::NotAFile(_) => "give the name of a file",
+            Self::NotAFolder(_) => "give the name of a folder",
+            Self::WriteInto { .. } => "give a place that may be written to",
             Self::NoFile(_) => "remove it; it is none that rome has made",
             Self::NoLocks { .. } => "use a place on a file system with locks, such as a local one",
-            Self::InUse(_) => "wait until it has ended, or give another place with -o",
+            Self::InUse(_) => "wait until it has ended, or give another place",
             Self::Occupied(_) => "give the name of a folder that is not there yet",
         }
     }

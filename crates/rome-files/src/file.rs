@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tempfile::NamedTempFile;
 
 use crate::FileError;
+use crate::path::{folder_of, target_of};
 use crate::temporary::{temporary_folder_in, temporary_in};
 
 /// Reads a file, unless it is larger than any such file is.
@@ -18,9 +19,10 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-    match bytes.len() as u64 > limit {
-        true => Err(FileError::TooLarge { path: path.to_owned(), limit }),
-        false => Ok(bytes),
+    if bytes.len() as u64 > limit {
+        Err(FileError::TooLarge { path: path.to_owned(), limit })
+    } else {
+        Ok(bytes)
     }
 }
 
@@ -91,23 +93,21 @@ pub fn persist(file: NamedTempFile, path: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Follows a link, so that renaming replaces what it points to and not the link.
+/// Checks that a file can be written at `path`, before work is spent on its content.
 ///
 /// # Errors
-/// When it points nowhere.
-pub fn target_of(path: &Path) -> Result<PathBuf, FileError> {
-    match path.is_symlink() {
-        true => path.canonicalize().map_err(|error| FileError::Link { link: path.to_owned(), error }),
-        false => Ok(path.to_owned()),
+/// When its folder is not there or may not be written to, or there is something else than a file.
+pub fn check_writable(path: &Path) -> Result<(), FileError> {
+    let path = target_of(path)?;
+    let folder = folder_of(&path);
+    if !folder.is_dir() {
+        return Err(FileError::NoFolder(folder));
     }
-}
-
-/// The folder that a file is in.
-pub fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
+    if path.exists() && !path.is_file() {
+        return Err(FileError::NotAFile(path));
     }
+    temporary_in(&folder)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,8 +4,24 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::file::check_writable;
 use crate::temporary::{TemporaryFolder, temporary_folder_in};
 use crate::{FileError, folder_of};
+
+/// Makes a folder for files, in one that exists, and checks that they can be written there.
+///
+/// # Errors
+/// When it cannot be made or may not be written to, or there is something else.
+pub fn make_folder(folder: &Path) -> Result<(), FileError> {
+    if !folder.exists() {
+        check_writable(folder)?;
+        fs::create_dir(folder).map_err(|error| FileError::Write { path: folder.to_owned(), error })?;
+    }
+    if !folder.is_dir() {
+        return Err(FileError::NotAFolder(folder.to_owned()));
+    }
+    check_writable(&folder.join("file"))
+}
 
 /// A folder being filled: a temporary one beside its place, renamed when it is
 /// [finished](Self::finish) and gone if it is not.

@@ -1,18 +1,25 @@
 //! Files and folders that are read within bounds, and written as a whole or not at all.
 //!
-//! What is written goes to a temporary place beside its own and is renamed: whoever looks finds what
+//! A file is written to a temporary place beside its own and renamed: whoever looks finds what
 //! was there before or what is there now, however a program ends.
+//!
+//! A file that is read may come from strangers: the headers of [safetensors](SafetensorsHeader) and of numpy's
+//! archives (`npz`, by the feature of that name) are held against what is really there.
 
 mod claim;
 mod error;
 mod file;
 mod folder;
-mod npy;
+#[cfg(feature = "npz")]
+pub mod npz;
+mod path;
+mod safetensors_header;
 mod temporary;
 
 pub use claim::Claim;
 pub use error::FileError;
-pub use file::{folder_of, persist, read_bounded, target_of, write, write_new, write_with};
-pub use folder::NewFolder;
-pub use npy::checked_npy;
+pub use file::{check_writable, persist, read_bounded, write, write_new, write_with};
+pub use folder::{NewFolder, make_folder};
+pub use path::{folder_of, target_of};
+pub use safetensors_header::{HeaderError, SafetensorsHeader};
 pub use temporary::{clear, temporary_in};

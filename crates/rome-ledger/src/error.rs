@@ -1,13 +1,16 @@
 //! Why a ledger cannot be read or changed.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
-use rome_core::edit_file::EditFileError;
+use rome_core::edit::EditFileError;
+use rome_core::{ErrorKind, Hint, ModelHash};
 use rome_files::FileError;
 use thiserror::Error;
 
 /// Why a ledger cannot be read or changed.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum LedgerError {
     /// There is no ledger.
     #[error("{} is not a ledger: it has no ledger.json", .0.display())]
@@ -20,7 +23,7 @@ pub enum LedgerError {
     Malformed {
         /// The log.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// A file of edits cannot be used.
@@ -28,7 +31,8 @@ pub enum LedgerError {
     Edits {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
+        #[source]
         error: EditFileError,
     },
     /// The bytes of an edit have changed.
@@ -40,12 +44,12 @@ pub enum LedgerError {
         found: String,
     },
     /// Edits that were made for another model.
-    #[error("the edits are for the model {}…, and this ledger's is {}…", .made_for.get(..12).unwrap_or(.made_for), .ledger.get(..12).unwrap_or(.ledger))]
+    #[error("the edits are for the model {}…, and this ledger's is {}…", .made_for.short(), .ledger.short())]
     OtherModel {
         /// The hash that the edits name.
-        made_for: String,
+        made_for: ModelHash,
         /// The hash of the ledger's model.
-        ledger: String,
+        ledger: ModelHash,
     },
     /// There is no such entry.
     #[error("there is no entry {number}: the log has {n_entries}, counted from 1")]
@@ -71,22 +75,31 @@ pub enum LedgerError {
     },
 }
 
-impl LedgerError {
-    /// Says what to do about it.
-    pub fn hint(&self) -> &'static str {
+impl Hint for LedgerError {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound(_) => "start one with rome ledger apply, or name it with --ledger",
-            Self::File(error) => error.hint(),
+            Self::NotFound(_) | Self::NoSuchEntry { .. } => ErrorKind::NotFound,
+            Self::Edits { error, .. } => error.kind(),
+            Self::OtherModel { .. } => ErrorKind::OtherModel,
+            Self::File(error) if error.is_not_found() => ErrorKind::NotFound,
+            Self::File(_) => ErrorKind::Io,
+            _ => ErrorKind::Invalid,
+        }
+    }
+
+    fn hint(&self) -> Cow<'static, str> {
+        let hint = match self {
+            Self::NotFound(_) => "start one by applying edits to it",
+            Self::File(error) => return error.hint().into(),
             Self::Malformed { .. } => {
                 "put the file back from a copy: rome writes it as a whole or not at all"
             }
-            Self::Edits { error, .. } => error.hint(),
-            Self::Changed { .. } => {
-                "put the file back from a copy, or take its entry out with rome ledger undo"
-            }
+            Self::Edits { error, .. } => return error.hint(),
+            Self::Changed { .. } => "put the file back from a copy, or undo its entry",
             Self::OtherModel { .. } => "keep a ledger for each model",
-            Self::NoSuchEntry { .. } | Self::NotOn { .. } => "see rome ledger log for the numbers",
-            Self::AlreadyOn { .. } => "to apply edits twice as strongly, see rome edit scale",
-        }
+            Self::NoSuchEntry { .. } | Self::NotOn { .. } => "see the log for the numbers",
+            Self::AlreadyOn { .. } => "to apply edits twice as strongly, scale them",
+        };
+        hint.into()
     }
 }

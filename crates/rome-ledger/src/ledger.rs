@@ -21,7 +21,7 @@ pub struct Ledger {
 
 /// A ledger that no other process changes meanwhile.
 #[derive(Debug)]
-pub struct Locked {
+pub struct LockedLedger {
     ledger: Ledger,
     /// Given up with the value, or with the process.
     _claim: Claim,
@@ -48,11 +48,19 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] when the folder cannot be made or its log cannot be read.
-    pub fn lock(folder: &Path) -> Result<Locked, LedgerError> {
+    pub fn lock(folder: &Path) -> Result<LockedLedger, LedgerError> {
         let store = Store::new(folder);
         let claim = store.lock()?;
         let log = store.read_log()?.unwrap_or_else(Log::new);
-        Ok(Locked { ledger: Self { store, log }, _claim: claim })
+        Ok(LockedLedger { ledger: Self { store, log }, _claim: claim })
+    }
+
+    /// Takes a ledger that is there for changes: one that takes something back leaves no new ledger behind.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock), and [`LedgerError::NotFound`] when there is none.
+    pub fn lock_existing(folder: &Path) -> Result<LockedLedger, LedgerError> {
+        if Self::is_at(folder) { Self::lock(folder) } else { Err(LedgerError::NotFound(folder.to_owned())) }
     }
 
     /// The log.
@@ -114,7 +122,7 @@ impl Ledger {
     }
 }
 
-impl Deref for Locked {
+impl Deref for LockedLedger {
     type Target = Ledger;
 
     fn deref(&self) -> &Ledger {
@@ -122,7 +130,7 @@ impl Deref for Locked {
     }
 }
 
-impl Locked {
+impl LockedLedger {
     /// Puts files of edits on, after those that are on already, an entry each, and returns the entries'
     /// numbers. All of them are put on, or none.
     ///
@@ -181,9 +189,10 @@ impl Locked {
     /// [`LedgerError::NoSuchEntry`]
     pub fn checkout(&mut self, number: usize, remark: Remark) -> Result<usize, LedgerError> {
         let n_entries = self.log().entries.len();
-        match number <= n_entries {
-            true => self.append(Action::Checkout(number), remark),
-            false => Err(LedgerError::NoSuchEntry { number, n_entries }),
+        if number <= n_entries {
+            self.append(Action::Checkout(number), remark)
+        } else {
+            Err(LedgerError::NoSuchEntry { number, n_entries })
         }
     }
 

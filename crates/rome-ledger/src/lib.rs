@@ -26,5 +26,5 @@ pub mod log;
 mod store;
 
 pub use error::LedgerError;
-pub use ledger::{Ledger, Locked};
+pub use ledger::{Ledger, LockedLedger};
 pub use log::{Action, Entry, Log, Remark};

@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rome_core::{EditEntry, EditFile};
+use rome_core::{EditEntry, EditFile, ModelHash};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this crate writes.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// What happened to a model, in order.
+/// The history of a model, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Log {
     /// The version of the format.
     pub format_version: u32,
     /// The hash of the model; none before the first edit.
-    pub model_hash: Option<String>,
+    pub model_hash: Option<ModelHash>,
     /// The entries, numbered from 1.
     pub entries: Vec<Entry>,
 }
@@ -28,7 +28,7 @@ pub struct Entry {
     /// Who and why, if it was said.
     #[serde(flatten)]
     pub remark: Remark,
-    /// What.
+    /// The change.
     #[serde(flatten)]
     pub action: Action,
 }
@@ -44,7 +44,7 @@ pub struct Remark {
     pub message: Option<String>,
 }
 
-/// What can happen.
+/// A change of the edits that are on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
@@ -52,7 +52,7 @@ pub enum Action {
     Apply {
         /// The hash of their file.
         file: String,
-        /// What they are: requests, settings' outcome and measures.
+        /// Their requests, outcomes and measures.
         edits: Vec<EditEntry>,
     },
     /// The edits of an entry were taken back.
@@ -111,7 +111,7 @@ impl Log {
         on
     }
 
-    /// What is wrong with it, if anything.
+    /// The fault of the log, if it has one.
     pub(crate) fn fault(&self) -> Option<String> {
         if self.format_version != FORMAT_VERSION {
             let version = self.format_version;

@@ -2,8 +2,8 @@
 
 use burn::prelude::*;
 use burn::tensor::activation::{gelu, relu, sigmoid};
-use rome_core::Chain;
-use rome_core::host::{HostMatrix, exp, vectorised};
+use rome_core::Recorded;
+use rome_core::forward::host::{HostMatrix, exp, vectorised};
 use serde::Deserialize;
 
 /// The activation functions that checkpoints of these families name.
@@ -21,8 +21,8 @@ pub enum Activation {
 
 impl Activation {
     /// Applies the function to each element.
-    pub fn forward(self, input: Chain<'_>) -> Chain<'_> {
-        if !input.is_recorded() {
+    pub fn forward(self, input: Recorded<'_>) -> Recorded<'_> {
+        if !input.is_recording() {
             let x = input.into_value();
             return match self {
                 Activation::GeluNew => gelu_new(x),
@@ -52,7 +52,7 @@ const CUBIC: f64 = LINEAR * 0.044715;
 /// `gelu_approximate` takes a power and a hyperbolic tangent, which on the CPU cost more than the
 /// matrix product before them.
 fn gelu_new(x: Tensor<2>) -> Tensor<2> {
-    if !HostMatrix::holds(&x) {
+    if !HostMatrix::can_hold(&x) {
         let gate = sigmoid(x.clone() * (x.clone().square() * CUBIC + LINEAR));
         return x * gate;
     }
@@ -66,7 +66,7 @@ fn gelu_new(x: Tensor<2>) -> Tensor<2> {
 
 /// The function and its slope.
 fn gelu_new_with_slope(x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-    if !HostMatrix::holds(&x) {
+    if !HostMatrix::can_hold(&x) {
         let square = x.clone().square();
         let gate = sigmoid(x.clone() * (square.clone() * CUBIC + LINEAR));
         let inner = x.clone() * (square * (3.0 * CUBIC) + LINEAR);

@@ -7,14 +7,12 @@ use burn::tensor::{DType, Element, TensorData};
 use bytemuck::Pod;
 use half::{bf16, f16};
 use rayon::prelude::*;
-use rome_core::Precision;
+use rome_core::{Event, ModelHash, Observer, Precision, Progress, Unit};
 use serde::Deserialize;
 
-use crate::config::Config;
-use crate::model_hash::ModelHash;
-use crate::progress::Progress;
+use crate::model_hasher::ModelHasher;
 use crate::stored::{StoredFile, StoredTensor, StoredType};
-use crate::{ModelError, OnProgress, Source};
+use crate::{ModelError, Source};
 
 /// No index of a checkpoint comes near this.
 const MAX_INDEX: u64 = 64 << 20;
@@ -100,27 +98,22 @@ impl CheckpointFiles {
         Ok(None)
     }
 
-    /// Reads every tensor of a model once and returns the model's hash.
+    /// Hashes the bytes of a tensor as they are stored, by its canonical name: BLAKE3 in hexadecimal; `None` if
+    /// there is no such tensor.
     ///
     /// # Errors
-    /// When a tensor cannot be read.
-    pub fn hash(mut self, config: &Config, on_progress: &mut OnProgress<'_>) -> Result<String, ModelError> {
-        let mut hash = ModelHash::default();
-        let (mut done, total) = (0, self.n_bytes());
+    /// When it cannot be read.
+    pub fn hash_of(mut self, name: &str) -> Result<Option<String>, ModelError> {
         for file in &mut self.files {
-            for tensor in file.take_tensors() {
-                let name = tensor.canonical_name();
-                done += tensor.n_bytes() as u64;
-                if !config.ignores(&name) {
-                    let mut bytes = vec![0; tensor.n_bytes()];
-                    file.read(&tensor, &mut bytes)?;
-                    hash.add(&name, tensor.dtype, &tensor.shape, &bytes);
-                }
-                on_progress(Progress::Reading { done, total });
+            let tensors = file.take_tensors();
+            if let Some(tensor) = tensors.iter().find(|tensor| tensor.canonical_name() == name) {
+                let mut bytes = vec![0; tensor.n_bytes()];
+                file.read(tensor, &mut bytes)?;
+                file.check_unchanged()?;
+                return Ok(Some(blake3::hash(&bytes).to_hex().to_string()));
             }
-            file.check_unchanged()?;
         }
-        Ok(hash.finish())
+        Ok(None)
     }
 }
 
@@ -131,12 +124,12 @@ impl CheckpointFiles {
 pub struct Checkpoint<'p> {
     device: Device,
     precision: Precision,
-    on_progress: &'p mut OnProgress<'p>,
+    observer: &'p mut dyn Observer,
     n_bytes_read: u64,
     n_bytes: u64,
     files: Vec<StoredFile>,
     tensors: BTreeMap<String, Entry>,
-    hash: ModelHash,
+    hash: ModelHasher,
 }
 
 struct Entry {
@@ -162,7 +155,7 @@ impl<'p> Checkpoint<'p> {
         source: &Source,
         device: &Device,
         precision: Precision,
-        on_progress: &'p mut OnProgress<'p>,
+        observer: &'p mut dyn Observer,
     ) -> Result<Self, ModelError> {
         if !precision.is_supported_by(device) {
             return Err(ModelError::Precision { precision });
@@ -183,12 +176,12 @@ impl<'p> Checkpoint<'p> {
         Ok(Self {
             device: device.clone(),
             precision,
-            on_progress,
+            observer,
             n_bytes_read: 0,
             n_bytes,
             files,
             tensors,
-            hash: ModelHash::default(),
+            hash: ModelHasher::default(),
         })
     }
 
@@ -217,14 +210,15 @@ impl<'p> Checkpoint<'p> {
         }
         let values = self.read(name, &entry)?;
         self.n_bytes_read += entry.n_bytes();
-        (self.on_progress)(Progress::Reading { done: self.n_bytes_read, total: self.n_bytes });
+        self.observer.tell(reading(self.n_bytes_read, self.n_bytes))?;
         if !all_finite(&values) {
             return Err(ModelError::NotFinite { name: name.to_owned() });
         }
         let precision = if D == 2 { self.precision } else { Precision::F32 };
-        let values = match values.dtype() == precision.dtype() {
-            true => values,
-            false => values.convert_dtype(precision.dtype()),
+        let values = if values.dtype() == precision.dtype() {
+            values
+        } else {
+            values.convert_dtype(precision.dtype())
         };
         if precision == Precision::F16 && !all_finite(&values) {
             return Err(ModelError::Overflow { name: name.to_owned(), precision });
@@ -237,11 +231,12 @@ impl<'p> Checkpoint<'p> {
     /// # Errors
     /// [`ModelError::UnusedTensors`] when not all tensors were taken, and [`ModelError::Changed`] when
     /// they were not of one state of a file.
-    pub fn finish(mut self) -> Result<String, ModelError> {
+    pub fn finish(mut self) -> Result<ModelHash, ModelError> {
         self.files.iter_mut().try_for_each(StoredFile::check_unchanged)?;
-        match self.tensors.is_empty() {
-            true => Ok(self.hash.finish()),
-            false => Err(ModelError::UnusedTensors { names: self.tensors.into_keys().collect() }),
+        if self.tensors.is_empty() {
+            Ok(self.hash.finish())
+        } else {
+            Err(ModelError::UnusedTensors { names: self.tensors.into_keys().collect() })
         }
     }
 
@@ -265,6 +260,10 @@ impl<'p> Checkpoint<'p> {
         self.hash.add(name, tensor.dtype, &tensor.shape, bytemuck::cast_slice(&values));
         Ok(TensorData::new(values, tensor.shape.as_slice()))
     }
+}
+
+fn reading(done: u64, total: u64) -> Event<'static> {
+    Event::Progress(Progress { unit: Unit::ModelBytes, done, total, detail: "" })
 }
 
 fn all_finite(values: &TensorData) -> bool {

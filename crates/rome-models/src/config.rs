@@ -4,9 +4,10 @@ use serde::Deserialize;
 
 use rome_core::ModelShape;
 
-use crate::gpt2::{self, Gpt2Config};
-use crate::gptj::{self, GptJConfig};
+use crate::gpt2::Gpt2Config;
+use crate::gptj::GptJConfig;
 use crate::layers::Layout;
+use crate::sizes::config_error;
 use crate::{ModelError, Source};
 
 /// No `config.json` comes near this.
@@ -85,8 +86,8 @@ impl Config {
     /// The canonical name of the weight that edits of a layer change.
     pub fn weight_name(&self, layer: usize) -> String {
         match self {
-            Config::Gpt2(_) => gpt2::weight_name(layer),
-            Config::GptJ(_) => gptj::weight_name(layer),
+            Config::Gpt2(_) => Gpt2Config::weight_name(layer),
+            Config::GptJ(_) => GptJConfig::weight_name(layer),
         }
     }
 
@@ -114,32 +115,4 @@ fn known(token: Option<u32>, vocab_size: usize) -> Option<u32> {
 
 fn read<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, ModelError> {
     serde_json::from_slice(json).map_err(|error| config_error(error.to_string()))
-}
-
-pub(crate) fn config_error(reason: String) -> ModelError {
-    ModelError::Config { reason }
-}
-
-/// Checks that sizes are positive and heads share the width evenly.
-pub(crate) fn check_sizes(sizes: &[(&str, usize)], d_model: usize, n_heads: usize) -> Result<(), ModelError> {
-    // Far above any model of these families, and low enough that products of two cannot overflow.
-    const LARGEST: usize = 1 << 24;
-    // No tensor of GPT-J says how many positions it has, so a table of them is bounded here.
-    const MOST_POSITIONS: usize = 1 << 17;
-    // Tables by layer are made before any tensor is looked for; the largest GPT has 96.
-    const MOST_LAYERS: usize = 1 << 14;
-    for &(name, size) in sizes {
-        let largest = match name {
-            "n_positions" => MOST_POSITIONS,
-            "n_layer" => MOST_LAYERS,
-            _ => LARGEST,
-        };
-        if size == 0 || size > largest {
-            return Err(config_error(format!("\"{name}\" cannot be {size}")));
-        }
-    }
-    match d_model.is_multiple_of(n_heads) {
-        true => Ok(()),
-        false => Err(config_error(format!("{n_heads} heads cannot share a width of {d_model}"))),
-    }
 }

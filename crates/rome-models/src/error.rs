@@ -1,12 +1,15 @@
 //! Why a model cannot be loaded.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use rome_core::Precision;
+use rome_core::{ErrorKind, Hint, Stopped};
 use thiserror::Error;
 
 /// Why a model cannot be loaded: what is wrong, and in which file.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// There is no such folder, and the name is not one of the hub's.
     #[error("no model at {name:?}: there is no such folder")]
@@ -38,6 +41,7 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
         /// The system's error.
+        #[source]
         error: std::io::Error,
     },
     /// A file's content is not what it should be.
@@ -110,12 +114,25 @@ pub enum ModelError {
         /// What was asked for.
         precision: Precision,
     },
+    /// An observer stopped the work.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
-impl ModelError {
-    /// Says what to do about it.
-    pub fn hint(&self) -> &'static str {
+impl Hint for ModelError {
+    fn kind(&self) -> ErrorKind {
         match self {
+            Self::NotFound { .. } | Self::MissingFile { .. } => ErrorKind::NotFound,
+            Self::Fetch { .. } | Self::Io { .. } | Self::Changed { .. } => ErrorKind::Io,
+            Self::NotFinite { .. } | Self::Overflow { .. } => ErrorKind::NotFinite,
+            Self::Precision { .. } => ErrorKind::Device,
+            Self::Stopped(_) => ErrorKind::Stopped,
+            _ => ErrorKind::Invalid,
+        }
+    }
+
+    fn hint(&self) -> Cow<'static, str> {
+        let hint = match self {
             Self::NotFound { .. } => {
                 "give a folder with config.json and model.safetensors, a hub name such as openai-community/gpt2-xl, or facts-gpt2"
             }
@@ -133,8 +150,10 @@ impl ModelError {
             Self::DType { .. } => "convert the checkpoint to one of these types",
             Self::NotFinite { .. } => "the checkpoint is damaged; download it again",
             Self::Overflow { .. } => "hold the weights in bf16, which has the range of f32",
-            Self::Precision { .. } => "rome doctor lists what each device supports; f32 is by all",
-        }
+            Self::Precision { .. } => "take f32, which every device supports",
+            Self::Stopped(_) => "start it again: what was saved is kept",
+        };
+        hint.into()
     }
 }
 

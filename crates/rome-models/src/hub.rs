@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, CacheRepo};
+use rome_core::{Event, Observer, Progress, Stopped, Unit};
 
 use crate::checkpoint::{INDICES, WEIGHTS, shards};
-use crate::progress::Progress;
-use crate::{ModelError, OnProgress, Source};
+use crate::{ModelError, Source};
 
 /// Whether a name has the form `owner/model` and no part that would be a path.
 pub(crate) fn is_name(name: &str) -> bool {
@@ -20,8 +20,8 @@ pub(crate) fn is_name(name: &str) -> bool {
 }
 
 /// Brings the files of a model into the cache, unless they are there, and returns their folder.
-pub(crate) fn fetch(name: &str, on_progress: &mut OnProgress<'_>) -> Result<PathBuf, ModelError> {
-    let mut repo = Repo { name, cache: Cache::from_env().model(name.to_owned()), files: None, on_progress };
+pub(crate) fn fetch(name: &str, observer: &mut dyn Observer) -> Result<PathBuf, ModelError> {
+    let mut repo = Repo { name, cache: Cache::from_env().model(name.to_owned()), files: None, observer };
     repo.need(&["config.json"])?;
     if repo.need(&["tokenizer.json", "vocab.json"])?.1 == "vocab.json" {
         repo.need(&["merges.txt"])?;
@@ -36,15 +36,15 @@ pub(crate) fn fetch(name: &str, on_progress: &mut OnProgress<'_>) -> Result<Path
     Ok(folder)
 }
 
-struct Repo<'a, 'p> {
+struct Repo<'a> {
     name: &'a str,
     cache: CacheRepo,
     /// What the hub has, asked for when a file is not in the cache.
     files: Option<Vec<String>>,
-    on_progress: &'a mut OnProgress<'p>,
+    observer: &'a mut dyn Observer,
 }
 
-impl Repo<'_, '_> {
+impl Repo<'_> {
     /// Returns the first of `names` that is in the cache, or else the first that the hub has.
     fn need<'n>(&mut self, names: &[&'n str]) -> Result<(PathBuf, &'n str), ModelError> {
         if let Some(found) = names.iter().find_map(|&name| Some((self.cache.get(name)?, name))) {
@@ -66,9 +66,11 @@ impl Repo<'_, '_> {
         let Some(file) = names.iter().copied().find(|name| files.iter().any(|file| file == name)) else {
             return Err(ModelError::MissingFile { place: repo.to_owned(), file: wanted });
         };
-        let bar = Bar { file, done: 0, total: 0, on_progress: self.on_progress };
+        let mut is_stopped = false;
+        let bar = Bar { file, done: 0, total: 0, observer: self.observer, is_stopped: &mut is_stopped };
         let path = api.download_with_progress(file, bar).map_err(failed)?;
-        Ok((path, file))
+        // The library that fetches cannot be stopped within a file.
+        if is_stopped { Err(Stopped.into()) } else { Ok((path, file)) }
     }
 }
 
@@ -76,21 +78,24 @@ fn api(name: &str) -> Result<ApiRepo, ApiError> {
     Ok(ApiBuilder::from_env().with_progress(false).build()?.model(name.to_owned()))
 }
 
-struct Bar<'a, 'p> {
+struct Bar<'a> {
     file: &'a str,
     done: u64,
     total: u64,
-    on_progress: &'a mut OnProgress<'p>,
+    observer: &'a mut dyn Observer,
+    is_stopped: &'a mut bool,
 }
 
-impl hf_hub::api::Progress for Bar<'_, '_> {
+impl hf_hub::api::Progress for Bar<'_> {
     fn init(&mut self, size: usize, _filename: &str) {
         self.total = size as u64;
     }
 
     fn update(&mut self, size: usize) {
         self.done += size as u64;
-        (self.on_progress)(Progress::Fetching { file: self.file, done: self.done, total: self.total });
+        let (done, total) = (self.done, self.total);
+        let progress = Progress { unit: Unit::FetchedBytes, done, total, detail: self.file };
+        *self.is_stopped |= self.observer.tell(Event::Progress(progress)).is_err();
     }
 
     fn finish(&mut self) {}

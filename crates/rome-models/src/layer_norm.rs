@@ -3,8 +3,8 @@
 use burn::module::Param;
 use burn::prelude::*;
 use burn::tensor::module::layer_norm;
-use rome_core::Chain;
-use rome_core::host::{HostMatrix, sum, vectorised};
+use rome_core::Recorded;
+use rome_core::forward::host::{HostMatrix, sum, vectorised};
 
 use crate::layers::frozen;
 use crate::{Checkpoint, ModelError};
@@ -39,14 +39,14 @@ impl LayerNorm {
 
     /// # Shapes
     /// - input, output: `[n_tokens, d_model]`
-    pub fn forward<'m>(&self, input: Chain<'m>) -> Chain<'m> {
+    pub fn forward<'m>(&self, input: Recorded<'m>) -> Recorded<'m> {
         let (weight, bias, epsilon) = (self.weight.val(), self.bias.val(), self.epsilon);
-        if !input.is_recorded() && !HostMatrix::holds(input.value()) {
+        if !input.is_recording() && !HostMatrix::can_hold(input.value()) {
             return layer_norm(input.into_value(), weight, Some(bias), epsilon).into();
         }
         input.then(|x| {
             let (output, standard) = Standard::new(x, &weight, bias, epsilon);
-            (output, |grad| standard.pull(grad, weight))
+            (output, |grad| standard.backward(grad, weight))
         })
     }
 }
@@ -62,7 +62,7 @@ struct Standard {
 impl Standard {
     /// Returns the norm's output, too.
     fn new(x: Tensor<2>, weight: &Tensor<1>, bias: Tensor<1>, epsilon: f64) -> (Tensor<2>, Self) {
-        if HostMatrix::holds(&x) {
+        if HostMatrix::can_hold(&x) {
             return Self::on_host(x, weight, bias, epsilon as f32);
         }
         let centred = x.clone() - x.mean_dim(1);
@@ -96,8 +96,8 @@ impl Standard {
         (output.into_tensor(), Self { unit: unit.into_tensor(), inverse: inverse.into_tensor() })
     }
 
-    fn pull(self, grad: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
-        if HostMatrix::holds(&grad) {
+    fn backward(self, grad: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
+        if HostMatrix::can_hold(&grad) {
             return self.pull_on_host(grad, weight);
         }
         let grad = grad * weight.unsqueeze();

@@ -3,7 +3,7 @@
 use burn::module::{Param, ParamId};
 use burn::nn::Linear;
 use burn::prelude::*;
-use rome_core::Chain;
+use rome_core::Recorded;
 
 use crate::{Checkpoint, ModelError};
 
@@ -42,7 +42,7 @@ pub fn conv1d(
 /// # Shapes
 /// - input: `[n_tokens, d_input]`
 /// - output: `[n_tokens, d_output]`
-pub fn apply_conv1d<'m>(linear: &Linear, input: Chain<'m>) -> Chain<'m> {
+pub fn apply_conv1d<'m>(linear: &Linear, input: Recorded<'m>) -> Recorded<'m> {
     input.linear(linear.weight.val(), linear.bias.as_ref().map(Param::val))
 }
 
@@ -55,14 +55,23 @@ pub fn linear(
     checkpoint: &mut Checkpoint,
     path: &str,
     [d_input, d_output]: [usize; 2],
-    bias: bool,
+) -> Result<Linear, ModelError> {
+    let linear = linear_without_bias(checkpoint, path, [d_input, d_output])?;
+    let bias = frozen(checkpoint.take(&format!("{path}.bias"), [d_output])?);
+    Ok(Linear { bias: Some(bias), ..linear })
+}
+
+/// Loads a linear map like [`linear`], of a weight alone.
+///
+/// # Errors
+/// When the tensor is missing or misshapen.
+pub fn linear_without_bias(
+    checkpoint: &mut Checkpoint,
+    path: &str,
+    [d_input, d_output]: [usize; 2],
 ) -> Result<Linear, ModelError> {
     let weight: Tensor<2> = checkpoint.take(&format!("{path}.weight"), [d_output, d_input])?;
-    let bias = match bias {
-        true => Some(frozen(checkpoint.take(&format!("{path}.bias"), [d_output])?)),
-        false => None,
-    };
-    Ok(Linear { weight: frozen(weight.transpose()), bias })
+    Ok(Linear { weight: frozen(weight.transpose()), bias: None })
 }
 
 /// Applies a linear map that was loaded by [`linear`].
@@ -70,6 +79,6 @@ pub fn linear(
 /// # Shapes
 /// - input: `[n_tokens, d_input]`
 /// - output: `[n_tokens, d_output]`
-pub fn apply_linear<'m>(linear: &Linear, input: Chain<'m>) -> Chain<'m> {
+pub fn apply_linear<'m>(linear: &Linear, input: Recorded<'m>) -> Recorded<'m> {
     input.linear_transposed(linear.weight.val().transpose(), linear.bias.as_ref().map(Param::val))
 }

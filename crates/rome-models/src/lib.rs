@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use burn::prelude::Device;
-//! use rome_core::TokenCodec;
+//! use rome_core::Tokenizer;
 //! use rome_core::generate::{Decoding, generate};
 //! use rome_models::Pretrained;
 //!
@@ -24,12 +24,13 @@ pub mod gpt2;
 pub mod gptj;
 #[cfg(feature = "hub")]
 mod hub;
+mod identity;
 pub mod layer_norm;
 pub mod layers;
-pub mod model_hash;
+pub mod model_hasher;
 pub mod pretrained;
-pub mod progress;
-pub mod settings;
+mod resolve;
+mod sizes;
 pub mod source;
 pub mod stored;
 pub mod tokenizer;
@@ -37,9 +38,8 @@ pub mod tokenizer;
 pub use checkpoint::{Checkpoint, CheckpointFiles};
 pub use error::ModelError;
 pub use layer_norm::LayerNorm;
-pub use model_hash::ModelHash;
+pub use model_hasher::ModelHasher;
 pub use pretrained::Pretrained;
-pub use progress::OnProgress;
 pub use source::Source;
 pub use stored::{StoredFile, StoredTensor, StoredType};
-pub use tokenizer::Tokenizer;
+pub use tokenizer::PretrainedTokenizer;

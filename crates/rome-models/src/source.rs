@@ -2,10 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read, Seek};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
-use crate::{ModelError, OnProgress};
+use crate::ModelError;
 
 /// Files named and held in memory, as those compiled into a program are.
 pub type Embedded = &'static [(&'static str, &'static [u8])];
@@ -38,25 +38,6 @@ impl ReadSeek for Cursor<&'static [u8]> {
 }
 
 impl Source {
-    /// Finds the model that a name means: a folder if there is one, else a model of the Hugging
-    /// Face hub, whose files are fetched into the usual cache unless they are there.
-    ///
-    /// # Errors
-    /// [`ModelError::NotFound`] if it can be neither, [`ModelError::Fetch`] if a file is not in
-    /// the cache and the network does not give it.
-    pub fn resolve(name: &str, on_progress: &mut OnProgress<'_>) -> Result<Self, ModelError> {
-        if Path::new(name).is_dir() {
-            return Ok(Source::Folder(name.into()));
-        }
-        #[cfg(feature = "hub")]
-        if crate::hub::is_name(name) {
-            return crate::hub::fetch(name, on_progress).map(Source::Folder);
-        }
-        #[cfg(not(feature = "hub"))]
-        let _ = on_progress;
-        Err(ModelError::NotFound { name: name.to_owned() })
-    }
-
     /// How the source is called in messages.
     pub fn name(&self) -> String {
         match self {

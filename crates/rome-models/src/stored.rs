@@ -7,29 +7,26 @@ use std::time::{Duration, SystemTime};
 
 use half::{bf16, f16};
 use pytorch_reader::PytorchReader;
-use safetensors::tensor::Metadata;
+use rome_files::SafetensorsHeader;
 
-use crate::source::ReadSeek;
-use crate::{ModelError, Source};
-
-/// No header of a checkpoint comes near this; it bounds what a lying length field can cost.
-const MAX_HEADER: u64 = 64 << 20;
+use crate::error::ModelError;
+use crate::source::{ReadSeek, Source};
 
 /// A file of tensors, of which nothing but the header is read until it is asked for.
 pub struct StoredFile {
     name: String,
     /// The bytes before those of tensors; empty but in safetensors.
     header: Vec<u8>,
-    /// What ranges are read from; none in a pickle, whose tensors know their places.
+    /// The bytes that ranges are of; none in a pickle, whose tensors know their places.
     reader: Option<Box<dyn ReadSeek>>,
     /// The file of a pickle.
     pickle: Option<PathBuf>,
-    /// What it was when it was opened.
+    /// Its state when it was opened.
     state: State,
     tensors: Vec<StoredTensor>,
 }
 
-/// What a file is at some time, as far as it takes to see that it is another one later.
+/// The state of a file at some time, as far as it takes to see that it is another one later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct State {
     /// When it was last changed.
@@ -45,7 +42,7 @@ const JUST_NOW: Duration = Duration::from_secs(2);
 pub struct StoredTensor {
     /// Its name in the file.
     pub name: String,
-    /// What its values are held in.
+    /// The type of its values.
     pub dtype: StoredType,
     /// Its shape.
     pub shape: Vec<usize>,
@@ -58,7 +55,7 @@ enum Bytes {
     Pickle(Box<pytorch_reader::Tensor>),
 }
 
-/// What values are stored in.
+/// The type that values are stored in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredType {
     /// Single precision.
@@ -81,27 +78,9 @@ impl StoredFile {
         let io = |error: io::Error| malformed(error.to_string());
         let mut file = source.open(name)?;
         let state = State::of(file.as_mut()).map_err(io)?;
-        let file_len = file.seek(SeekFrom::End(0)).map_err(io)?;
-        file.seek(SeekFrom::Start(0)).map_err(io)?;
-
-        let mut header = vec![0; 8];
-        file.read_exact(&mut header).map_err(|_| malformed("too short for a safetensors file".to_owned()))?;
-        let header_len = header.iter().rev().fold(0, |len, &byte| len << 8 | u64::from(byte));
-        if header_len > MAX_HEADER || header_len > file_len - 8 {
-            let reason = format!("its header claims {header_len} bytes in a file of {file_len}");
-            return Err(malformed(reason));
-        }
-        (&mut file).take(header_len).read_to_end(&mut header).map_err(io)?;
-        let metadata: Metadata =
-            serde_json::from_slice(&header[8..]).map_err(|error| malformed(error.to_string()))?;
-
-        let data_start = header.len() as u64;
-        let data_end = data_start + metadata.data_len() as u64;
-        if data_end != file_len {
-            let reason = format!("it should be {data_end} bytes long and is {file_len}");
-            return Err(malformed(reason));
-        }
-        let mut tensors: Vec<_> = metadata.tensors().into_iter().collect();
+        let header = SafetensorsHeader::read(&mut file).map_err(|error| malformed(error.to_string()))?;
+        let data_start = header.data_start();
+        let mut tensors: Vec<_> = header.metadata.tensors().into_iter().collect();
         tensors.sort_by_key(|(_, info)| info.data_offsets);
         let tensors = tensors.into_iter().map(|(name, info)| StoredTensor {
             name,
@@ -114,8 +93,8 @@ impl StoredFile {
         });
         Ok(Self {
             name: name.to_owned(),
-            header,
             tensors: tensors.collect(),
+            header: header.bytes,
             reader: Some(file),
             pickle: None,
             state,
@@ -167,10 +146,7 @@ impl StoredFile {
             (None, Some(path)) => File::open(path).is_ok_and(|mut file| self.state.is_still(&mut file)),
             (None, None) => true,
         };
-        match is_same {
-            true => Ok(()),
-            false => Err(ModelError::Changed { file: self.name.clone() }),
-        }
+        if is_same { Ok(()) } else { Err(ModelError::Changed { file: self.name.clone() }) }
     }
 
     /// The name of the file.
@@ -255,9 +231,10 @@ impl StoredTensor {
     /// The name of the tensor in a model with a language-model head: `transformer.` is put before
     /// those of checkpoints that lack it.
     pub fn canonical_name(&self) -> String {
-        match self.name.starts_with("transformer.") || self.name.starts_with("lm_head.") {
-            true => self.name.clone(),
-            false => format!("transformer.{}", self.name),
+        if self.name.starts_with("transformer.") || self.name.starts_with("lm_head.") {
+            self.name.clone()
+        } else {
+            format!("transformer.{}", self.name)
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rome_core::TokenCodec;
-use rome_core::tokens::{Encoding, TokenError};
+use rome_core::Tokenizer;
+use rome_core::request::{Encoding, TokenError};
 use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::decoders::byte_level::ByteLevel;
@@ -20,9 +20,9 @@ const MAX_FILE: u64 = 256 << 20;
 
 /// A tokenizer, from `tokenizer.json` or from `vocab.json` and `merges.txt`.
 #[derive(Debug, Clone)]
-pub struct Tokenizer(tokenizers::Tokenizer);
+pub struct PretrainedTokenizer(tokenizers::Tokenizer);
 
-impl Tokenizer {
+impl PretrainedTokenizer {
     /// Loads the tokenizer that lies beside a model.
     ///
     /// # Errors
@@ -82,8 +82,16 @@ impl Tokenizer {
     }
 }
 
-impl Tokenizer {
-    fn encode_with(&self, text: &str, add_special_tokens: bool) -> Result<Encoding, TokenError> {
+/// Where a text stands in a sequence.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Start,
+    Continuation,
+}
+
+impl PretrainedTokenizer {
+    fn encode_as(&self, text: &str, place: Place) -> Result<Encoding, TokenError> {
+        let add_special_tokens = place == Place::Start;
         let encoded = guarded(|| self.0.encode(text, add_special_tokens)).map_err(TokenError)?;
         let encoding = encoded.map_err(|error| TokenError(error.to_string()))?;
         Ok(Encoding {
@@ -93,13 +101,13 @@ impl Tokenizer {
     }
 }
 
-impl TokenCodec for Tokenizer {
+impl Tokenizer for PretrainedTokenizer {
     fn encode(&self, text: &str) -> Result<Encoding, TokenError> {
-        self.encode_with(text, true)
+        self.encode_as(text, Place::Start)
     }
 
     fn encode_continuation(&self, text: &str) -> Result<Vec<u32>, TokenError> {
-        Ok(self.encode_with(text, false)?.ids)
+        Ok(self.encode_as(text, Place::Continuation)?.ids)
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String, TokenError> {

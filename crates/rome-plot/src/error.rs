@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// Why there is no picture.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum PlotError {
     /// The drawing library gives up.
     #[error("the picture cannot be drawn: {0}")]

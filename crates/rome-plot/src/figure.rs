@@ -106,10 +106,10 @@ impl Panel {
             range.log_scale().with_key_points(ticks)
         };
         match (self.x.scale, self.y.scale) {
-            (Scale::Log, Scale::Log) => self.draw_on(area, palette, log(x), log(y), bottom),
-            (Scale::Log, Scale::Linear) => self.draw_on(area, palette, log(x), y, bottom),
-            (Scale::Linear, Scale::Log) => self.draw_on(area, palette, x, log(y), bottom),
-            (Scale::Linear, Scale::Linear) => self.draw_on(area, palette, x, y, bottom),
+            (Scale::Log, Scale::Log) => self.draw_on(area, palette, (log(x), log(y)), bottom),
+            (Scale::Log, Scale::Linear) => self.draw_on(area, palette, (log(x), y), bottom),
+            (Scale::Linear, Scale::Log) => self.draw_on(area, palette, (x, log(y)), bottom),
+            (Scale::Linear, Scale::Linear) => self.draw_on(area, palette, (x, y), bottom),
         }
     }
 
@@ -117,8 +117,10 @@ impl Panel {
         &self,
         area: &Area<'_>,
         palette: Palette,
-        x: impl AsRangedCoord<CoordDescType = X, Value = f64>,
-        y: impl AsRangedCoord<CoordDescType = Y, Value = f64>,
+        (x, y): (
+            impl AsRangedCoord<CoordDescType = X, Value = f64>,
+            impl AsRangedCoord<CoordDescType = Y, Value = f64>,
+        ),
         bottom: f64,
     ) -> Drawn
     where

@@ -9,6 +9,7 @@ mod colour;
 mod error;
 mod figure;
 mod heat_map;
+mod heat_map_svg;
 mod label;
 mod layout;
 mod legend;
@@ -20,7 +21,8 @@ mod ticks;
 
 pub use error::PlotError;
 pub use figure::{Axis, Figure, Line, Panel, Scale};
-pub use heat_map::{HeatMap, heat_maps_svg};
+pub use heat_map::HeatMap;
+pub use heat_map_svg::heat_maps_svg;
 pub use palette::Palette;
 pub use picture::{outlined, to_png};
 pub use ramp::Ramp;

@@ -1,20 +1,10 @@
 //! Text as documents.
 
-use std::fs::File;
-use std::io::{BufRead, Read};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::{Field, Row};
-use parquet::schema::types::Type;
-use serde_json::Value;
-
-use crate::StatsError;
-use crate::reader::{self, Compression};
-
-/// A line longer than this is taken for a file that is not text.
-const MAX_LINE: u64 = 256 << 20;
+use crate::error::StatsError;
+use crate::text_file::TextFile;
 
 /// Files of text, read document by document, in memory that does not grow with them.
 ///
@@ -27,27 +17,9 @@ const MAX_LINE: u64 = 256 << 20;
 ///
 /// `.txt` and `.jsonl` may be packed, as `.gz` or `.zst`. Blank documents are passed over.
 pub struct Corpus {
-    files: Vec<Source>,
+    files: Vec<TextFile>,
     field: String,
 }
-
-struct Source {
-    path: PathBuf,
-    kind: Kind,
-    compression: Compression,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Jsonl,
-    Parquet,
-    /// Text or JSONL, by how it starts.
-    Either,
-}
-
-/// Takes a document of a file, with the number of the file's bytes read, and says whether to go on.
-type Visit<'a, E> = dyn FnMut(&str, u64) -> Result<ControlFlow<()>, E> + 'a;
 
 /// A document, and how far the corpus has been read with it.
 #[derive(Debug, Clone, Copy)]
@@ -64,13 +36,13 @@ impl Corpus {
     /// # Errors
     /// [`StatsError::FileKind`] for a file of another kind.
     pub fn new(files: Vec<PathBuf>, field: &str) -> Result<Self, StatsError> {
-        let files = files.into_iter().map(Source::new).collect::<Result<_, _>>()?;
+        let files = files.into_iter().map(TextFile::new).collect::<Result<_, _>>()?;
         Ok(Self { files, field: field.to_owned() })
     }
 
     /// The size of all files in bytes, as far as it can be told.
     pub fn n_bytes(&self) -> u64 {
-        self.files.iter().map(Source::n_bytes).sum()
+        self.files.iter().map(TextFile::n_bytes).sum()
     }
 
     /// Calls `on_document` with each document, in order, until it breaks off.
@@ -82,174 +54,26 @@ impl Corpus {
         on_document: &mut dyn FnMut(Document<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
         let mut before = 0;
-        for source in &self.files {
-            let mut visit = |text: &str, bytes_read| match text.trim().is_empty() {
-                true => Ok(ControlFlow::Continue(())),
-                false => on_document(Document { text, bytes_read: before + bytes_read }),
+        for file in &self.files {
+            let mut visit = |text: &str, bytes_read| {
+                if text.trim().is_empty() {
+                    Ok(ControlFlow::Continue(()))
+                } else {
+                    on_document(Document { text, bytes_read: before + bytes_read })
+                }
             };
-            let flow = match source.kind {
-                Kind::Parquet => source.rows(&self.field, &mut visit)?,
-                _ => source.lines(&self.field, &mut visit)?,
-            };
-            if flow.is_break() {
+            if file.for_each(&self.field, &mut visit)?.is_break() {
                 break;
             }
-            before += source.n_bytes();
+            before += file.n_bytes();
         }
         Ok(())
     }
 }
 
-impl Source {
-    fn new(path: PathBuf) -> Result<Self, StatsError> {
-        let unknown = || StatsError::FileKind { path: path.clone() };
-        if path == Path::new("-") {
-            return Ok(Self { path, kind: Kind::Either, compression: Compression::None });
-        }
-        let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(unknown)?;
-        let (name, compression) = Compression::of(name);
-        let kind = match Path::new(name).extension().and_then(|extension| extension.to_str()) {
-            Some("txt") => Kind::Text,
-            Some("jsonl") => Kind::Jsonl,
-            // Its footer is at its end, so it cannot be read as a stream; and it is packed inside.
-            Some("parquet") if compression == Compression::None => Kind::Parquet,
-            _ => return Err(unknown()),
-        };
-        Ok(Self { kind, compression, path })
-    }
-
-    fn n_bytes(&self) -> u64 {
-        self.path.metadata().map_or(0, |metadata| metadata.len())
-    }
-
-    fn lines<E: From<StatsError>>(
-        &self,
-        field: &str,
-        visit: &mut Visit<'_, E>,
-    ) -> Result<ControlFlow<()>, E> {
-        let io = |error| StatsError::Io { path: self.path.clone(), error };
-        let (mut reader, counter) = reader::open(&self.path, self.compression).map_err(io)?;
-        let mut kind = self.kind;
-        let mut line = Vec::new();
-        for number in 1.. {
-            let wrong = |reason: &dyn std::fmt::Display| StatsError::Line {
-                path: self.path.clone(),
-                line: number,
-                reason: reason.to_string(),
-            };
-            line.clear();
-            // A packed file that is cut off shows here: in some line.
-            let mut limited = Read::take(&mut reader, MAX_LINE);
-            let n_bytes = limited.read_until(b'\n', &mut line).map_err(|error| wrong(&error))? as u64;
-            if n_bytes == 0 {
-                break;
-            }
-            if n_bytes == MAX_LINE && line.last() != Some(&b'\n') {
-                return Err(wrong(&"longer than a line of text can be").into());
-            }
-            let text = std::str::from_utf8(&line).map_err(|_| wrong(&"not UTF-8"))?;
-            let text = text.trim_end_matches(['\n', '\r']);
-            if kind == Kind::Either && !text.trim().is_empty() {
-                kind = if text.trim_start().starts_with('{') { Kind::Jsonl } else { Kind::Text };
-            }
-            let flow = match kind {
-                Kind::Jsonl if text.trim().is_empty() => ControlFlow::Continue(()),
-                Kind::Jsonl => {
-                    let documents = in_json(text, field).map_err(|reason| wrong(&reason))?;
-                    each(&documents, counter.get(), visit)?
-                }
-                _ => visit(text, counter.get())?,
-            };
-            if flow.is_break() {
-                return Ok(flow);
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
-    fn rows<E: From<StatsError>>(&self, field: &str, visit: &mut Visit<'_, E>) -> Result<ControlFlow<()>, E> {
-        let malformed = |reason: &dyn std::fmt::Display| StatsError::Malformed {
-            path: self.path.clone(),
-            reason: reason.to_string(),
-        };
-        let io = |error| StatsError::Io { path: self.path.clone(), error };
-        let file = File::open(&self.path).map_err(io)?;
-        let reader = SerializedFileReader::new(file).map_err(|error| malformed(&error))?;
-        let metadata = reader.metadata().file_metadata();
-        let schema = metadata.schema();
-        let columns: Vec<&str> = schema.get_fields().iter().map(|column| column.name()).collect();
-        let Some(column) = schema.get_fields().iter().find(|column| column.name() == field) else {
-            return Err(
-                malformed(&format_args!("it has no column {field:?}, only {}", columns.join(", "))).into()
-            );
-        };
-        let projection = Type::group_type_builder(schema.name()).with_fields(vec![column.clone()]).build();
-        let projection = projection.map_err(|error| malformed(&error))?;
-        let n_rows = metadata.num_rows().max(1) as u64;
-        let rows = reader.get_row_iter(Some(projection)).map_err(|error| malformed(&error))?;
-        for (number, row) in (1..).zip(rows) {
-            let wrong = |reason: String| StatsError::Row { path: self.path.clone(), row: number, reason };
-            let documents = row.map_err(|error| wrong(error.to_string()));
-            let documents = in_row(&documents?, field).map_err(wrong)?;
-            let bytes_read = (self.n_bytes() as f64 * number as f64 / n_rows as f64) as u64;
-            if each(&documents, bytes_read, visit)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-}
-
-fn each<E>(documents: &[String], bytes_read: u64, visit: &mut Visit<'_, E>) -> Result<ControlFlow<()>, E> {
-    for document in documents {
-        if visit(document, bytes_read)?.is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-    }
-    Ok(ControlFlow::Continue(()))
-}
-
-/// The documents of a line of JSON.
-fn in_json(line: &str, field: &str) -> Result<Vec<String>, String> {
-    let value: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let of_list = |text: &Value| text.as_str().map(str::to_owned).ok_or_else(|| no_strings(field));
-    match value.get(field) {
-        Some(Value::String(text)) => Ok(vec![text.clone()]),
-        Some(Value::Array(texts)) => texts.iter().map(of_list).collect(),
-        Some(_) => Err(no_strings(field)),
-        None => Err(format!("it has no {field:?}")),
-    }
-}
-
-/// The documents of a row that has one column.
-fn in_row(row: &Row, field: &str) -> Result<Vec<String>, String> {
-    let of_list = |text: &Field| match text {
-        Field::Str(text) => Ok(text.clone()),
-        _ => Err(no_strings(field)),
-    };
-    match row.get_column_iter().next() {
-        Some((_, Field::Str(text))) => Ok(vec![text.clone()]),
-        Some((_, Field::ListInternal(texts))) => texts.elements().iter().map(of_list).collect(),
-        Some((_, Field::Null)) | None => Ok(Vec::new()),
-        Some(_) => Err(no_strings(field)),
-    }
-}
-
-fn no_strings(field: &str) -> String {
-    format!("{field:?} is neither a string nor a list of strings")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_of_json_is_one_document_or_several() {
-        assert_eq!(in_json(r#"{"text": "a"}"#, "text").unwrap(), ["a"]);
-        assert_eq!(in_json(r#"{"t": ["a", "b"]}"#, "t").unwrap(), ["a", "b"]);
-        assert!(in_json(r#"{"text": 1}"#, "text").is_err());
-        assert!(in_json(r#"{"x": ""}"#, "text").unwrap_err().contains("\"text\""));
-    }
 
     #[test]
     fn an_unknown_kind_is_refused_before_anything_is_read() {

@@ -1,11 +1,14 @@
 //! Why statistics cannot be collected, read or used.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
+use rome_core::{ErrorKind, Hint, ModelHash, Stopped};
 use thiserror::Error;
 
 /// Why statistics cannot be collected, read or used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum StatsError {
     /// A file cannot be read or written.
     #[error("{}: {error}", .path.display())]
@@ -13,6 +16,7 @@ pub enum StatsError {
         /// The file.
         path: PathBuf,
         /// The system's error.
+        #[source]
         error: std::io::Error,
     },
     /// A line of a corpus is not what it should be.
@@ -22,7 +26,7 @@ pub enum StatsError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// A row of a corpus is not what it should be.
@@ -32,7 +36,7 @@ pub enum StatsError {
         path: PathBuf,
         /// The row, from 1.
         row: usize,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// A file of a corpus is not what it should be.
@@ -40,7 +44,7 @@ pub enum StatsError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// A corpus has a kind of file that is not read.
@@ -52,7 +56,7 @@ pub enum StatsError {
     /// A shard is not one of so many.
     #[error("{text:?} is not a shard")]
     Shard {
-        /// What was given.
+        /// The text that was given.
         text: String,
     },
     /// Statistics cannot be added up.
@@ -63,7 +67,7 @@ pub enum StatsError {
     State {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// A collection was begun with another model or other settings.
@@ -104,12 +108,12 @@ pub enum StatsError {
         read: u32,
     },
     /// Statistics were made with another model.
-    #[error("the statistics were collected with the model {}…, and this one is {}…", .made_with.get(..12).unwrap_or(.made_with), .model.get(..12).unwrap_or(.model))]
+    #[error("the statistics were collected with the model {}…, and this one is {}…", .made_with.short(), .model.short())]
     OtherModel {
         /// The hash in the file.
-        made_with: String,
+        made_with: ModelHash,
         /// The hash of the model at hand.
-        model: String,
+        model: ModelHash,
     },
     /// Statistics are of another layer.
     #[error("the statistics are of layer {found}, and layer {wanted} is edited")]
@@ -127,39 +131,54 @@ pub enum StatsError {
         /// The model's `d_ff`.
         wanted: usize,
     },
+    /// An observer stopped the work.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
-impl StatsError {
-    /// Says what to do about it.
-    pub fn hint(&self) -> &'static str {
+impl Hint for StatsError {
+    fn kind(&self) -> ErrorKind {
         match self {
+            Self::Io { error, .. } if error.kind() == std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            Self::Io { .. } => ErrorKind::Io,
+            Self::OtherModel { .. } | Self::OtherLayer { .. } | Self::Size { .. } => ErrorKind::OtherModel,
+            Self::NotFinite { .. } => ErrorKind::NotFinite,
+            Self::Stopped(_) => ErrorKind::Stopped,
+            _ => ErrorKind::Invalid,
+        }
+    }
+
+    fn hint(&self) -> Cow<'static, str> {
+        let hint = match self {
             Self::Io { .. } => "check that the file or its folder exists and may be used",
             Self::Line { .. } => {
-                "mend the line; .jsonl has one object a line, with the text under \"text\" or --field"
+                "mend the line; .jsonl has one object a line, with the text under \"text\" or the field that is chosen"
             }
-            Self::Row { .. } => "the column must hold strings or lists of strings; choose it with --field",
-            Self::Malformed { .. } => "download the file again, or choose the column with --field",
+            Self::Row { .. } => "the column must hold strings or lists of strings; choose another",
+            Self::Malformed { .. } => "download the file again, or choose another column",
             Self::FileKind { .. } => "give text by one of these names, or - for standard input",
-            Self::Shard { .. } => "write --shard I/N, with I from 0 to N-1",
+            Self::Shard { .. } => "write I/N, with I from 0 to N-1",
             Self::Merge(_) => {
                 "merge shards of one collection, each once: the same model, layer, text and settings"
             }
             Self::State { .. } => "delete the file to start anew",
             Self::OtherSettings => {
-                "go on with the model and the flags that it was begun with, or delete the file to start anew"
+                "go on with the model and the settings that it was begun with, or delete the file to start anew"
             }
             Self::OtherCorpus => {
                 "go on with the same files in the same order, or delete the file to start anew"
             }
             Self::Tokenizer(_) => "check that the tokenizer belongs to the model",
-            Self::Empty => "give text with --text FILE",
-            Self::Layer { .. } => "choose with --layers, counted from 0, or --layers all",
+            Self::Empty => "give some text",
+            Self::Layer { .. } => "choose layers of the model, counted from 0",
             Self::NotFinite { .. } => "the checkpoint is damaged; download it again",
-            Self::Format(_) => "give a file that rome stats or kmeng01/rome has written",
+            Self::Format(_) => "give a file of collected statistics, or a cache of kmeng01/rome",
             Self::Version { .. } => "use the version of rome that wrote it, or make it anew",
             Self::OtherModel { .. } | Self::OtherLayer { .. } | Self::Size { .. } => {
-                "collect statistics for this very model and layer: rome stats collect"
+                "collect statistics for this very model and layer"
             }
-        }
+            Self::Stopped(_) => "start it again: what was saved is kept",
+        };
+        hint.into()
     }
 }

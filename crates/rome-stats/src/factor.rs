@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use rome_core::Factor;
+use rome_core::CholeskyFactor;
 use serde::{Deserialize, Serialize};
 
-use crate::tensors::{Reader, Values, write};
-use crate::{Statistics, StatsError};
+use crate::error::StatsError;
+use crate::statistics::Statistics;
+use crate::tensor_reader::TensorReader;
+use crate::tensor_writer::{OutputTensor, TensorFile};
 
 /// The metadata key of the record.
 const RECORD: &str = "rome-factor";
@@ -21,7 +23,7 @@ const LOWER: &str = "lower";
 const FIGURES: &str = "figures";
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct FactorRecord {
     format_version: u32,
     d_ff: usize,
     count: u64,
@@ -29,25 +31,25 @@ struct Record {
     sums_hash: String,
 }
 
-/// Writes a factor with what it is of: [`Statistics::sums_hash`].
+/// Writes a factor with the hash of its statistics, [`Statistics::sums_hash`].
 ///
 /// # Errors
 /// [`StatsError`] when it cannot be written, or is that of the identity.
-pub fn write_factor(path: &Path, factor: &Factor, sums_hash: &str) -> Result<(), StatsError> {
-    let kept = || factor.lower().ok_or_else(|| StatsError::Format("the identity has no factor".to_owned()));
-    let record = Record {
+pub fn write_factor(path: &Path, factor: &CholeskyFactor, sums_hash: &str) -> Result<(), StatsError> {
+    let identity = || StatsError::Format("the identity has no factor".to_owned());
+    let (count, _) = factor.lower().ok_or_else(identity)?;
+    let record = FactorRecord {
         format_version: FORMAT_VERSION,
         d_ff: factor.d_ff(),
-        count: kept()?.0,
+        count,
         sums_hash: sums_hash.to_owned(),
     };
     let figures: Vec<f64> = factor.eigenvalues().into_iter().chain(factor.ridge()).collect();
-    let lower = Values::triangle(factor.d_ff(), || match factor.lower() {
-        Some((_, lower)) => Box::new(lower),
-        None => Box::new(std::iter::empty()),
-    });
-    let tensors = vec![(LOWER.to_owned(), lower), (FIGURES.to_owned(), Values::F64(&figures))];
-    write(path, RECORD, &record, tensors)
+    let lower =
+        OutputTensor::triangle(factor.d_ff(), || factor.lower().into_iter().flat_map(|(_, lower)| lower));
+    let figures = OutputTensor::new(vec![figures.len()], &figures);
+    let tensors = vec![(LOWER.to_owned(), lower), (FIGURES.to_owned(), figures)];
+    TensorFile::new(RECORD, &record, tensors)?.write(path)
 }
 
 /// Reads a factor of statistics with this [`sums_hash`](Statistics::sums_hash); `None` if it is of
@@ -55,10 +57,10 @@ pub fn write_factor(path: &Path, factor: &Factor, sums_hash: &str) -> Result<(),
 ///
 /// # Errors
 /// [`StatsError`] for anything but a factor.
-pub fn read_factor(path: &Path, sums_hash: &str) -> Result<Option<Factor>, StatsError> {
+pub fn read_factor(path: &Path, sums_hash: &str) -> Result<Option<CholeskyFactor>, StatsError> {
     let wrong = || StatsError::Format("its sizes do not fit, or it is no factor".to_owned());
-    let mut reader = Reader::open(path)?;
-    let record: Record = reader.record(RECORD, FORMAT_VERSION)?;
+    let mut reader = TensorReader::open(path)?;
+    let record: FactorRecord = reader.record(RECORD, FORMAT_VERSION)?;
     if record.sums_hash != sums_hash {
         return Ok(None);
     }
@@ -68,12 +70,12 @@ pub fn read_factor(path: &Path, sums_hash: &str) -> Result<Option<Factor>, Stats
         [smallest, greatest, ridge] => ([smallest, greatest], Some(ridge)),
         _ => return Err(wrong()),
     };
-    let factor = Factor::from_lower(record.d_ff, record.count, &lower, ridge, eigenvalues);
+    let factor = CholeskyFactor::from_lower(record.d_ff, record.count, &lower, ridge, eigenvalues);
     factor.ok_or_else(wrong).map(Some)
 }
 
 impl Statistics {
-    /// A hash of the sums and of the number of keys: what a factor depends on.
+    /// A hash of the sums and of the number of keys, all that a factor depends on.
     pub fn sums_hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.moment.count().to_le_bytes());
@@ -93,7 +95,7 @@ mod tests {
     fn statistics(corner: f64) -> Statistics {
         let sum = vec![corner, 2.0, 3.0, 2.0, 7.0, 6.0, 3.0, 6.0, 9.5];
         let moment = SecondMoment::from_sum(3, 3, sum).unwrap();
-        Statistics { moment, provenance: Default::default(), changes: Vec::new() }
+        Statistics { moment, provenance: Default::default(), convergence: Vec::new() }
     }
 
     #[test]
@@ -103,7 +105,7 @@ mod tests {
         // The second is singular, and so has a ridge.
         for corner in [3.0, 18.0 / 5.25] {
             let statistics = statistics(corner);
-            let (factor, hash) = (Factor::new(&statistics.moment).unwrap(), statistics.sums_hash());
+            let (factor, hash) = (CholeskyFactor::new(&statistics.moment).unwrap(), statistics.sums_hash());
             write_factor(&path, &factor, &hash).unwrap();
             let kept = read_factor(&path, &hash).unwrap().unwrap();
             let key = [0.1, -0.2, 0.3];
@@ -117,7 +119,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("factor.safetensors");
         let (mine, other) = (statistics(3.0), statistics(4.0));
-        write_factor(&path, &Factor::new(&mine.moment).unwrap(), &mine.sums_hash()).unwrap();
+        write_factor(&path, &CholeskyFactor::new(&mine.moment).unwrap(), &mine.sums_hash()).unwrap();
         assert!(read_factor(&path, &other.sums_hash()).unwrap().is_none());
         let bytes = std::fs::read(&path).unwrap();
         for len in 0..bytes.len() {

@@ -3,33 +3,42 @@
 //! ROME writes a value along `C⁻¹k`, so an edit needs C of the layer it edits. It depends on the
 //! model and, weakly, on the text; it is computed once and kept.
 //!
-//! * [`Collector`] runs text through a model and sums `k kᵀ`, for any set of layers in one pass;
-//! * [`corpus`] cuts files into documents;
-//! * [`State`] is what a collection has come to, to go on from after an interruption;
+//! * [`Collector`] runs text through a model and sums `k kᵀ`, for any set of layers in one pass, and tells by
+//!   [`Convergence`](rome_core::Convergence) whether the text is enough;
+//! * [`Corpus`] cuts files into documents;
+//! * [`CollectionState`] keeps a collection, to go on with it after an interruption;
 //! * [`Shard`] is a part of a corpus, so that machines can share the work;
-//! * [`Change`] says how much a sum still changes, and so whether it is enough;
-//! * [`Statistics`] is the result with all that made it, stored as safetensors, and
-//!   [`write_factor`] keeps beside it what solving with it takes;
+//! * [`Statistics`] is the sum with its provenance, stored as safetensors, and [`write_factor`] keeps the factor of
+//!   C beside it;
 //! * [`npz`] reads and writes the caches of kmeng01/rome.
 
-pub mod collect;
-pub mod convergence;
-pub mod corpus;
-pub mod error;
+mod collection;
+mod collector;
+mod corpus;
+mod error;
 mod factor;
+mod merge;
 pub mod npz;
+mod provenance;
 mod reader;
-pub mod shard;
-pub mod state;
-pub mod statistics;
-mod store;
-mod tensors;
+mod sequences;
+mod shard;
+mod state;
+mod statistics;
+mod statistics_file;
+mod stored_value;
+mod tensor_reader;
+mod tensor_writer;
+mod text_file;
+mod watch;
 
-pub use collect::Collector;
-pub use convergence::Change;
+pub use collector::Collector;
 pub use corpus::{Corpus, Document};
 pub use error::StatsError;
 pub use factor::{read_factor, write_factor};
+pub use provenance::Provenance;
+pub use sequences::Sequences;
 pub use shard::{Shard, Shards};
-pub use state::State;
-pub use statistics::{Packing, Provenance, Sequences, Statistics};
+pub use state::CollectionState;
+pub use statistics::Statistics;
+pub use statistics_file::SumFormat;

@@ -37,12 +37,12 @@ impl Counter {
     }
 }
 
-struct Counted<R> {
+struct CountingReader<R> {
     inner: R,
     counter: Counter,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n_bytes = self.inner.read(buffer)?;
         self.counter.0.set(self.counter.get() + n_bytes as u64);
@@ -53,11 +53,9 @@ impl<R: Read> Read for Counted<R> {
 /// Opens a file, `-` for standard input.
 pub(crate) fn open(path: &Path, compression: Compression) -> io::Result<(Box<dyn BufRead>, Counter)> {
     let counter = Counter::default();
-    let raw: Box<dyn Read> = match path == Path::new("-") {
-        true => Box::new(io::stdin()),
-        false => Box::new(File::open(path)?),
-    };
-    let counted = BufReader::new(Counted { inner: raw, counter: counter.clone() });
+    let raw: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+    let counted = BufReader::new(CountingReader { inner: raw, counter: counter.clone() });
     let lines: Box<dyn BufRead> = match compression {
         Compression::None => Box::new(counted),
         // A file may be several packed ones, one after the other, as parallel packers write.

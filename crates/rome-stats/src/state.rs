@@ -1,16 +1,17 @@
-//! What a collection has come to, as a file.
+//! The state of a collection, as a file.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rome_core::{Environment, SecondMoment};
+use rome_core::{Convergence, Environment, ModelHash, SecondMoment};
 use serde::{Deserialize, Serialize};
 
-use crate::collect::Settings;
-use crate::convergence::{Snapshot, Watch, WatchedMoment};
-use crate::tensors::{Reader, Values, write};
-use crate::{Change, StatsError};
+use crate::collection::{CollectionProgress, CollectionSettings};
+use crate::error::StatsError;
+use crate::tensor_reader::TensorReader;
+use crate::tensor_writer::{NamedTensor, OutputTensor, TensorFile};
+use crate::watch::{Snapshot, Watch, WatchedMoment};
 
 /// The metadata key of the record.
 const RECORD: &str = "rome-stats-state";
@@ -27,37 +28,23 @@ const EARLIER: &str = "earlier";
 /// `Snapshot::directions`, f64.
 const DIRECTIONS: &str = "directions";
 
-/// What a [`Collector`](crate::Collector) has come to: all that it needs to go on.
-pub struct State<'a> {
-    pub(crate) model_hash: Cow<'a, str>,
-    pub(crate) settings: Cow<'a, Settings>,
-    pub(crate) progress: Cow<'a, Progress>,
+/// The state of a [`Collector`](crate::Collector): all that it needs to go on.
+pub struct CollectionState<'a> {
+    pub(crate) model_hash: Cow<'a, ModelHash>,
+    pub(crate) settings: Cow<'a, CollectionSettings>,
+    pub(crate) progress: Cow<'a, CollectionProgress>,
     /// Over the documents seen so far.
     pub(crate) corpus_hash: String,
     pub(crate) environment: Option<Environment>,
     pub(crate) moments: Cow<'a, BTreeMap<usize, WatchedMoment>>,
 }
 
-/// How far a collection is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Progress {
-    /// Documents of the corpus that have been seen, those of other shards among them.
-    pub(crate) n_seen: u64,
-    /// Documents that have been taken.
-    pub(crate) n_documents: u64,
-    pub(crate) n_tokens: u64,
-    /// Sequences that wait until there are enough to run together.
-    pub(crate) waiting: Vec<Vec<u32>>,
-    /// The beginning of a packed sequence that is not full yet.
-    pub(crate) rest: Vec<u32>,
-}
-
 #[derive(Serialize, Deserialize)]
-struct Record<'a> {
+struct StateRecord<'a> {
     format_version: u32,
-    model_hash: Cow<'a, str>,
-    settings: Cow<'a, Settings>,
-    progress: Cow<'a, Progress>,
+    model_hash: Cow<'a, ModelHash>,
+    settings: Cow<'a, CollectionSettings>,
+    progress: Cow<'a, CollectionProgress>,
     corpus_hash: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     environment: Option<Environment>,
@@ -71,10 +58,11 @@ struct Record<'a> {
 #[derive(Serialize, Deserialize)]
 struct WatchRecord {
     next: u64,
-    changes: Vec<Change>,
+    #[serde(rename = "changes")]
+    convergence: Vec<Convergence>,
 }
 
-impl State<'_> {
+impl CollectionState<'_> {
     /// Writes it to a file, with no more than one layer's sum held twice. A caller that wants the
     /// old state or the new one, whatever happens, gives a temporary file and renames it.
     ///
@@ -84,9 +72,9 @@ impl State<'_> {
         let first = self.moments.values().next().map(|watched| &watched.moment);
         let watch = |watched: &WatchedMoment| WatchRecord {
             next: watched.watch.next,
-            changes: watched.watch.changes.clone(),
+            convergence: watched.watch.convergence.clone(),
         };
-        let record = Record {
+        let record = StateRecord {
             format_version: FORMAT_VERSION,
             model_hash: Cow::Borrowed(&self.model_hash),
             settings: Cow::Borrowed(&self.settings),
@@ -97,20 +85,12 @@ impl State<'_> {
             count: first.map_or(0, SecondMoment::count),
             watches: self.moments.iter().map(|(&layer, watched)| (layer, watch(watched))).collect(),
         };
-        let mut tensors = Vec::new();
-        for (layer, WatchedMoment { moment, watch }) in self.moments.iter() {
-            tensors.push((name(*layer, SUM), Values::triangle(moment.d_ff(), || Box::new(moment.lower()))));
-            tensors.push((name(*layer, PROBES), Values::F32(&watch.probes)));
-            if let Some(Snapshot { lower, directions }) = &watch.earlier {
-                tensors.push((name(*layer, EARLIER), Values::F32(lower)));
-                tensors.push((name(*layer, DIRECTIONS), Values::F64(directions)));
-            }
-        }
-        write(path, RECORD, &record, tensors)
+        let tensors = self.moments.iter().flat_map(|(&layer, watched)| tensors(layer, watched)).collect();
+        TensorFile::new(RECORD, &record, tensors)?.write(path)
     }
 }
 
-impl State<'static> {
+impl CollectionState<'static> {
     /// Reads it from a file, tensor by tensor.
     ///
     /// # Errors
@@ -127,25 +107,26 @@ impl State<'static> {
 
     fn read_from(path: &Path) -> Result<Self, StatsError> {
         let wrong = |reason: &str| StatsError::Format(reason.to_owned());
-        let mut reader = Reader::open(path)?;
-        let record: Record<'_> = reader.record(RECORD, FORMAT_VERSION)?;
+        let mut reader = TensorReader::open(path)?;
+        let record: StateRecord<'_> = reader.record(RECORD, FORMAT_VERSION)?;
         let mut moments = BTreeMap::new();
         for (&layer, watch) in &record.watches {
             let lower: Vec<f64> = reader.values(&name(layer, SUM))?;
             let moment = SecondMoment::from_lower(record.d_ff, record.count, &lower);
             let moment = moment.ok_or_else(|| wrong("a sum is not a triangle"))?;
-            let earlier = match reader.has(&name(layer, EARLIER)) {
-                false => None,
-                true => Some(Snapshot {
+            let earlier = if reader.info(&name(layer, EARLIER)).is_some() {
+                Some(Snapshot {
                     lower: reader.values(&name(layer, EARLIER))?,
                     directions: reader.values(&name(layer, DIRECTIONS))?,
-                }),
+                })
+            } else {
+                None
             };
             let watch = Watch {
                 next: watch.next,
                 probes: reader.values(&name(layer, PROBES))?,
                 earlier,
-                changes: watch.changes.clone(),
+                convergence: watch.convergence.clone(),
             };
             let watched = WatchedMoment { moment, watch };
             if !watched.is_sound() {
@@ -165,6 +146,20 @@ impl State<'static> {
             moments: Cow::Owned(moments),
         })
     }
+}
+
+/// The tensors of a layer.
+fn tensors(layer: usize, watched: &WatchedMoment) -> Vec<NamedTensor<'_>> {
+    let WatchedMoment { moment, watch } = watched;
+    let mut tensors = vec![
+        (name(layer, SUM), OutputTensor::triangle(moment.d_ff(), || moment.lower())),
+        (name(layer, PROBES), OutputTensor::new(vec![watch.probes.len()], &watch.probes)),
+    ];
+    if let Some(Snapshot { lower, directions }) = &watch.earlier {
+        tensors.push((name(layer, EARLIER), OutputTensor::new(vec![lower.len()], lower)));
+        tensors.push((name(layer, DIRECTIONS), OutputTensor::new(vec![directions.len()], directions)));
+    }
+    tensors
 }
 
 fn name(layer: usize, part: &str) -> String {

@@ -12,17 +12,17 @@ use crate::{Bound, Files, Outcome, Seed, Target, zip};
 fn import(arrays: Result<Vec<Array>, ExportError>) -> Outcome {
     let arrays = match arrays {
         Ok(arrays) => arrays,
-        Err(error) => return Outcome::refused(&error, error.hint()),
+        Err(error) => return Outcome::refused(&error),
     };
     let Ok(model) = model::gpt2() else { return Outcome::Broken("no model".to_owned()) };
     model::in_folder(&model, |source| {
         let import = Import { source, from: "fuzz", made_by: "fuzz", tolerance: None, transposed: false };
-        match import.run(arrays, &mut |_| ()) {
+        match import.run(arrays, &mut ()) {
             Ok(imported) => match imported.file.to_bytes() {
                 Ok(_) => Outcome::Taken,
                 Err(error) => Outcome::Broken(format!("what was imported cannot be written: {error}")),
             },
-            Err(error) => Outcome::refused(&error, error.hint()),
+            Err(error) => Outcome::refused(&error),
         }
     })
 }

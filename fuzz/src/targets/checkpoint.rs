@@ -1,7 +1,7 @@
 //! A model's folder.
 
 use anyhow::Result;
-use rome_core::{EditEntry, EditFile, EditPart, EditRecord, Precision, RankOneUpdate, TokenCodec};
+use rome_core::{EditEntry, EditFile, EditPart, EditRecord, ModelHash, Precision, RankOneUpdate, Tokenizer};
 use rome_models::Pretrained;
 
 use super::model;
@@ -21,11 +21,11 @@ pub(super) static CHECKPOINT: Target = Target {
     read: |files| {
         model::in_folder(files, |source| {
             let device = fixtures::device();
-            match Pretrained::from_source(source, &device, Precision::F32, &mut |_| ()) {
-                Err(error) => Outcome::refused(&error, error.hint()),
+            match Pretrained::from_source(source, &device, Precision::F32, &mut ()) {
+                Err(error) => Outcome::refused(&error),
                 Ok(read) => match read.tokenizer.encode("the ab") {
                     Ok(_) => Outcome::Taken,
-                    Err(error) => Outcome::refused(&error, error.hint()),
+                    Err(error) => Outcome::refused(&error),
                 },
             }
         })
@@ -40,11 +40,12 @@ pub(super) static EXPORT: Target = Target {
     seeds,
     read: |files| {
         model::in_folder(files, |source| {
-            let record = EditRecord::imported("fuzz", "any", "fuzz");
+            let record = EditRecord::imported("fuzz", ModelHash::new("any"), "fuzz");
             let mut part = EditPart::new(record);
-            let weight = match files.text("config.json").contains("gptj") {
-                true => "transformer.h.1.mlp.fc_out.weight",
-                false => "transformer.h.1.mlp.c_proj.weight",
+            let weight = if files.text("config.json").contains("gptj") {
+                "transformer.h.1.mlp.fc_out.weight"
+            } else {
+                "transformer.h.1.mlp.c_proj.weight"
             };
             let update = RankOneUpdate { left: vec![0.5; 16], right: vec![0.5; 4] };
             part.push(EditEntry::imported(weight, 1, 0.1), update);
@@ -52,9 +53,9 @@ pub(super) static EXPORT: Target = Target {
                 return Outcome::Broken("no folder to export into".to_owned());
             };
             let place = out.path().join("model");
-            match rome_export::checkpoint::write(source, &EditFile::from(part), true, &place, &mut |_| ()) {
+            match rome_export::checkpoint::write_unchecked(source, &EditFile::from(part), &place, &mut ()) {
                 Ok(_) => Outcome::Taken,
-                Err(error) => Outcome::refused(&error, error.hint()),
+                Err(error) => Outcome::refused(&error),
             }
         })
     },

@@ -38,7 +38,7 @@ pub(super) static CORPUS: Target = Target {
                 .and_then(|corpus| corpus.for_each::<StatsError>(&mut |_| Ok(ControlFlow::Continue(()))));
             match read {
                 Ok(()) => Outcome::Taken,
-                Err(error) => Outcome::refused(&error, error.hint()),
+                Err(error) => Outcome::refused(&error),
             }
         })
     },

@@ -25,7 +25,7 @@ fn records(files: &Files, dataset: Dataset) -> Outcome {
         Err(error) => return Outcome::Broken(error.clone()),
     };
     in_file(files, |path| match dataset.read(path) {
-        Err(error) => Outcome::refused(&error, error.hint()),
+        Err(error) => Outcome::refused(&error),
         Ok((records, _)) => list(records, |record: Box<dyn Record>| {
             let _ = record.rewrite().request().to_string();
             record.queries(tokenizer).map(|queries| queries.len())
@@ -40,7 +40,7 @@ fn list<T, U>(read: Vec<Result<T, EvalError>>, use_it: impl Fn(T) -> Result<U, E
         match read.and_then(&use_it) {
             Ok(_) => outcome = Outcome::Taken,
             Err(error) => {
-                if let broken @ Outcome::Broken(_) = Outcome::refused(&error, error.hint()) {
+                if let broken @ Outcome::Broken(_) = Outcome::refused(&error) {
                     return broken;
                 }
             }
@@ -78,7 +78,7 @@ pub(super) static KNOWN: Target = Target {
             return Outcome::Broken("no tokenizer".to_owned());
         };
         in_file(files, |path: &Path| match KnownFact::read(path) {
-            Err(error) => Outcome::refused(&error, error.hint()),
+            Err(error) => Outcome::refused(&error),
             Ok(facts) => list(facts, |fact| fact.is_answered_by(3, tokenizer)),
         })
     },
@@ -96,7 +96,7 @@ pub(super) static FACTS: Target = Target {
         Ok(vec![Seed::new("bundled", Files::one("facts.json", facts.to_string()))])
     },
     read: |files| match Facts::from_json(files.bytes()) {
-        Err(error) => Outcome::refused(error, "the program's"),
+        Err(_) => Outcome::Refused,
         Ok(facts) => {
             let _ = (facts.records(3).len(), facts.known(3).len(), facts.subjects().count());
             Outcome::Taken
@@ -117,7 +117,7 @@ pub(super) static SNIPPETS: Target = Target {
     read: |files| {
         in_file(files, |path| match Snippets::read(path, None) {
             Ok(_) => Outcome::Taken,
-            Err(error) => Outcome::refused(&error, error.hint()),
+            Err(error) => Outcome::refused(&error),
         })
     },
 };
@@ -132,11 +132,13 @@ pub(super) static NOISE: Target = Target {
         Ok(vec![Seed::new("two", Files::one("noise.safetensors", bytes))])
     },
     read: |files| match Noise::from_bytes(files.bytes(), [2, 3, 4]) {
-        Err(error) => Outcome::refused(&error, error.hint()),
-        Ok(noise) => match noise.values().len() == 24 && noise.values().iter().all(|value| value.is_finite())
-        {
-            true => Outcome::Taken,
-            false => Outcome::Broken("noise of another size, or not finite".to_owned()),
-        },
+        Err(error) => Outcome::refused(&error),
+        Ok(noise) => {
+            if noise.values().len() == 24 && noise.values().iter().all(|value| value.is_finite()) {
+                Outcome::Taken
+            } else {
+                Outcome::Broken("noise of another size, or not finite".to_owned())
+            }
+        }
     },
 };

@@ -1,13 +1,14 @@
 //! Files of edits.
 
 use anyhow::Result;
-use rome_core::{EditEntry, EditFile, EditPart, EditRecord, RankOneUpdate, Request};
+use rome_core::{EditEntry, EditFile, EditPart, EditRecord, ModelHash, RankOneUpdate, Request};
 
 use crate::{Bound, Files, Outcome, Seed, Target};
 
 /// The edits of layers, one after the other.
 pub(super) fn edits(layers: &[usize]) -> EditFile {
-    let mut part = EditPart::new(EditRecord::imported("fuzz", &"0123456789abcdef".repeat(4), "fuzz"));
+    let mut part =
+        EditPart::new(EditRecord::imported("fuzz", ModelHash::new("0123456789abcdef".repeat(4)), "fuzz"));
     for &layer in layers {
         let weight = format!("transformer.h.{layer}.mlp.c_proj.weight");
         let mut entry = EditEntry::imported(&weight, layer, 0.1);
@@ -39,7 +40,7 @@ pub(super) static EDITS: Target = Target {
     read: |files| {
         let mut edits = match EditFile::from_bytes(files.bytes()) {
             Ok(edits) => edits,
-            Err(error) => return Outcome::refused(&error, error.hint()),
+            Err(error) => return Outcome::refused(&error),
         };
         let again = edits.to_bytes().and_then(|bytes| EditFile::from_bytes(&bytes));
         if again.as_ref() != Ok(&edits) {
@@ -52,9 +53,9 @@ pub(super) static EDITS: Target = Target {
                 return Outcome::Broken("an edit cannot be dropped".to_owned());
             }
         }
-        match edits.check_model("another") {
+        match edits.check_model(&ModelHash::new("another")) {
             Ok(()) => Outcome::Taken,
-            Err(error) => Outcome::refused(&error, error.hint()),
+            Err(error) => Outcome::refused(&error),
         }
     },
 };

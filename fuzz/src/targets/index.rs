@@ -56,6 +56,6 @@ fn read(files: &Files) -> Result<Outcome> {
     Ok(match read {
         Ok((true, _)) => Outcome::Broken("a file outside of the model's folder was read".to_owned()),
         Ok((false, _)) => Outcome::Taken,
-        Err(error) => Outcome::refused(&error, error.hint()),
+        Err(error) => Outcome::refused(&error),
     })
 }

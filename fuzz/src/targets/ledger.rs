@@ -11,9 +11,12 @@ use crate::{Bound, Files, Outcome, Seed, Target};
 /// A log whose every other entry goes back to another one: what was on then is not to be kept for each.
 fn many_returns(file: &str) -> Value {
     const N: usize = 12_000;
-    let entry = |number: usize| match number <= N / 2 {
-        true => json!({ "time": "2026-01-01T00:00:00Z", "apply": { "file": file, "edits": [] } }),
-        false => json!({ "time": "2026-01-01T00:00:00Z", "checkout": number - N / 2 }),
+    let entry = |number: usize| {
+        if number <= N / 2 {
+            json!({ "time": "2026-01-01T00:00:00Z", "apply": { "file": file, "edits": [] } })
+        } else {
+            json!({ "time": "2026-01-01T00:00:00Z", "checkout": number - N / 2 })
+        }
     };
     json!({ "format_version": 1, "model_hash": null, "entries": (1..=N).map(entry).collect::<Vec<_>>() })
 }
@@ -54,7 +57,7 @@ pub(super) static LEDGER: Target = Target {
             let Source::Folder(folder) = source else { return Outcome::Refused };
             let ledger = match Ledger::open(folder) {
                 Ok(ledger) => ledger,
-                Err(error) => return Outcome::refused(&error, error.hint()),
+                Err(error) => return Outcome::refused(&error),
             };
             let n_entries = ledger.log().entries.len();
             if ledger.on().iter().any(|number| *number == 0 || *number > n_entries) {
@@ -62,7 +65,7 @@ pub(super) static LEDGER: Target = Target {
             }
             match ledger.edits().and_then(|_| ledger.verify()) {
                 Ok(_) => Outcome::Taken,
-                Err(error) => Outcome::refused(&error, error.hint()),
+                Err(error) => Outcome::refused(&error),
             }
         })
     },

@@ -39,13 +39,13 @@ pub(super) static RESULTS: Target = Target {
             let rome_models::Source::Folder(folder) = source else { return Outcome::Refused };
             let results = match Results::open(folder) {
                 Ok(results) => results,
-                Err(error) => return Outcome::refused(&error, error.hint()),
+                Err(error) => return Outcome::refused(&error),
             };
             let _ = (results.is_unedited(), results.run().clone());
             match results.finish().and_then(|_| Results::resume(folder, results.run().clone())) {
                 Ok(again) if again.cases().len() == results.cases().len() => Outcome::Taken,
                 Ok(_) => Outcome::Broken("cases are lost".to_owned()),
-                Err(error) => Outcome::refused(&error, error.hint()),
+                Err(error) => Outcome::refused(&error),
             }
         })
     },

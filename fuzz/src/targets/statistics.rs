@@ -4,9 +4,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rome_core::{Factor, Precision, SecondMoment};
+use rome_core::{CholeskyFactor, ModelHash, Precision, SecondMoment};
 use rome_models::{Pretrained, Source};
-use rome_stats::{Collector, Packing, Provenance, State, Statistics, StatsError, npz};
+use rome_stats::{CollectionState, Collector, Provenance, Statistics, StatsError, SumFormat, npz};
 
 use super::model;
 use crate::{Bound, Files, Outcome, Seed, Target, zip};
@@ -18,7 +18,7 @@ fn statistics() -> Result<Statistics> {
     let sum = vec![4.0, 2.0, 3.0, 2.0, 7.0, 6.0, 3.0, 6.0, 9.5];
     let moment = SecondMoment::from_sum(3, 3, sum).context("a square")?;
     let provenance = Provenance {
-        model_hash: Some("0123456789abcdef".repeat(4)),
+        model_hash: Some(ModelHash::new("0123456789abcdef".repeat(4))),
         layer: Some(1),
         documents: 2,
         max_tokens: Some(8),
@@ -26,25 +26,31 @@ fn statistics() -> Result<Statistics> {
         made_by: "fuzz".to_owned(),
         ..Provenance::default()
     };
-    Ok(Statistics { moment, provenance, changes: Vec::new() })
+    Ok(Statistics { moment, provenance, convergence: Vec::new() })
 }
 
 /// Statistics as an edit uses them.
 fn used(statistics: Result<Statistics, StatsError>) -> Outcome {
     let statistics = match statistics {
         Ok(statistics) => statistics,
-        Err(error) => return Outcome::refused(&error, error.hint()),
+        Err(error) => return Outcome::refused(&error),
     };
     let _ = (statistics.sums_hash(), statistics.is_verifiable());
     if statistics.moment.d_ff() > MOST_FACTORED {
         return Outcome::Taken;
     }
-    match Factor::new(&statistics.moment) {
-        Err(error) => Outcome::refused(&error, error.hint()),
-        Ok(factor) => match factor.solve(&vec![0.5; factor.d_ff()]).len() == factor.d_ff() {
-            true => Outcome::Taken,
-            false => Outcome::Broken("what was solved has another size".to_owned()),
-        },
+    match CholeskyFactor::new(&statistics.moment) {
+        Err(error) => Outcome::refused(&error),
+        Ok(factor) => solved(&factor),
+    }
+}
+
+/// A factor as an edit uses it.
+fn solved(factor: &CholeskyFactor) -> Outcome {
+    if factor.solve(&vec![0.5; factor.d_ff()]).len() == factor.d_ff() {
+        Outcome::Taken
+    } else {
+        Outcome::Broken("what was solved has another size".to_owned())
     }
 }
 
@@ -72,10 +78,10 @@ pub(super) static STATISTICS: Target = Target {
     bound: Bound::PARSED,
     n_cases: 2_000,
     seeds: || {
-        let seed = |(name, packing): (&str, Packing)| {
-            Ok(Seed::new(name, Files::one("stats.safetensors", statistics()?.to_bytes(packing)?)))
+        let seed = |(name, format): (&str, SumFormat)| {
+            Ok(Seed::new(name, Files::one("stats.safetensors", statistics()?.to_bytes(format)?)))
         };
-        [("full", Packing::Full), ("compact", Packing::Compact)].into_iter().map(seed).collect()
+        [("full", SumFormat::Full), ("compact", SumFormat::Compact)].into_iter().map(seed).collect()
     },
     read: |files| used(Statistics::from_bytes(files.bytes())),
 };
@@ -88,44 +94,39 @@ pub(super) static FACTOR: Target = Target {
     seeds: || {
         let folder = tempfile::tempdir_in(crate::files::scratch())?;
         let (path, statistics) = (folder.path().join("factor.safetensors"), statistics()?);
-        rome_stats::write_factor(&path, &Factor::new(&statistics.moment)?, &statistics.sums_hash())?;
+        rome_stats::write_factor(&path, &CholeskyFactor::new(&statistics.moment)?, &statistics.sums_hash())?;
         Ok(vec![Seed::new("three", Files::read(folder.path())?)])
     },
     read: |files| {
         let Ok(statistics) = statistics() else { return Outcome::Broken("no statistics".to_owned()) };
         in_file(files, |path| match rome_stats::read_factor(path, &statistics.sums_hash()) {
-            Ok(factor) => match factor
-                .is_none_or(|factor| factor.solve(&vec![0.5; factor.d_ff()]).len() == factor.d_ff())
-            {
-                true => Outcome::Taken,
-                false => Outcome::Broken("what was solved has another size".to_owned()),
-            },
-            Err(error) => Outcome::refused(&error, error.hint()),
+            Ok(factor) => factor.map_or(Outcome::Taken, |factor| solved(&factor)),
+            Err(error) => Outcome::refused(&error),
         })
     },
 };
 
 pub(super) static STATE: Target = Target {
     name: "state",
-    about: "an unfinished collection, by rome_stats::State::read",
+    about: "an unfinished collection, by rome_stats::CollectionState::read",
     bound: Bound::PARSED,
     n_cases: 1_200,
     seeds: || {
         let folder = model::gpt2()?.folder()?;
         let source = Source::Folder(folder.path().to_owned());
-        let read = Pretrained::from_source(&source, &fixtures::device(), Precision::F32, &mut |_| ())?;
+        let read = Pretrained::from_source(&source, &fixtures::device(), Precision::F32, &mut ())?;
         let mut collector = Collector::new(read.model.as_ref(), &read.tokenizer, &[0, 1])?;
         for _ in 0..3 {
             collector.add("the ab the cat")?;
         }
         let written = tempfile::tempdir_in(crate::files::scratch())?;
-        collector.state("hash").write(&written.path().join("state.safetensors"))?;
+        collector.state(&ModelHash::new("hash")).write(&written.path().join("state.safetensors"))?;
         Ok(vec![Seed::new("begun", Files::read(written.path())?)])
     },
     read: |files| {
-        in_file(files, |path| match State::read(path) {
+        in_file(files, |path| match CollectionState::read(path) {
             Ok(_) => Outcome::Taken,
-            Err(error) => Outcome::refused(&error, error.hint()),
+            Err(error) => Outcome::refused(&error),
         })
     },
 };

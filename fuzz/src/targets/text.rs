@@ -1,14 +1,14 @@
 //! Prompts, subjects and targets as text.
 
-use rome_core::{Context, Preservation, Request};
-use rome_eval::trace::TracedPrompt;
+use rome_core::{Context, KlPrompt, Request};
+use rome_eval::trace::TracePrompt;
 
 use super::requests;
 use crate::{Bound, Files, Outcome, Seed, Target};
 
 pub(super) static TEXT: Target = Target {
     name: "text",
-    about: "prompts, subjects and targets in any Unicode, by EditRows and TracedPrompt",
+    about: "prompts, subjects and targets in any Unicode, by TokenizedRequest and TracePrompt",
     bound: Bound::PARSED,
     n_cases: 2_000,
     seeds: || {
@@ -30,18 +30,19 @@ pub(super) static TEXT: Target = Target {
             ["prompt", "subject", "target", "context"].map(|name| files.text(name));
         let contexts = [Context::clean(), Context::Template(context)];
         let request = Request::text(&prompt, &subject, target);
-        let made = requests::rows(&request, &contexts, &[Preservation::essence()]);
+        let made = requests::rows(&request, &contexts, &[KlPrompt::essence()]);
         let Ok((tokenizer, shape)) = &*requests::BUNDLED else { return made };
-        match (made, TracedPrompt::new(&prompt, &subject, tokenizer, shape)) {
+        match (made, TracePrompt::new(&prompt, &subject, tokenizer, shape)) {
             (broken @ Outcome::Broken(_), _) => broken,
-            (made, Err(error)) => match Outcome::refused(&error, error.hint()) {
+            (made, Err(error)) => match Outcome::refused(&error) {
                 Outcome::Refused => made,
                 broken => broken,
             },
             (made, Ok(traced)) => {
-                match traced.subject.end <= traced.tokens.len() && !traced.subject.is_empty() {
-                    true => made,
-                    false => Outcome::Broken("a subject is not in its prompt".to_owned()),
+                if traced.subject.end <= traced.tokens.len() && !traced.subject.is_empty() {
+                    made
+                } else {
+                    Outcome::Broken("a subject is not in its prompt".to_owned())
                 }
             }
         }

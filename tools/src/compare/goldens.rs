@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 
 use anyhow::{Context as _, Result};
 use fixtures::{MODELS, Reference, ReferenceCase, cosine, norm};
+use rome_core::method::rome::{LayerEdit, LayerProblem};
 use rome_core::{
-    Capture, Context, Edit, EditConfig, EditRows, Factor, HyperParams, Preservation, Request, SecondMoment,
+    Capture, CholeskyFactor, Context, HyperParams, KlPrompt, Request, RomeConfig, SecondMoment,
+    TokenizedRequest,
 };
 use rome_models::Pretrained;
 use rome_stats::{Collector, Corpus, npz};
@@ -124,47 +126,56 @@ fn compare(name: &'static str) -> Result<Vec<Row>> {
         eprintln!("{name} {}", case.name);
         let (factor, c_sim, c_inv_sim) = &statistics[&case.layer];
         let request = Request::text(&case.prompt, &case.subject, &case.target_new);
-        let preservations = [Preservation::essence()];
+        let kl_prompts = [KlPrompt::essence()];
         let (tokens, model) = (&pretrained.tokenizer, pretrained.model.as_ref());
-        let edit_rows = EditRows::new(&request, &contexts, &preservations, tokens, model.shape())?;
-        let config = EditConfig { layers: vec![case.layer], ..published.clone() };
+        let edit_rows = TokenizedRequest::new(&request, &contexts, &kl_prompts, tokens, model.shape())?;
+        let config = RomeConfig { layers: vec![case.layer], ..published.clone() };
         let capture = Capture::new(model, &edit_rows, case.layer);
-        let edit = Edit::compute(model, &edit_rows, case.layer, &config, factor, &mut |_, _| ())?;
-        rows.push(row(name, &reference, case, &edit_rows, &capture, &edit, [*c_sim, *c_inv_sim]));
+        let edit = LayerProblem { model, request: &edit_rows, layer: case.layer, config: &config, factor }
+            .solve(&mut ())?;
+        let pair = EditPair { reference: &reference, case, rows: &edit_rows, capture: &capture, edit: &edit };
+        rows.push(pair.row(name, [*c_sim, *c_inv_sim]));
     }
     Ok(rows)
 }
 
-fn row(
-    model: &'static str,
-    reference: &Reference,
-    case: &ReferenceCase,
-    rows: &EditRows,
-    capture: &Capture,
-    edit: &Edit,
-    [c_sim, c_inv_sim]: [f64; 2],
-) -> Row {
-    let theirs = |name| reference.tensor(case, name);
-    let left_sim = cosine(&edit.update.left, theirs("left"));
-    let right_sim = cosine(&edit.update.right, theirs("right"));
-    let n_keys = capture.keys.len() as f32;
-    let key_mean: Vec<f32> = (0..capture.clean_key.len())
-        .map(|i| capture.keys.iter().map(|key| key[i]).sum::<f32>() / n_keys)
-        .collect();
-    let differences =
-        edit.losses.iter().zip(&case.losses).map(|(ours, theirs)| (ours.total - theirs[0]).abs() / theirs[0]);
-    Row {
-        model,
-        case: case.name.clone(),
-        layer: case.layer,
-        // The cosine of two outer products is the product of the cosines.
-        five: Five { c_sim, c_inv_sim, left_sim, right_sim, w_delta_sim: left_sim * right_sim },
-        key_mean_sim: cosine(&key_mean, theirs("key_mean")),
-        target_init_sim: cosine(&capture.clean_value, theirs("target_init")),
-        norm_ratio: edit.update.norm() / (norm(theirs("left")) * norm(theirs("right"))),
-        loss_difference: differences.fold(0.0, f64::max),
-        steps_equal: edit.losses.len() == case.losses.len(),
-        lookup_idxs_equal: rows.lookups() == case.lookup_idxs,
+/// An edit of ours beside the original's.
+struct EditPair<'a> {
+    reference: &'a Reference,
+    case: &'a ReferenceCase,
+    rows: &'a TokenizedRequest,
+    capture: &'a Capture,
+    edit: &'a LayerEdit,
+}
+
+impl EditPair<'_> {
+    fn row(&self, model: &'static str, [c_sim, c_inv_sim]: [f64; 2]) -> Row {
+        let Self { reference, case, rows, capture, edit } = *self;
+        let theirs = |name| reference.tensor(case, name);
+        let left_sim = cosine(&edit.update.left, theirs("left"));
+        let right_sim = cosine(&edit.update.right, theirs("right"));
+        let n_keys = capture.keys.len() as f32;
+        let key_mean: Vec<f32> = (0..capture.clean_key.len())
+            .map(|i| capture.keys.iter().map(|key| key[i]).sum::<f32>() / n_keys)
+            .collect();
+        let differences = edit
+            .losses
+            .iter()
+            .zip(&case.losses)
+            .map(|(ours, theirs)| (ours.total - theirs[0]).abs() / theirs[0]);
+        Row {
+            model,
+            case: case.name.clone(),
+            layer: case.layer,
+            // The cosine of two outer products is the product of the cosines.
+            five: Five { c_sim, c_inv_sim, left_sim, right_sim, w_delta_sim: left_sim * right_sim },
+            key_mean_sim: cosine(&key_mean, theirs("key_mean")),
+            target_init_sim: cosine(&capture.clean_value, theirs("target_init")),
+            norm_ratio: edit.update.norm() / (norm(theirs("left")) * norm(theirs("right"))),
+            loss_difference: differences.fold(0.0, f64::max),
+            steps_equal: edit.losses.len() == case.losses.len(),
+            lookup_idxs_equal: rows.lookups() == case.lookup_idxs,
+        }
     }
 }
 
@@ -174,7 +185,7 @@ fn statistics(
     name: &str,
     pretrained: &Pretrained,
     layers: &[usize],
-) -> Result<BTreeMap<usize, (Factor, f64, f64)>> {
+) -> Result<BTreeMap<usize, (CholeskyFactor, f64, f64)>> {
     let mut layers = layers.to_vec();
     layers.sort_unstable();
     layers.dedup();
@@ -187,9 +198,9 @@ fn statistics(
     ours.into_iter()
         .map(|(layer, ours)| {
             let theirs = npz::read(std::fs::File::open(fixtures::npz(name, layer))?)?.moment;
-            let factor = Factor::new(&theirs)?;
+            let factor = CholeskyFactor::new(&theirs)?;
             let c_sim = cosine(&mean(&ours.moment), &mean(&theirs));
-            let c_inv_sim = cosine(&inverse(&Factor::new(&ours.moment)?), &inverse(&factor));
+            let c_inv_sim = cosine(&inverse(&CholeskyFactor::new(&ours.moment)?), &inverse(&factor));
             Ok((layer, (factor, c_sim, c_inv_sim)))
         })
         .collect()
@@ -200,7 +211,7 @@ fn mean(moment: &SecondMoment) -> Vec<f32> {
     moment.sum().iter().map(|sum| (sum / count) as f32).collect()
 }
 
-fn inverse(factor: &Factor) -> Vec<f32> {
+fn inverse(factor: &CholeskyFactor) -> Vec<f32> {
     let unit = |i: usize| (0..factor.d_ff()).map(|j| f64::from(i == j)).collect::<Vec<f64>>();
     (0..factor.d_ff()).flat_map(|i| factor.solve(&unit(i))).map(|value| value as f32).collect()
 }

@@ -31,15 +31,14 @@ pub(crate) fn run(original: Option<Original<'_>>, case: &Case, runs: u32) -> Res
         None => Some(product_rate(n_tokens, task.d_model, task.n_threads)?),
         Some(_) => None,
     };
-    Ok(report(&task, case, &ours, last, &theirs, (n_tokens, product_rate)))
+    Ok(report(&task, case, (&ours, last), &theirs, (n_tokens, product_rate)))
 }
 
 /// `last` is the last of ours.
 fn report(
     task: &Task,
     case: &Case,
-    ours: &[Run],
-    last: &Run,
+    (ours, last): (&[Run], &Run),
     theirs: &[Run],
     (n_tokens, product_rate): (usize, Option<f64>),
 ) -> Report {
@@ -116,9 +115,9 @@ fn report(
 
 /// The number of positions that a step of v* runs: those from the lookup index on.
 fn suffix_tokens(lookup_idxs: &[usize], task: &Task, case: &Case) -> Result<usize> {
-    use rome_core::{Context, EditRows, ModelShape, Preservation, Request};
-    let source = rome_models::Source::resolve(&task.model.display().to_string(), &mut |_| ())?;
-    let tokenizer = rome_models::Tokenizer::load(&source)?;
+    use rome_core::{Context, KlPrompt, ModelShape, Request, TokenizedRequest};
+    let source = rome_models::Source::resolve(&task.model.display().to_string(), &mut ())?;
+    let tokenizer = rome_models::PretrainedTokenizer::load(&source)?;
     let contexts: Vec<Context> = task.contexts.iter().cloned().map(Context::Template).collect();
     let request = Request::text(&case.prompt, &case.subject, &case.target);
     // Only what bounds a row's length and its tokens matters here, and both programs have run.
@@ -131,10 +130,10 @@ fn suffix_tokens(lookup_idxs: &[usize], task: &Task, case: &Case) -> Result<usiz
         vocab_size: usize::MAX,
         n_positions: usize::MAX,
     };
-    let rows = EditRows::new(&request, &contexts, &[Preservation::essence()], &tokenizer, &shape)?;
+    let rows = TokenizedRequest::new(&request, &contexts, &[KlPrompt::essence()], &tokenizer, &shape)?;
     debug_assert_eq!(rows.lookups(), lookup_idxs);
     let of_rows: usize = rows.rows.iter().map(|row| row.tokens.len() - row.lookup).sum();
-    Ok(of_rows + rows.preservations.len())
+    Ok(of_rows + rows.kl_rows.len())
 }
 
 /// The rate of `[n_tokens, d] × [d, 4 d]`, in GF/s, by the backend that edits run on.

@@ -196,9 +196,10 @@ fn vector(tensors: &Tensors, suffix: &str) -> Result<Vec<f32>> {
 
 fn read_statistics(path: &Path) -> Result<Statistics> {
     let place = || format!("cannot read the statistics {}", path.display());
-    match path.extension().is_some_and(|extension| extension == "npz") {
-        true => npz::read(File::open(path).with_context(place)?).with_context(place),
-        false => Statistics::from_bytes(&fs::read(path).with_context(place)?).with_context(place),
+    if path.extension().is_some_and(|extension| extension == "npz") {
+        npz::read(File::open(path).with_context(place)?).with_context(place)
+    } else {
+        Statistics::from_bytes(&fs::read(path).with_context(place)?).with_context(place)
     }
 }
 

@@ -110,9 +110,10 @@ fn outcome(bench: &Bench, command: &str, ended: &Ended, whole: &[u8]) -> Result<
     if ended.status.code() == Some(2) {
         expect_refusal(ended)?;
         let found = artefact::find(&bench.path("changes"))?;
-        return match bench.path("changes/out").exists() || !found.temporary.is_empty() {
-            true => bail!("refused, and something was written"),
-            false => Ok("refused"),
+        return if bench.path("changes/out").exists() || !found.temporary.is_empty() {
+            bail!("refused, and something was written")
+        } else {
+            Ok("refused")
         };
     }
     crate::trial::expect_code(ended, &[0, 1])?;
@@ -120,9 +121,10 @@ fn outcome(bench: &Bench, command: &str, ended: &Ended, whole: &[u8]) -> Result<
         return Ok("of the model before");
     }
     let of_now = bench.ok(&args(command, "changes/now"));
-    match of_now.is_ok() && output(bench, command, "changes/out")? == output(bench, command, "changes/now")? {
-        true => Ok("of the model after"),
-        false => bail!("exit 0 with the output of a model that never was"),
+    if of_now.is_ok() && output(bench, command, "changes/out")? == output(bench, command, "changes/now")? {
+        Ok("of the model after")
+    } else {
+        bail!("exit 0 with the output of a model that never was")
     }
 }
 
@@ -133,7 +135,7 @@ fn output(bench: &Bench, command: &str, out: &str) -> Result<Vec<u8>> {
         "logits" => fs::read(path)?,
         "edit" => {
             let file = EditFile::from_bytes(&fs::read(path)?)?;
-            file.parts.iter().flat_map(|part| part.record.model_hash.bytes()).collect()
+            file.parts.iter().flat_map(|part| part.record.model_hash.as_str().bytes()).collect()
         }
         _ => fs::read(path.join("model.safetensors"))?,
     })

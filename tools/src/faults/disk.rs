@@ -60,10 +60,9 @@ impl Drop for Disk {
 
 fn mount(args: &[&str], folder: &Path) -> Result<()> {
     let output = Command::new("mount").args(args).arg(folder).output().context("there is no mount")?;
-    match output.status.success() {
-        true => Ok(()),
-        false => {
-            bail!("{}", String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("mount failed"))
-        }
+    if output.status.success() {
+        Ok(())
+    } else {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("mount failed"))
     }
 }

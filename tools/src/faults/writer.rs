@@ -109,10 +109,7 @@ impl Writer {
             Self::ExportLora => bench.path(folder).join("lora"),
             _ => return Ok(()),
         };
-        match made.exists() {
-            true => Ok(fs::remove_dir_all(made)?),
-            false => Ok(()),
-        }
+        if made.exists() { Ok(fs::remove_dir_all(made)?) } else { Ok(()) }
     }
 
     /// Checks that a command has come to what another has come to that was left alone.

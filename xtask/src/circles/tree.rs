@@ -26,50 +26,47 @@ pub(super) enum Named {
     Item(usize, String),
 }
 
+/// Where a module is.
+struct Place {
+    file: PathBuf,
+    /// Where the files of the modules within are.
+    folder: PathBuf,
+    parent: Option<usize>,
+}
+
 impl Tree {
     /// Reads a crate from the file of its root on.
     pub(super) fn read(root: &Path, read: Read<'_>) -> Result<Self> {
         let mut tree = Self { modules: Vec::new() };
         let folder = root.parent().context("a file is in a folder")?;
-        tree.add_file(root.to_owned(), folder.to_owned(), None, read)?;
+        tree.add_file(Place { file: root.to_owned(), folder: folder.to_owned(), parent: None }, read)?;
         Ok(tree)
     }
 
-    /// `folder` is where the files of modules within are.
-    fn add_file(
-        &mut self,
-        file: PathBuf,
-        folder: PathBuf,
-        parent: Option<usize>,
-        read: Read<'_>,
-    ) -> Result<usize> {
-        let text = read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let parsed = syn::parse_file(&text).with_context(|| format!("cannot parse {}", file.display()))?;
-        self.add(file, folder, parent, parsed.items, read)
+    fn add_file(&mut self, place: Place, read: Read<'_>) -> Result<usize> {
+        let file = place.file.display();
+        let text = read(&place.file).with_context(|| format!("cannot read {file}"))?;
+        let parsed = syn::parse_file(&text).with_context(|| format!("cannot parse {file}"))?;
+        self.add(place, parsed.items, read)
     }
 
-    fn add(
-        &mut self,
-        file: PathBuf,
-        folder: PathBuf,
-        parent: Option<usize>,
-        items: Vec<Item>,
-        read: Read<'_>,
-    ) -> Result<usize> {
+    fn add(&mut self, place: Place, items: Vec<Item>, read: Read<'_>) -> Result<usize> {
+        let Place { file, folder, parent } = place;
         let index = self.modules.len();
         let (module, within) = Module::new(file.clone(), parent, items);
         self.modules.push(module);
         for module in within {
             let name = module.ident.to_string();
             let child_folder = folder.join(&name);
+            let place = |file: PathBuf| Place { file, folder: child_folder.clone(), parent: Some(index) };
             let child = if let Some((_, items)) = module.content {
-                self.add(file.clone(), child_folder, Some(index), items, read)?
+                self.add(place(file.clone()), items, read)?
             } else {
                 let beside = folder.join(format!("{name}.rs"));
                 let inside = child_folder.join("mod.rs");
                 let named = path_attribute(&module).map(|path| file.with_file_name(path));
                 let child = named.unwrap_or(if read(&beside).is_some() { beside } else { inside });
-                self.add_file(child, child_folder, Some(index), read)?
+                self.add_file(place(child), read)?
             };
             self.modules[index].children.insert(name, child);
         }

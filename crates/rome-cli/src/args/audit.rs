@@ -4,10 +4,22 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::ModelArgs;
+use super::common::{JsonArgs, ModelArgs};
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = AUDIT_HELP)]
+#[command(after_help = "\
+A file of prompts holds one record or a list; all fields may be left out, and a record with a subject
+is for the edits of that subject:
+  {\"subject\": \"Barack Obama\", \"old\": \"English\",
+   \"paraphrase_prompts\": [\"Barack Obama spoke the language\"],
+   \"neighborhood_prompts\": [\"The mother tongue of Tina Turner is\"],
+   \"unrelated_prompts\": [\"The capital of France is\"]}
+For the bundled models, prompts are chosen from the facts that they know.
+
+Exit code 1: the edit did not take, or disabled the model.
+
+Example:
+  rome audit -m facts-gpt2 --edit obama.safetensors --html obama.html")]
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -48,21 +60,6 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
-
-const AUDIT_HELP: &str = "\
-A file of prompts holds one record or a list; all fields may be left out, and a record with a subject
-is for the edits of that subject:
-  {\"subject\": \"Barack Obama\", \"old\": \"English\",
-   \"paraphrase_prompts\": [\"Barack Obama spoke the language\"],
-   \"neighborhood_prompts\": [\"The mother tongue of Tina Turner is\"],
-   \"unrelated_prompts\": [\"The capital of France is\"]}
-For the bundled models, prompts are chosen from the facts that they know.
-
-Exit code 1: the edit did not take, or disabled the model.
-
-Example:
-  rome audit -m facts-gpt2 --edit obama.safetensors --html obama.html";

@@ -2,45 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args as ClapArgs, Command, FromArgMatches, Subcommand, ValueEnum};
-use rome_core::Variant;
+use clap::{Args as ClapArgs, Subcommand};
 
-use super::ModelArgs;
+use super::common::{InputsArgs, JsonArgs, ModelArgs, RunOr, SettingsArgs, number};
 
-/// Make edits, or look at and change files of them.
-///
-/// The options that make an edit stand beside the commands that take files of edits, so that the
-/// plain `rome edit` needs no third word.
-#[derive(Debug)]
-pub(crate) enum EditArgs {
-    Make(Box<MakeArgs>),
-    File(EditFileCommand),
-}
-
-impl ClapArgs for EditArgs {
-    fn augment_args(command: Command) -> Command {
-        let command = EditFileCommand::augment_subcommands(MakeArgs::augment_args(command));
-        command.subcommand_required(false).subcommand_negates_reqs(true).args_conflicts_with_subcommands(true)
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for EditArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        match matches.subcommand_name() {
-            Some(_) => EditFileCommand::from_arg_matches(matches).map(EditArgs::File),
-            None => MakeArgs::from_arg_matches(matches).map(|args| EditArgs::Make(Box::new(args))),
-        }
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
+pub(crate) type EditArgs = RunOr<MakeArgs, EditFileCommand>;
 
 /// What is done to files of edits.
 #[derive(Debug, Subcommand)]
@@ -58,13 +24,32 @@ pub(crate) enum EditFileCommand {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = MAKE_EXAMPLES)]
+#[command(after_help = "\
+Examples:
+  rome edit -m facts-gpt2 --prompt 'The mother tongue of {} is' --subject 'Barack Obama' \\
+    --target French -o obama.safetensors
+  rome edit show obama.safetensors
+  rome edit -m facts-gpt2 --request hundreds.jsonl --keep-going -o all.safetensors
+  rome generate -m facts-gpt2 --edit obama.safetensors --greedy 'Barack Obama, a native'")]
 pub(crate) struct MakeArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 
-    #[command(flatten)]
-    pub(crate) request: RequestArgs,
+    /// The prompt, with {} for the subject, or a sentence that contains it
+    #[arg(long, requires_all = ["subject", "target"], required_unless_present = "request")]
+    pub(crate) prompt: Option<String>,
+
+    /// What the fact is about
+    #[arg(long, requires = "prompt")]
+    pub(crate) subject: Option<String>,
+
+    /// The new object
+    #[arg(long, requires = "prompt")]
+    pub(crate) target: Option<String>,
+
+    /// One request or a list of them, as JSON or JSONL
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
+    pub(crate) request: Option<PathBuf>,
 
     /// Where to write the edit
     #[arg(short, long, value_name = "FILE")]
@@ -101,18 +86,9 @@ pub(crate) struct MakeArgs {
     #[command(flatten)]
     pub(crate) inputs: InputsArgs,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
-
-const MAKE_EXAMPLES: &str = "\
-Examples:
-  rome edit -m facts-gpt2 --prompt 'The mother tongue of {} is' --subject 'Barack Obama' \\
-    --target French -o obama.safetensors
-  rome edit show obama.safetensors
-  rome edit -m facts-gpt2 --request hundreds.jsonl --keep-going -o all.safetensors
-  rome generate -m facts-gpt2 --edit obama.safetensors --greedy 'Barack Obama, a native'";
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -158,7 +134,7 @@ pub(crate) struct ScaleArgs {
     pub(crate) file: PathBuf,
 
     /// What to multiply by
-    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = finite)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = number(f64::is_finite, "it is not a number"))]
     pub(crate) by: f64,
 
     /// Where to write them
@@ -190,7 +166,7 @@ weight's name, stored as the model's checkpoints store the weight. A difference 
 singular values, into as few rank-one updates as it is made of.
 
 Example:
-  rome edit import theirs.npz -m gpt2-xl -o edit.safetensors")]
+  rome edit import theirs.npz -m openai-community/gpt2-xl -o edit.safetensors")]
 pub(crate) struct ImportArgs {
     /// A file of arrays, .npz or .safetensors
     pub(crate) file: PathBuf,
@@ -204,7 +180,7 @@ pub(crate) struct ImportArgs {
     pub(crate) output: PathBuf,
 
     /// Leave out singular values up to this share of the greatest; the rounding of f32 by default
-    #[arg(long, value_name = "X", value_parser = share)]
+    #[arg(long, value_name = "X", value_parser = number(is_share, "it is not a number from 0 to below 1"))]
     pub(crate) tolerance: Option<f64>,
 
     /// Differences are stored the other way round than the model's weights
@@ -212,115 +188,6 @@ pub(crate) struct ImportArgs {
     pub(crate) transposed: bool,
 }
 
-fn finite(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(value) if f64::is_finite(value) => Ok(value),
-        _ => Err("it is not a number".to_owned()),
-    }
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(value) if (0.0..1.0).contains(&value) => Ok(value),
-        _ => Err("it is not a number from 0 to below 1".to_owned()),
-    }
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct RequestArgs {
-    /// The prompt, with {} for the subject, or a sentence that contains it
-    #[arg(long, requires_all = ["subject", "target"], required_unless_present = "request")]
-    pub(crate) prompt: Option<String>,
-
-    /// What the fact is about
-    #[arg(long, requires = "prompt")]
-    pub(crate) subject: Option<String>,
-
-    /// The new object
-    #[arg(long, requires = "prompt")]
-    pub(crate) target: Option<String>,
-
-    /// One request or a list of them, as JSON or JSONL
-    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
-    pub(crate) request: Option<PathBuf>,
-}
-
-/// What edits are computed over.
-#[derive(Debug, Default, ClapArgs)]
-#[command(next_help_heading = None)]
-pub(crate) struct InputsArgs {
-    /// Statistics: a file, a folder of files, or "identity" for none
-    #[arg(long, value_name = "FILE|DIR|identity")]
-    pub(crate) stats: Option<PathBuf>,
-
-    /// A JSON list of contexts, templates or token lists; sampled from the model by default
-    #[arg(long, value_name = "FILE")]
-    pub(crate) contexts: Option<PathBuf>,
-
-    /// A JSON list of preservation prompts; "{} is a" by default
-    #[arg(long, value_name = "FILE")]
-    pub(crate) preserve: Option<PathBuf>,
-
-    /// The seed of the sampled contexts
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-}
-
-#[derive(Debug, Default, ClapArgs)]
-#[command(next_help_heading = "Settings, published or derived from published ones by default")]
-pub(crate) struct SettingsArgs {
-    /// The settings file of the reference (hparams/ROME/*.json); the options below win over it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) hparams: Option<PathBuf>,
-
-    /// The layer to edit, or several with commas
-    #[arg(long, value_name = "N", value_delimiter = ',')]
-    pub(crate) layer: Option<Vec<usize>>,
-
-    /// The form of the update
-    #[arg(long)]
-    pub(crate) variant: Option<VariantArg>,
-
-    /// Steps of the optimisation
-    #[arg(long, value_name = "N")]
-    pub(crate) steps: Option<usize>,
-
-    /// The learning rate
-    #[arg(long, value_name = "X")]
-    pub(crate) learning_rate: Option<f64>,
-
-    /// The weight decay
-    #[arg(long, value_name = "X")]
-    pub(crate) weight_decay: Option<f64>,
-
-    /// The greatest change, relative to the value's norm
-    #[arg(long, value_name = "X")]
-    pub(crate) clamp: Option<f64>,
-
-    /// The factor of the KL term
-    #[arg(long, value_name = "X")]
-    pub(crate) kl_factor: Option<f64>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum VariantArg {
-    /// As kmeng01/rome has it
-    Reference,
-    /// The mean key throughout, as zkl-knowedit-rome has it
-    MeanKey,
-    /// The mean key throughout, to the value of the clean prompt (R-ROME)
-    RRome,
-    /// The clean prompt's key throughout (P-ROME)
-    PRome,
-}
-
-impl From<VariantArg> for Variant {
-    fn from(arg: VariantArg) -> Self {
-        match arg {
-            VariantArg::Reference => Variant::Reference,
-            VariantArg::MeanKey => Variant::MeanKey,
-            VariantArg::RRome => Variant::RRome,
-            VariantArg::PRome => Variant::PRome,
-        }
-    }
+fn is_share(value: f64) -> bool {
+    (0.0..1.0).contains(&value)
 }

@@ -2,44 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args as ClapArgs, Command, FromArgMatches, Subcommand, ValueEnum};
-use rome_eval::Dataset;
+use clap::{Args as ClapArgs, Subcommand};
+use rome_edit::{Dataset, MethodName};
 
-use super::{InputsArgs, ModelArgs, SettingsArgs};
+use super::common::{Choice, InputsArgs, JsonArgs, ModelArgs, RunOr, SettingsArgs, choice};
 
-/// Evaluate edits, or work on folders of results.
-///
-/// As with `rome edit`, the options of a run stand beside the commands that take what runs have made.
-#[derive(Debug)]
-pub(crate) enum EvalArgs {
-    Run(Box<EvalRunArgs>),
-    Folders(EvalFolderCommand),
-}
-
-impl ClapArgs for EvalArgs {
-    fn augment_args(command: Command) -> Command {
-        let command = EvalFolderCommand::augment_subcommands(EvalRunArgs::augment_args(command));
-        command.subcommand_required(false).subcommand_negates_reqs(true).args_conflicts_with_subcommands(true)
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for EvalArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        match matches.subcommand_name() {
-            Some(_) => EvalFolderCommand::from_arg_matches(matches).map(EvalArgs::Folders),
-            None => EvalRunArgs::from_arg_matches(matches).map(|args| EvalArgs::Run(Box::new(args))),
-        }
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
+pub(crate) type EvalArgs = RunOr<EvalRunArgs, EvalFolderCommand>;
 
 /// What is done with folders of results.
 #[derive(Debug, Subcommand)]
@@ -47,18 +15,27 @@ pub(crate) enum EvalFolderCommand {
     /// Join the results of shards in one folder
     Merge(EvalMergeArgs),
     /// Compare the results of two folders, record by record
-    Against(EvalAgainstArgs),
+    #[command(alias = "against")]
+    Compare(EvalCompareArgs),
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = EVAL_EXAMPLES)]
+#[command(after_help = "\
+Examples:
+  rome eval -m facts-gpt2 --limit 50 -o results
+  rome eval -m facts-gpt2 --limit 50 --methods all -o methods
+  rome eval -m facts-gpt2 --limit 50 --layers all -o layers
+  rome eval -m openai-community/gpt2-xl --dataset counterfact --data counterfact.json \\
+    --shard 0/8 -o shard-0
+  rome eval merge shard-* -o all
+  rome eval compare all other")]
 pub(crate) struct EvalRunArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 
     /// The data set
-    #[arg(long, default_value = "counterfact")]
-    pub(crate) dataset: DatasetArg,
+    #[arg(long, default_value = "counterfact", value_parser = choice(DATASETS))]
+    pub(crate) dataset: Dataset,
 
     /// The file of records; facts of their own for the bundled models
     #[arg(long, value_name = "FILE")]
@@ -77,8 +54,8 @@ pub(crate) struct EvalRunArgs {
     pub(crate) keep_going: bool,
 
     /// Ways of editing, with commas, each evaluated on the same records; rome unless a setting is varied
-    #[arg(long, value_delimiter = ',', value_name = "METHODS")]
-    pub(crate) methods: Option<Vec<MethodArg>>,
+    #[arg(long, value_delimiter = ',', value_name = "METHODS", value_parser = choice(METHODS))]
+    pub(crate) methods: Option<Vec<&'static [MethodName]>>,
 
     /// ROME at each of these layers, with commas, or "all"
     #[arg(long, value_name = "LAYERS")]
@@ -110,56 +87,32 @@ pub(crate) struct EvalRunArgs {
     pub(crate) idf: Option<PathBuf>,
 
     /// Compare with the results of this folder at the end
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, alias = "compare", value_name = "DIR")]
     pub(crate) against: Option<PathBuf>,
 
     /// The folder for results; an interrupted run goes on from what is there
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum DatasetArg {
-    /// CounterFact, in the form of kmeng01/rome
-    #[value(name = "counterfact")]
-    CounterFact,
-    /// zsRE, in the form of MEND's evaluation set
-    #[value(name = "zsre")]
-    ZsRe,
-}
+const DATASETS: &[Choice<Dataset>] = &[
+    ("counterfact", Some("CounterFact, in the form of kmeng01/rome"), Dataset::CounterFact),
+    ("zsre", Some("zsRE, in the form of MEND's evaluation set"), Dataset::ZsRe),
+];
 
-impl From<DatasetArg> for Dataset {
-    fn from(arg: DatasetArg) -> Self {
-        match arg {
-            DatasetArg::CounterFact => Dataset::CounterFact,
-            DatasetArg::ZsRe => Dataset::ZsRe,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MethodArg {
-    /// None: the model as it is
-    Unedited,
-    /// Fine-tuning of the same weight
-    Ft,
-    /// The same with every weight kept near its start
-    FtL,
-    /// ROME, in the variant of --variant
-    Rome,
-    /// ROME as zkl-knowedit-rome has it
-    MeanKey,
-    /// R-ROME
-    RRome,
-    /// P-ROME
-    PRome,
-    /// All of these
-    All,
-}
+const METHODS: &[Choice<&[MethodName]>] = &[
+    ("unedited", Some("None: the model as it is"), &[MethodName::Unedited]),
+    ("ft", Some("Fine-tuning of the same weight"), &[MethodName::FineTuning]),
+    ("ft-l", Some("The same with every weight kept near its start"), &[MethodName::ConstrainedFineTuning]),
+    ("rome", Some("ROME, in the variant of --variant"), &[MethodName::Rome]),
+    ("mean-key", Some("ROME as zkl-knowedit-rome has it"), &[MethodName::MeanKey]),
+    ("r-rome", Some("R-ROME"), &[MethodName::RRome]),
+    ("p-rome", Some("P-ROME"), &[MethodName::PRome]),
+    ("all", Some("All of these"), &MethodName::ALL),
+];
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EvalMergeArgs {
@@ -171,13 +124,12 @@ pub(crate) struct EvalMergeArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct EvalAgainstArgs {
+pub(crate) struct EvalCompareArgs {
     /// The folder of a run
     #[arg(value_name = "DIR")]
     pub(crate) ours: PathBuf,
@@ -186,22 +138,16 @@ pub(crate) struct EvalAgainstArgs {
     #[arg(value_name = "OTHER")]
     pub(crate) theirs: PathBuf,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
 
-const EVAL_EXAMPLES: &str = "\
-Examples:
-  rome eval -m facts-gpt2 --limit 50 -o results
-  rome eval -m facts-gpt2 --limit 50 --methods all -o methods
-  rome eval -m facts-gpt2 --limit 50 --layers all -o layers
-  rome eval -m gpt2-xl --dataset counterfact --data counterfact.json --shard 0/8 -o shard-0
-  rome eval merge shard-* -o all
-  rome eval against all other";
-
 #[derive(Debug, ClapArgs)]
-#[command(after_help = SUGGEST_EXAMPLES)]
+#[command(after_help = "\
+Examples:
+  rome suggest -m facts-gpt2 -o hparams.json
+  rome edit -m facts-gpt2 --hparams hparams.json --prompt 'The mother tongue of {} is' \\
+    --subject 'Barack Obama' --target French -o obama.safetensors")]
 pub(crate) struct SuggestArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -228,13 +174,6 @@ pub(crate) struct SuggestArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
-
-const SUGGEST_EXAMPLES: &str = "\
-Examples:
-  rome suggest -m facts-gpt2 -o hparams.json
-  rome edit -m facts-gpt2 --hparams hparams.json --prompt 'The mother tongue of {} is' \\
-    --subject 'Barack Obama' --target French -o obama.safetensors";

@@ -4,8 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::common::JsonArgs;
+
 #[derive(Debug, ClapArgs)]
-#[command(after_help = LEDGER_EXAMPLES)]
+#[command(after_help = "\
+Wherever edits are given with --edit, a ledger's folder stands for those it has on.
+
+Examples:
+  rome ledger apply obama.safetensors --message 'correct the mother tongue'
+  rome ledger apply iphone.safetensors
+  rome ledger undo 1
+  rome generate -m facts-gpt2 --edit rome-ledger --greedy 'iPhone 5 is produced by'
+  rome export -m facts-gpt2 --edit rome-ledger --format hf -o corrected")]
 pub(crate) struct LedgerArgs {
     /// The ledger's folder, one for each model
     #[arg(
@@ -22,16 +32,6 @@ pub(crate) struct LedgerArgs {
     pub(crate) command: LedgerCommand,
 }
 
-const LEDGER_EXAMPLES: &str = "\
-Wherever edits are given with --edit, a ledger's folder stands for those it has on.
-
-Examples:
-  rome ledger apply obama.safetensors --message 'correct the mother tongue'
-  rome ledger apply iphone.safetensors
-  rome ledger undo 1
-  rome generate -m facts-gpt2 --edit rome-ledger --greedy 'iPhone 5 is produced by'
-  rome export -m facts-gpt2 --edit rome-ledger --format hf -o corrected";
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
     /// Put a file of edits on, after those that are on
@@ -39,11 +39,15 @@ pub(crate) enum LedgerCommand {
     /// Take the edits of an entry back, whatever was put on since
     Undo(LedgerEntryArgs),
     /// Show all that happened, and what is on
-    Log(LedgerLogArgs),
+    Log(JsonArgs),
     /// Put all as it was after an entry; 0 for the untouched model
     Checkout(LedgerEntryArgs),
     /// Check that every file is what was recorded
-    Verify(LedgerVerifyArgs),
+    Verify {
+        /// Check that this is the ledger's model, too
+        #[arg(short, long, value_name = "MODEL")]
+        model: Option<String>,
+    },
 }
 
 #[derive(Debug, ClapArgs)]
@@ -75,18 +79,4 @@ pub(crate) struct RemarkArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct LedgerLogArgs {
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct LedgerVerifyArgs {
-    /// Check that this is the ledger's model, too
-    #[arg(short, long, value_name = "MODEL")]
-    pub(crate) model: Option<String>,
 }

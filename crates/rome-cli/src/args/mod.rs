@@ -1,6 +1,7 @@
 //! Arguments as typed.
 
 mod audit;
+mod common;
 mod edit;
 mod eval;
 mod ledger;
@@ -10,10 +11,12 @@ mod verify;
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use rome_core::Precision;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap_complete::Shell;
+use rome_edit::ExportFormat;
 
 pub(crate) use audit::*;
+pub(crate) use common::*;
 pub(crate) use edit::*;
 pub(crate) use eval::*;
 pub(crate) use ledger::*;
@@ -37,7 +40,7 @@ pub(crate) struct Args {
     pub(crate) deterministic: bool,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 done, but an edit did not take, was passed over or disabled the model; 2 error, nothing written.";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 done, but an edit did not take, was passed over or disabled the model; 2 error, no output half-written; 130 stopped by Ctrl-C.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -64,68 +67,30 @@ pub(crate) enum Command {
     /// Keep a history of a model's edits: put them on, take any of them back
     Ledger(LedgerArgs),
     /// Collect and inspect the statistics that edits need
-    Stats(StatsArgs),
+    #[command(subcommand)]
+    Stats(StatsCommand),
     /// Show what this machine has for rome, and test it
     Doctor(DoctorArgs),
     /// Print a script that completes commands and options in a shell
-    Completions(CompletionsArgs),
+    #[command(after_help = "\
+Examples:
+  rome completions bash > ~/.local/share/bash-completion/completions/rome
+  rome completions zsh > ~/.zfunc/_rome
+  rome completions fish > ~/.config/fish/completions/rome.fish")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct ModelArgs {
-    /// A folder in Hugging Face form, a hub name, or facts-gpt2 or facts-gptj, which are bundled
-    #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL")]
-    pub(crate) model: String,
-
-    #[command(flatten)]
-    pub(crate) device: DeviceArgs,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct DeviceArgs {
-    /// Where to compute: cpu, auto, or what rome doctor lists, such as wgpu:1
-    #[arg(long, default_value = "cpu", env = "ROME_DEVICE")]
-    pub(crate) device: String,
-
-    /// What the model's matrices are held in; all else is f32
-    #[arg(long, default_value = "f32", env = "ROME_DTYPE", value_enum)]
-    pub(crate) dtype: DtypeArg,
-}
-
-/// What the model's matrices are held in.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum DtypeArg {
-    F32,
-    /// Half the memory, 11 bits of fraction
-    F16,
-    /// Half the memory, 8 bits of fraction
-    Bf16,
-}
-
-impl From<DtypeArg> for Precision {
-    fn from(arg: DtypeArg) -> Self {
-        match arg {
-            DtypeArg::F32 => Precision::F32,
-            DtypeArg::F16 => Precision::F16,
-            DtypeArg::Bf16 => Precision::Bf16,
-        }
-    }
-}
-
-/// Edits to put on a model.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct EditsArgs {
-    /// Apply these edits first: a file, or a ledger's folder; repeat it for more
-    #[arg(long = "edit", value_name = "FILE")]
-    pub(crate) edits: Vec<PathBuf>,
-
-    /// Apply them even if they were made for other weights, on which they may do nothing, or harm
-    #[arg(long, requires = "edits")]
-    pub(crate) force: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = EXPORT_EXAMPLES)]
+#[command(after_help = "\
+Examples:
+  rome export -m facts-gpt2 --edit obama.safetensors --format hf -o obama-gpt2
+  rome export -m facts-gpt2 --edit obama.safetensors --format lora -o obama-lora
+  python -c \"
+  from peft import PeftModel; from transformers import AutoModelForCausalLM
+  model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained('gpt2'), 'obama-lora')\"")]
 pub(crate) struct ExportArgs {
     /// A folder in Hugging Face form, a hub name, or facts-gpt2 or facts-gptj, which are bundled
     #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL")]
@@ -140,7 +105,7 @@ pub(crate) struct ExportArgs {
     pub(crate) force: bool,
 
     /// What to write
-    #[arg(long)]
+    #[arg(long, value_parser = choice(EXPORT_FORMATS))]
     pub(crate) format: ExportFormat,
 
     /// The folder to make; for arrays also the name of a file
@@ -148,26 +113,12 @@ pub(crate) struct ExportArgs {
     pub(crate) output: PathBuf,
 }
 
-/// The forms that edits are exported in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// A complete folder in Hugging Face form, its weights edited
-    Hf,
-    /// An adapter that PEFT puts on the untouched checkpoint
-    Lora,
-    /// Left and right vectors for numpy
-    Npz,
-    /// The differences of the weights themselves
-    Safetensors,
-}
-
-const EXPORT_EXAMPLES: &str = "\
-Examples:
-  rome export -m facts-gpt2 --edit obama.safetensors --format hf -o obama-gpt2
-  rome export -m facts-gpt2 --edit obama.safetensors --format lora -o obama-lora
-  python -c \"
-  from peft import PeftModel; from transformers import AutoModelForCausalLM
-  model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained('gpt2'), 'obama-lora')\"";
+const EXPORT_FORMATS: &[Choice<ExportFormat>] = &[
+    ("hf", Some("A complete folder in Hugging Face form, its weights edited"), ExportFormat::Hf),
+    ("lora", Some("An adapter that PEFT puts on the untouched checkpoint"), ExportFormat::Lora),
+    ("npz", Some("Left and right vectors for numpy"), ExportFormat::Npz),
+    ("safetensors", Some("The differences of the weights themselves"), ExportFormat::Safetensors),
+];
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DemoArgs {
@@ -178,23 +129,9 @@ pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = COMPLETIONS_EXAMPLES)]
-pub(crate) struct CompletionsArgs {
-    /// The shell
-    pub(crate) shell: clap_complete::Shell,
-}
-
-const COMPLETIONS_EXAMPLES: &str = "\
-Examples:
-  rome completions bash > ~/.local/share/bash-completion/completions/rome
-  rome completions zsh > ~/.zfunc/_rome
-  rome completions fish > ~/.config/fish/completions/rome.fish";
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
@@ -206,9 +143,8 @@ pub(crate) struct DoctorArgs {
     #[arg(long)]
     pub(crate) test: bool,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -3,20 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
+use rome_edit::statistics::{SaveEvery, SumFormat};
+use rome_edit::{LayerSelection, Shard};
 
-use super::ModelArgs;
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct StatsArgs {
-    #[command(subcommand)]
-    pub(crate) command: StatsCommand,
-}
+use super::common::{JsonArgs, ModelArgs, number, parsed};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StatsCommand {
     /// Sum up the keys of layers over text, in one pass
     Collect(CollectArgs),
     /// Download statistics that the authors of ROME have published
+    #[cfg(feature = "hub")]
     Fetch(FetchArgs),
     /// Add up the sums over shards of a text
     Merge(MergeArgs),
@@ -32,8 +29,8 @@ pub(crate) struct CollectArgs {
     pub(crate) model: ModelArgs,
 
     /// Layers, with commas, or "all"
-    #[arg(long, value_name = "LAYERS")]
-    pub(crate) layers: String,
+    #[arg(long, value_name = "LAYERS", value_parser = parsed::<LayerSelection>)]
+    pub(crate) layers: LayerSelection,
 
     /// Text, by files or patterns: .txt with one document a line, .jsonl or .parquet, the first two
     /// also as .gz or .zst; - for standard input
@@ -50,8 +47,8 @@ pub(crate) struct CollectArgs {
     pub(crate) pack: bool,
 
     /// Take every N-th document, from the I-th on, counted from 0
-    #[arg(long, value_name = "I/N")]
-    pub(crate) shard: Option<String>,
+    #[arg(long, value_name = "I/N", value_parser = parsed::<Shard>)]
+    pub(crate) shard: Option<Shard>,
 
     /// Stop after so many documents of the text
     #[arg(long, value_name = "DOCUMENTS")]
@@ -59,7 +56,7 @@ pub(crate) struct CollectArgs {
 
     /// Stop once a doubling of the text has changed the directions of edits, C⁻¹k, by no more than
     /// this at any layer: 0.5, for 50 %, is enough for edits
-    #[arg(long, value_name = "X", conflicts_with = "shard", value_parser = positive)]
+    #[arg(long, value_name = "X", conflicts_with = "shard", value_parser = number(is_positive, "it is not a number above 0"))]
     pub(crate) until: Option<f32>,
 
     /// Draw what each doubling of the text has changed, as an SVG that follows the collection
@@ -71,8 +68,8 @@ pub(crate) struct CollectArgs {
     pub(crate) resume: bool,
 
     /// Save what there is after so many tokens, or after so many seconds
-    #[arg(long, default_value = "300s", value_name = "TOKENS|SECONDSs")]
-    pub(crate) save_every: String,
+    #[arg(long, default_value = "300s", value_name = "TOKENS|SECONDSs", value_parser = parsed::<SaveEvery>)]
+    pub(crate) save_every: SaveEvery,
 
     /// The folder for the files, one a layer; by default where rome edit finds them
     #[arg(short, long, value_name = "DIR")]
@@ -87,14 +84,15 @@ pub(crate) struct CollectArgs {
     pub(crate) json: bool,
 }
 
+#[cfg(feature = "hub")]
 #[derive(Debug, ClapArgs)]
 pub(crate) struct FetchArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 
     /// Layers, with commas, or "all"
-    #[arg(long, value_name = "LAYERS")]
-    pub(crate) layers: String,
+    #[arg(long, value_name = "LAYERS", value_parser = parsed::<LayerSelection>)]
+    pub(crate) layers: LayerSelection,
 
     /// The name that they are published under; the last part of the model's name by default
     #[arg(long)]
@@ -120,9 +118,8 @@ pub(crate) struct FetchArgs {
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -139,9 +136,8 @@ pub(crate) struct MergeArgs {
     #[arg(long)]
     pub(crate) compact: bool,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -166,14 +162,15 @@ pub(crate) struct ShowArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
 
-fn positive(text: &str) -> Result<f32, String> {
-    match text.parse() {
-        Ok(value) if value > 0.0 && f32::is_finite(value) => Ok(value),
-        _ => Err("it is not a number above 0".to_owned()),
-    }
+/// The form of a sum that `--compact` asks for.
+pub(crate) fn sum_format(compact: bool) -> SumFormat {
+    if compact { SumFormat::Compact } else { SumFormat::Full }
+}
+
+fn is_positive(value: f32) -> bool {
+    value > 0.0 && value.is_finite()
 }

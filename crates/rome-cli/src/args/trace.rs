@@ -2,13 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, ValueEnum};
-use rome_eval::trace::Kind;
+use clap::Args as ClapArgs;
+use rome_edit::{CutNoise, PathCut, TraceKind, TraceSettings};
 
-use super::{EditsArgs, ModelArgs};
+use super::common::{Choice, EditsArgs, JsonArgs, ModelArgs, choice};
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = TRACE_EXAMPLES)]
+#[command(after_help = "\
+Examples:
+  rome trace -m facts-gpt2 --prompt 'The mother tongue of {} is' --subject 'Barack Obama' -o obama.svg
+  rome trace -m facts-gpt2 --prompt 'iPhone 5 is produced by' --subject 'iPhone 5' --kind all \\
+    --window 3 -o iphone.png
+  rome trace -m openai-community/gpt2-xl --facts known_1000.json --kind all -o traces")]
 pub(crate) struct TraceArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -38,16 +43,16 @@ pub(crate) struct TraceArgs {
     pub(crate) keep_going: bool,
 
     /// What is restored: the output of one block, or those of MLPs or attention around it
-    #[arg(long, default_value = "state")]
-    pub(crate) kind: KindArg,
+    #[arg(long, default_value = "state", value_parser = choice(KINDS))]
+    pub(crate) kind: &'static [TraceKind],
 
     /// At so many layers at once, for mlp and attn
     #[arg(long, default_value_t = 10, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) window: u32,
 
     /// Cut the paths through the MLPs or attention of the token whose state is restored
-    #[arg(long, value_name = "KIND")]
-    pub(crate) sever: Option<SeverArg>,
+    #[arg(long, value_name = "KIND", value_parser = choice(CUT_KINDS))]
+    pub(crate) sever: Option<TraceKind>,
 
     /// Give cut paths other noise than the rest, as the reference does
     #[arg(long, requires = "sever")]
@@ -70,49 +75,28 @@ pub(crate) struct TraceArgs {
     #[arg(short, long, value_name = "FILE|DIR")]
     pub(crate) output: PathBuf,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum KindArg {
-    State,
-    Mlp,
-    Attn,
-    /// All three, side by side
-    All,
-}
+const KINDS: &[Choice<&[TraceKind]>] = &[
+    ("state", None, &[TraceKind::State]),
+    ("mlp", None, &[TraceKind::Mlp]),
+    ("attn", None, &[TraceKind::Attn]),
+    ("all", Some("All three, side by side"), &TraceKind::ALL),
+];
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum SeverArg {
-    Mlp,
-    Attn,
-}
+const CUT_KINDS: &[Choice<TraceKind>] = &[("mlp", None, TraceKind::Mlp), ("attn", None, TraceKind::Attn)];
 
-impl KindArg {
-    pub(crate) fn kinds(self) -> Vec<Kind> {
-        match self {
-            Self::State => vec![Kind::State],
-            Self::Mlp => vec![Kind::Mlp],
-            Self::Attn => vec![Kind::Attn],
-            Self::All => Kind::ALL.to_vec(),
+impl TraceArgs {
+    /// The settings of the traces of a prompt.
+    pub(crate) fn settings(&self) -> TraceSettings {
+        let noise = if self.compatible { CutNoise::Other } else { CutNoise::Same };
+        TraceSettings {
+            kinds: self.kind.to_vec(),
+            window: self.window as usize,
+            cut: self.sever.map(|kind| PathCut { kind, noise }),
+            samples: self.samples as usize,
         }
     }
 }
-
-impl From<SeverArg> for Kind {
-    fn from(arg: SeverArg) -> Self {
-        match arg {
-            SeverArg::Mlp => Kind::Mlp,
-            SeverArg::Attn => Kind::Attn,
-        }
-    }
-}
-
-const TRACE_EXAMPLES: &str = "\
-Examples:
-  rome trace -m facts-gpt2 --prompt 'The mother tongue of {} is' --subject 'Barack Obama' -o obama.svg
-  rome trace -m facts-gpt2 --prompt 'iPhone 5 is produced by' --subject 'iPhone 5' --kind all \\
-    --window 3 -o iphone.png
-  rome trace -m gpt2-xl --facts known_1000.json --kind all -o traces";

@@ -4,10 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::ModelArgs;
+use super::common::{JsonArgs, ModelArgs};
 
 #[derive(Debug, ClapArgs)]
-#[command(after_help = VERIFY_NOTES)]
+#[command(after_help = "\
+Edits are the same to the byte if version, processor and number of threads are; else they differ by rounding.
+Exit code 1: an edit comes out as another one.
+
+Example:
+  rome verify obama.safetensors -m facts-gpt2")]
 pub(crate) struct VerifyArgs {
     /// The file of edits to make again
     pub(crate) file: PathBuf,
@@ -23,14 +28,6 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE|DIR|identity")]
     pub(crate) stats: Option<PathBuf>,
 
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
 }
-
-const VERIFY_NOTES: &str = "\
-Edits are the same to the byte if version, processor and number of threads are; else they differ by rounding.
-Exit code 1: an edit comes out as another one.
-
-Example:
-  rome verify obama.safetensors -m facts-gpt2";

@@ -4,15 +4,14 @@ use std::io;
 
 use anyhow::Result;
 use clap::CommandFactory;
+use clap_complete::Shell;
 
-use crate::args::{Args, CompletionsArgs};
-use crate::error::Outcome;
-use crate::output;
+use crate::args::Args;
+use crate::ui;
 
-pub(crate) fn run(args: &CompletionsArgs) -> Result<Outcome> {
+pub(crate) fn run(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Args::command(), "rome", &mut script);
+    clap_complete::generate(shell, &mut Args::command(), "rome", &mut script);
     let script = String::from_utf8(script).map_err(io::Error::other)?;
-    output::line(script.trim_end())?;
-    Ok(Outcome::Done)
+    ui::line(script.trim_end())
 }

@@ -5,91 +5,89 @@ use std::path::Path;
 use anyhow::Result;
 use rome_core::EditFile;
 use rome_core::request::one_line;
-use rome_ledger::{Action, Entry, Ledger, LedgerError, Remark};
+use rome_edit::ledger::{Action, Entry, LockedLedger, Remark};
+use rome_edit::{Error, Ledger, edits, model};
 use serde_json::json;
 
-use crate::args::{LedgerArgs, LedgerCommand, RemarkArgs};
-use crate::commands::edit::count;
-use crate::edits;
-use crate::error::{CliError, Outcome};
-use crate::model;
-use crate::output::{self, note, warning};
+use crate::args::{JsonArgs, LedgerApplyArgs, LedgerArgs, LedgerCommand, LedgerEntryArgs, RemarkArgs};
+use crate::cli_error::CliError;
+use crate::ui::{self, ProgressBar};
 
-pub(crate) fn run(args: LedgerArgs) -> Result<Outcome> {
+pub(crate) fn run(args: LedgerArgs) -> Result<()> {
     let folder = args.ledger.as_path();
     match args.command {
-        LedgerCommand::Apply(args) => {
-            // Read before the ledger is taken, so that a wrong name leaves no new folder.
-            let files = args.files.iter().map(|path| edits::read(path)).collect::<Result<Vec<_>>>()?;
-            let all = EditFile::combine(files.iter().cloned());
-            if let Some(part) = all.parts.first() {
-                all.check_model(&part.record.model_hash)?;
-            }
-            let mut ledger = Ledger::lock(folder)?;
-            for number in ledger.apply(files, &remark(&args.remark))? {
-                changed(&ledger, number)?;
-            }
-        }
-        LedgerCommand::Undo(args) => {
-            let mut ledger = existing(folder)?;
-            let after = ledger.on().into_iter().filter(|&number| number > args.number).count();
-            let number = ledger.undo(args.number, remark(&args.remark))?;
-            if after > 0 {
-                note("what was put on since stays as it was computed, on top of what is taken back now");
-            }
-            changed(&ledger, number)?;
-        }
-        LedgerCommand::Checkout(args) => {
-            let mut ledger = existing(folder)?;
-            let number = ledger.checkout(args.number, remark(&args.remark))?;
-            changed(&ledger, number)?;
-        }
-        LedgerCommand::Log(args) => log(&Ledger::open(folder)?, args.json)?,
-        LedgerCommand::Verify(args) => verify(&Ledger::open(folder)?, args.model.as_deref())?,
-    }
-    Ok(Outcome::Done)
-}
-
-/// Takes a ledger that is there: undoing something in a new one would leave it behind.
-fn existing(folder: &Path) -> Result<rome_ledger::Locked, LedgerError> {
-    match Ledger::is_at(folder) {
-        true => Ledger::lock(folder),
-        false => Err(LedgerError::NotFound(folder.to_owned())),
+        LedgerCommand::Apply(args) => show_changes(apply(folder, args)?),
+        LedgerCommand::Undo(args) => show_changes(undo(folder, args)?),
+        LedgerCommand::Checkout(args) => show_changes(checkout(folder, args)?),
+        LedgerCommand::Log(args) => log(folder, &args),
+        LedgerCommand::Verify { model } => verify(folder, model.as_deref()),
     }
 }
 
-fn remark(args: &RemarkArgs) -> Remark {
-    Remark { author: args.author.clone(), message: args.message.clone() }
+/// A ledger and the numbers of the entries that were just made.
+type Changes = (LockedLedger, Vec<usize>);
+
+fn apply(folder: &Path, args: LedgerApplyArgs) -> Result<Changes, Error> {
+    // Read before the ledger is taken, so that a wrong name leaves no new folder.
+    let files = args.files.iter().map(|path| edits::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let all = EditFile::combine(files.iter().cloned());
+    if let Some(part) = all.parts.first() {
+        all.check_model(&part.record.model_hash)?;
+    }
+    let mut ledger = Ledger::lock(folder)?;
+    let numbers = ledger.apply(files, &remark(args.remark))?;
+    Ok((ledger, numbers))
 }
 
-/// Prints an entry that was just made, and what is on.
-fn changed(ledger: &Ledger, number: usize) -> Result<()> {
-    if let Some(entry) = ledger.log().entry(number) {
-        output::line(format!("{number:>3}  {}", what(entry)))?;
+fn undo(folder: &Path, args: LedgerEntryArgs) -> Result<Changes, Error> {
+    let mut ledger = Ledger::lock_existing(folder)?;
+    let is_followed = ledger.on().into_iter().any(|number| number > args.number);
+    let number = ledger.undo(args.number, remark(args.remark))?;
+    if is_followed {
+        tracing::info!("what was put on since stays as it was computed, on top of what is taken back now");
     }
-    output::line(format!("     {} on now", on(ledger)))
+    Ok((ledger, vec![number]))
+}
+
+fn checkout(folder: &Path, args: LedgerEntryArgs) -> Result<Changes, Error> {
+    let mut ledger = Ledger::lock_existing(folder)?;
+    let number = ledger.checkout(args.number, remark(args.remark))?;
+    Ok((ledger, vec![number]))
+}
+
+fn remark(args: RemarkArgs) -> Remark {
+    Remark { author: args.author, message: args.message }
+}
+
+/// Prints entries that were just made, and what is on.
+fn show_changes((ledger, numbers): Changes) -> Result<()> {
+    for number in numbers {
+        if let Some(entry) = ledger.log().entry(number) {
+            ui::line(format!("{number:>3}  {}", describe(entry)))?;
+        }
+        ui::line(format!("     {} on now", on(&ledger)))?;
+    }
+    Ok(())
 }
 
 fn on(ledger: &Ledger) -> String {
-    match ledger.on().as_slice() {
+    let numbers: Vec<String> = ledger.on().iter().map(usize::to_string).collect();
+    match numbers.as_slice() {
         [] => "nothing is".to_owned(),
-        numbers => {
-            let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
-            format!("{} {}", numbers.join(", "), if numbers.len() == 1 { "is" } else { "are" })
-        }
+        [number] => format!("{number} is"),
+        numbers => format!("{} are", numbers.join(", ")),
     }
 }
 
-fn what(entry: &Entry) -> String {
+fn describe(entry: &Entry) -> String {
     match &entry.action {
         Action::Apply { edits, .. } => {
             let first = edits.first().and_then(|edit| edit.request.as_ref());
+            let n_others = edits.iter().filter(|edit| edit.request.as_ref() != first).count();
             let first = first.map_or("imported".to_owned(), ToString::to_string);
-            let requests = edits.iter().map(|edit| &edit.request);
-            let n_others = requests.filter(|request| request.as_ref() != edits[0].request.as_ref()).count();
             match n_others {
                 0 => format!("apply    {first}"),
-                n => format!("apply    {first}, and {} more", count(n, "edit")),
+                n => format!("apply    {first}, and {} more", ui::count(n, "edit")),
             }
         }
         Action::Undo(of) => format!("undo     {of}"),
@@ -98,69 +96,55 @@ fn what(entry: &Entry) -> String {
     }
 }
 
-fn log(ledger: &Ledger, as_json: bool) -> Result<()> {
-    if as_json {
-        return output::json(&json!({ "log": ledger.log(), "on": ledger.on() }));
-    }
+fn log(folder: &Path, form: &JsonArgs) -> Result<()> {
+    let ledger = Ledger::open(folder).map_err(Error::from)?;
     let is_on = ledger.on();
+    if form.json {
+        return ui::json(&json!({ "log": ledger.log(), "on": is_on }));
+    }
     for (number, entry) in (1..).zip(&ledger.log().entries) {
         let mark = if is_on.contains(&number) { "on" } else { "" };
         let time = entry.time.strftime("%Y-%m-%d %H:%M:%S");
-        output::line(format!("{number:>3}  {mark:<2}  {time}  {}", output::bold(&what(entry))))?;
-        let remark =
-            [&entry.remark.author, &entry.remark.message].map(|part| part.as_deref().unwrap_or_default());
-        if remark.iter().any(|part| !part.is_empty()) {
-            output::line(format!("         {}", one_line(remark.join("  ").trim())))?;
+        ui::line(format!("{number:>3}  {mark:<2}  {time}  {}", ui::bold(&describe(entry))))?;
+        let Remark { author, message } = &entry.remark;
+        let remark = [author, message].map(|part| part.as_deref().unwrap_or_default()).join("  ");
+        if !remark.trim().is_empty() {
+            ui::line(format!("         {}", one_line(remark.trim())))?;
         }
         let Action::Apply { edits, file } = &entry.action else { continue };
         for edit in edits {
-            let outcome = edit.outcome.map_or(String::new(), |outcome| {
-                let took = if outcome.took { "took" } else { "did not take" };
-                format!(
-                    ", target {} → {}, {took}",
-                    output::percent(outcome.p_target_before),
-                    output::percent(outcome.p_target_after)
-                )
+            let outcome = edit.outcome.map_or_else(String::new, |outcome| {
+                let change = ui::change(outcome.p_target_before, outcome.p_target_after);
+                format!(", target {change}, {}", ui::took(outcome.succeeded))
             });
-            output::line(format!(
-                "         {}: ‖ΔW‖ {:.1} %{outcome}",
-                one_line(&edit.weight),
-                100.0 * edit.relative_norm
-            ))?;
+            let norm = 100.0 * edit.relative_norm;
+            ui::line(format!("         {}: ‖ΔW‖ {norm:.1} %{outcome}", one_line(&edit.weight)))?;
         }
-        output::line(format!("         {}…", one_line(output::short(file))))?;
+        ui::line(format!("         {}…", one_line(ui::short(file))))?;
     }
-    output::line(format!("{} on", on(ledger)))
+    ui::line(format!("{} on", on(&ledger)))
 }
 
-fn verify(ledger: &Ledger, model: Option<&str>) -> Result<()> {
-    let (faults, unnamed) = ledger.verify()?;
-    let n_faults = faults.len();
-    for (index, fault) in faults.into_iter().enumerate() {
-        match index + 1 < n_faults {
-            true => warning(fault.to_string()),
-            false => return Err(fault.into()),
-        }
+fn verify(folder: &Path, model: Option<&str>) -> Result<()> {
+    let ledger = Ledger::open(folder).map_err(Error::from)?;
+    let (mut faults, unnamed) = ledger.verify().map_err(Error::from)?;
+    if let Some(fault) = faults.pop() {
+        faults.iter().for_each(|fault| tracing::warn!("{fault}"));
+        return Err(Error::from(fault).into());
     }
     if let (Some(name), Some(expected)) = (model, &ledger.log().model_hash) {
-        let found = model::hash(&model::source(name)?)?;
+        let mut bar = ProgressBar::new();
+        let found = model::hash(&model::source(name, &mut bar)?, &mut bar)?;
         if found != *expected {
-            return Err(CliError::with_hint(
-                format!(
-                    "the ledger is of the model {}…, and {name} is {}…",
-                    output::short(expected),
-                    output::short(&found)
-                ),
-                "give the model that its edits were made for",
-            ));
+            let (expected, found) = (expected.short(), found.short());
+            let message = format!("the ledger is of the model {expected}…, and {name} is {found}…");
+            return CliError::fail(message, "give the model that its edits were made for");
         }
     }
     if !unnamed.is_empty() {
-        note(format!(
-            "{} that no entry names: left by an interruption, and harmless",
-            count(unnamed.len(), "file")
-        ));
+        let files = ui::count(unnamed.len(), "file");
+        tracing::info!("{files} that no entry names: left by an interruption, and harmless");
     }
-    let n_entries = count(ledger.log().entries.len(), "entry").replace("entrys", "entries");
-    output::line(format!("{n_entries}, every file as recorded; {} on", on(ledger)))
+    let n_entries = ui::count(ledger.log().entries.len(), "entry");
+    ui::line(format!("{n_entries}, every file as recorded; {} on", on(&ledger)))
 }

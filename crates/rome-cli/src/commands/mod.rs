@@ -1,5 +1,4 @@
-/// A text of our own, in plain words, of which every model of English has seen the like.
-pub(crate) const TEXT: &str = include_str!("text.txt");
+//! One file a command: arguments, then a call of the library, then a table or JSON.
 
 pub(crate) mod audit;
 pub(crate) mod completions;

@@ -325,7 +325,7 @@ fn a_collection_stops_once_directions_have_settled_and_goes_on_to_the_same_end()
     let printed: Value = serde_json::from_str(&ok(&mut collect(&whole, &long_text(), &flags))).unwrap();
     let read = |folder: &Path| Statistics::from_bytes(&bytes(folder)[1]).unwrap();
     let (statistics, tokens) = (read(&whole), printed["tokens"].as_u64().unwrap());
-    let [.., before, last] = statistics.changes.as_slice() else { panic!("two doublings at least") };
+    let [.., before, last] = statistics.convergence.as_slice() else { panic!("two doublings at least") };
     assert!(last.is_within(0.4) && !before.is_within(0.4), "{before:?} {last:?}");
     // No more than a batch after it was known.
     assert!(tokens < last.tokens + 2 * 4096 && tokens < 60_000, "{tokens}");

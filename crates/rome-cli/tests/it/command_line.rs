@@ -294,7 +294,7 @@ fn statistics_of_another_model_layer_or_size_are_refused() {
     assert!(with(&bundled("facts-gpt2", 2)).contains("of layer 2, and layer 1 is edited"));
 
     let moment = rome_core::SecondMoment::from_sum(2, 9, vec![1.0, 0.0, 0.0, 1.0]).unwrap();
-    let small = rome_stats::Statistics { moment, provenance: Default::default(), changes: Vec::new() };
+    let small = rome_stats::Statistics { moment, provenance: Default::default(), convergence: Vec::new() };
     fs::write(rome.path("small.npz"), rome_stats::npz::write(&small).unwrap()).unwrap();
     assert!(with(Path::new("small.npz")).contains("keys of 2 values"));
     fs::write(rome.path("torn.npz"), b"PK").unwrap();

@@ -96,9 +96,10 @@ fn a_killed_run_goes_on_and_shards_make_the_same() {
             assert!((nll(&a) - nll(&b)).abs() < 1e-3, "{name}");
         }
     }
-    let against: Value =
-        serde_json::from_str(&rome.ok(&["eval", "against", "whole", "merged", "--json"])).unwrap();
-    assert_eq!((against["n"].as_u64(), against["flips"].as_array().unwrap().len()), (Some(4), 0));
+    let compared = rome.ok(&["eval", "compare", "whole", "merged", "--json"]);
+    let comparison: Value = serde_json::from_str(&compared).unwrap();
+    assert_eq!((comparison["n"].as_u64(), comparison["flips"].as_array().unwrap().len()), (Some(4), 0));
+    assert_eq!(rome.ok(&["eval", "against", "whole", "merged", "--json"]), compared, "its earlier name");
 }
 
 #[test]

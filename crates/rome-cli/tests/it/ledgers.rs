@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use rome_core::{EditEntry, EditFile, EditPart, EditRecord, RankOneUpdate};
+use rome_core::{EditEntry, EditFile, EditPart, EditRecord, ModelHash, RankOneUpdate};
 use serde_json::Value;
 
 use crate::edit_files::logits;
@@ -18,7 +18,8 @@ fn random(rome: &Rome, name: &str, layer: usize, rng: &mut ChaCha8Rng) {
         (0..len).map(|_| (rng.next_u32() as f32 / u32::MAX as f32 - 0.5) * scale).collect()
     };
     let update = RankOneUpdate { left: vector(768, 0.1), right: vector(192, 1.0) };
-    let mut part = EditPart::new(EditRecord::imported("test", rome_assets::FACTS_GPT2.hash, name));
+    let mut part =
+        EditPart::new(EditRecord::imported("test", ModelHash::new(rome_assets::FACTS_GPT2.hash), name));
     part.push(EditEntry::imported(&format!("transformer.h.{layer}.mlp.c_proj.weight"), layer, 0.1), update);
     fs::write(rome.path(name), EditFile::from(part).to_bytes().unwrap()).unwrap();
 }

@@ -14,7 +14,6 @@ mod ledgers;
 mod many;
 mod numbers;
 mod output;
-mod outside;
 mod precision;
 mod predecessor;
 mod program;
@@ -27,7 +26,7 @@ mod undo;
 mod verifying;
 
 use fixtures::Reference;
-use rome_core::{CausalLm, Context, EditRows, Factor, Preservation, Request, TokenCodec};
+use rome_core::{CausalLm, CholeskyFactor, Context, KlPrompt, Request, TokenizedRequest, Tokenizer};
 use rome_models::Pretrained;
 
 fn load(name: &str) -> Pretrained {
@@ -35,9 +34,9 @@ fn load(name: &str) -> Pretrained {
 }
 
 /// The factor of the second moment that the reference saved itself.
-fn factor(model: &str, layer: usize) -> Factor {
+fn factor(model: &str, layer: usize) -> CholeskyFactor {
     let file = std::fs::File::open(fixtures::npz(model, layer)).unwrap();
-    Factor::new(&rome_stats::npz::read(file).unwrap().moment).unwrap()
+    CholeskyFactor::new(&rome_stats::npz::read(file).unwrap().moment).unwrap()
 }
 
 /// The contexts that the reference sampled.
@@ -45,6 +44,11 @@ fn contexts(model: &str) -> Vec<Context> {
     Reference::load(model).context_templates.into_iter().map(Context::Template).collect()
 }
 
-fn rows(model: &dyn CausalLm, tokens: &dyn TokenCodec, contexts: &[Context], request: &Request) -> EditRows {
-    EditRows::new(request, contexts, &[Preservation::essence()], tokens, model.shape()).unwrap()
+fn rows(
+    model: &dyn CausalLm,
+    tokenizer: &dyn Tokenizer,
+    contexts: &[Context],
+    request: &Request,
+) -> TokenizedRequest {
+    TokenizedRequest::new(request, contexts, &[KlPrompt::essence()], tokenizer, model.shape()).unwrap()
 }

@@ -125,6 +125,43 @@ fn a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
     assert!(!left.iter().any(|name| name.to_string_lossy().contains("partial")), "{left:?}");
 }
 
+/// Ctrl-C, as a terminal sends it.
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_interrupted_ends_with_130_keeps_what_it_has_and_goes_on() {
+    let rome = Rome::new();
+    rome.write("requests.jsonl", &lines(&requests(12)));
+    let args = edit(&["--request", "requests.jsonl", "--keep-going", "--save-every", "0"]);
+    let child = Command::new(env!("CARGO_BIN_EXE_rome"))
+        .args(&args)
+        .current_dir(rome.path("."))
+        .env("ROME_CACHE", rome.path("cache"))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let partial = rome.path("edit.safetensors.partial");
+    while !partial.exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{error}");
+    assert!(output.stdout.is_empty() && error.contains("--resume"), "{error}");
+    let n_saved = EditFile::from_bytes(&fs::read(&partial).unwrap()).unwrap().edits().count();
+    assert!((1..12).contains(&n_saved), "{n_saved}");
+    let mut left: Vec<_> =
+        fs::read_dir(rome.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.retain(|name| name.to_string_lossy().starts_with("edit"));
+    assert_eq!(left, ["edit.safetensors.partial"], "nothing is half-written");
+
+    rome.run(&[&args[..], &["--resume"]].concat());
+    let file = EditFile::from_bytes(&fs::read(rome.path("edit.safetensors")).unwrap()).unwrap();
+    assert_eq!(file.edits().count(), 12);
+    assert!(!partial.exists());
+}
+
 #[test]
 fn what_is_resumed_must_be_what_was_interrupted() {
     let rome = Rome::new();

@@ -3,7 +3,7 @@
 use std::fs;
 
 use rome_core::SecondMoment;
-use rome_stats::{Packing, Provenance, Statistics};
+use rome_stats::{Provenance, Statistics, SumFormat};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -68,8 +68,8 @@ fn statistics(rome: &Rome, dimension: usize, of_it: f64) -> String {
     let provenance =
         Provenance { model_hash: bundled.provenance.model_hash, layer: Some(1), ..Provenance::default() };
     let moment = SecondMoment::from_sum(D_FF, 1000, sum).unwrap();
-    let statistics = Statistics { moment, provenance, changes: Vec::new() };
-    fs::write(rome.path("statistics.safetensors"), statistics.to_bytes(Packing::Full).unwrap()).unwrap();
+    let statistics = Statistics { moment, provenance, convergence: Vec::new() };
+    fs::write(rome.path("statistics.safetensors"), statistics.to_bytes(SumFormat::Full).unwrap()).unwrap();
     "statistics.safetensors".to_owned()
 }
 

@@ -8,46 +8,84 @@ use crate::program::{Rome, edit, obama};
 const REQUEST: [&str; 6] =
     ["--prompt", "{}, who is a citizen of", "--subject", "Lise Meitner", "--target", "Japan"];
 
+/// Every command that has a help.
+const COMMANDS: [&[&str]; 32] = [
+    &[],
+    &["audit"],
+    &["completions"],
+    &["demo"],
+    &["doctor"],
+    &["edit"],
+    &["edit", "combine"],
+    &["edit", "drop"],
+    &["edit", "import"],
+    &["edit", "scale"],
+    &["edit", "show"],
+    &["eval"],
+    &["eval", "compare"],
+    &["eval", "merge"],
+    &["export"],
+    &["generate"],
+    &["ledger"],
+    &["ledger", "apply"],
+    &["ledger", "checkout"],
+    &["ledger", "log"],
+    &["ledger", "undo"],
+    &["ledger", "verify"],
+    &["logits"],
+    &["stats"],
+    &["stats", "collect"],
+    &["stats", "convert"],
+    &["stats", "fetch"],
+    &["stats", "merge"],
+    &["stats", "show"],
+    &["suggest"],
+    &["trace"],
+    &["verify"],
+];
+
 #[test]
 fn the_help_of_every_command_is_as_it_was() {
     let rome = Rome::new();
-    for command in [
-        &[][..],
-        &["audit"],
-        &["completions"],
-        &["demo"],
-        &["doctor"],
-        &["edit"],
-        &["edit", "combine"],
-        &["edit", "drop"],
-        &["edit", "import"],
-        &["edit", "scale"],
-        &["edit", "show"],
-        &["eval"],
-        &["eval", "against"],
-        &["eval", "merge"],
-        &["export"],
-        &["generate"],
-        &["ledger"],
-        &["ledger", "apply"],
-        &["ledger", "checkout"],
-        &["ledger", "log"],
-        &["ledger", "undo"],
-        &["ledger", "verify"],
-        &["logits"],
-        &["stats"],
-        &["stats", "collect"],
-        &["stats", "convert"],
-        &["stats", "fetch"],
-        &["stats", "merge"],
-        &["stats", "show"],
-        &["suggest"],
-        &["trace"],
-        &["verify"],
-    ] {
+    for command in COMMANDS {
         let help = rome.ok(&[command, &["--help"]].concat());
         insta::assert_snapshot!(format!("help {}", command.join(" ")).trim(), help);
     }
+}
+
+/// Whether a name is an owner's and a model's on the hub, and no path.
+fn is_of_the_hub(name: &str) -> bool {
+    let is_part = |part: &str| {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !part.is_empty() && !part.starts_with('.') && part.chars().all(is_allowed)
+    };
+    name.split_once('/').is_some_and(|(owner, model)| is_part(owner) && is_part(model))
+}
+
+/// A bundled model, one of the hub by its owner and name, or a folder that an example above has made.
+#[test]
+fn the_examples_of_every_help_name_models_that_can_be_loaded() {
+    let rome = Rome::new();
+    let mut n_names = 0;
+    for command in COMMANDS {
+        let help = rome.ok(&[command, &["--help"]].concat());
+        let words: Vec<&str> = help.split_whitespace().collect();
+        let mut made = Vec::new();
+        for pair in words.windows(2) {
+            match *pair {
+                // In usage lines and lists of options.
+                [_, value] if value.starts_with('<') => {}
+                ["-o" | "--output", folder] => made.push(folder),
+                ["-m" | "--model", name] => {
+                    n_names += 1;
+                    let is_bundled = ["facts-gpt2", "facts-gptj"].contains(&name);
+                    assert!(is_bundled || is_of_the_hub(name) || made.contains(&name), "{command:?}: {name}");
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(n_names >= 10, "{n_names}");
 }
 
 /// Numbers, times and hashes differ from machine to machine in their last digits, and with them

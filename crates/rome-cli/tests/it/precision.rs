@@ -1,8 +1,9 @@
 //! Edits of models whose matrices are held in half the bits.
 
 use fixtures::{MODELS, cosine};
-use rome_core::edit::Answer;
-use rome_core::{Edit, EditConfig, EditEntry, EditFile, EditPart, EditRecord, Editor, Precision, Request};
+use rome_core::method::rome::LayerProblem;
+use rome_core::scoring::Answer;
+use rome_core::{EditFile, EditPart, EditRecord, Editor, ModelHash, Precision, Request, RomeConfig};
 use rome_models::{Pretrained, Source};
 use serde_json::Value;
 
@@ -11,12 +12,12 @@ use crate::{contexts, factor, load, rows};
 const LAYER: usize = 1;
 
 fn load_in(name: &str, precision: Precision) -> Pretrained {
-    let source = Source::resolve(fixtures::model_folder(name).to_str().unwrap(), &mut |_| ()).unwrap();
-    Pretrained::from_source(&source, &fixtures::device(), precision, &mut |_| ()).unwrap()
+    let source = Source::resolve(fixtures::model_folder(name).to_str().unwrap(), &mut ()).unwrap();
+    Pretrained::from_source(&source, &fixtures::device(), precision, &mut ()).unwrap()
 }
 
-fn config() -> EditConfig {
-    EditConfig { weight_decay: 0.05, ..EditConfig::new(LAYER) }
+fn config() -> RomeConfig {
+    RomeConfig { weight_decay: 0.05, ..RomeConfig::new(LAYER) }
 }
 
 /// What the device under test supports.
@@ -24,7 +25,7 @@ fn halves() -> Vec<Precision> {
     let device = fixtures::device();
     let halves = [Precision::F16, Precision::Bf16];
     let halves: Vec<_> = halves.into_iter().filter(|half| half.is_supported_by(&device)).collect();
-    assert!(halves.len() == 2 || !rome_core::host::is_host(&device), "the processor holds both");
+    assert!(halves.len() == 2 || !rome_core::forward::host::is_host(&device), "the processor holds both");
     halves
 }
 
@@ -36,7 +37,9 @@ fn an_edit_in_half_precision_is_nearly_that_in_f32_and_is_undone_to_the_bit() {
             let request = Request::text("{} is produced by", "iPhone 5", "Nokia");
             let rows = rows(gpt.model.as_ref(), &gpt.tokenizer, &contexts(name), &request);
             let (model, factor) = (gpt.model.as_ref(), factor(name, LAYER));
-            Edit::compute(model, &rows, LAYER, &config(), &factor, &mut |_, _| ()).unwrap()
+            LayerProblem { model, request: &rows, layer: LAYER, config: &config(), factor: &factor }
+                .solve(&mut ())
+                .unwrap()
         };
         let wide = edit(&load(name));
         for precision in halves() {
@@ -97,13 +100,14 @@ fn stay_finite(n: usize) {
             let mut n_took = 0;
             for request in &requests {
                 // A value that is not finite, anywhere, is an error of the edit.
-                let edits = editor.edit(request, &mut |_| ()).unwrap();
-                assert!(edits[0].update.is_finite());
-                let mut part = EditPart::new(EditRecord::imported("test", "a model", name));
-                part.push(EditEntry::new(request, Vec::new(), &edits[0], None), edits[0].update.clone());
+                let edits = editor.edit(request, &mut ()).unwrap();
+                let update = edits[0].update.rank_one().unwrap();
+                assert!(update.is_finite());
+                let rows = editor.tokenize(request).unwrap();
+                let mut part = EditPart::new(EditRecord::imported("test", ModelHash::new("a model"), name));
+                part.push(edits[0].entry(request, &rows, None), update.clone());
                 let read = EditFile::from_bytes(&EditFile::from(part).to_bytes().unwrap()).unwrap();
-                assert!(read.parts[0].updates[0] == edits[0].update, "a file holds it to the bit");
-                let rows = editor.rows(request).unwrap();
+                assert!(read.parts[0].updates[0] == *update, "a file holds it to the bit");
                 let answer = Answer::of(editor.model(), &rows.clean.tokens, &rows.target);
                 assert!(answer.probability.is_finite());
                 n_took += usize::from(answer.is_first);

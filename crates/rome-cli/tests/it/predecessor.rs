@@ -1,7 +1,8 @@
 //! zkl-knowedit-rome: token-level requests, custom prefixes, two custom preservation prompts.
 
 use fixtures::{MODELS, Predecessor, cosine, norm};
-use rome_core::{Context, Edit, EditConfig, EditRows, Preservation, Request, Variant};
+use rome_core::method::rome::LayerProblem;
+use rome_core::{Context, KlPrompt, Request, RomeConfig, TokenizedRequest, Variant};
 
 use crate::{factor, load};
 
@@ -11,7 +12,7 @@ fn every_edit_of_the_predecessor_is_the_same_with_mean_key() {
         let (pretrained, predecessor) = (load(model), Predecessor::load(model));
         let factor = factor(model, predecessor.layer);
         let settings = &predecessor.hparams;
-        let config = EditConfig {
+        let config = RomeConfig {
             layers: vec![predecessor.layer],
             variant: Variant::MeanKey,
             steps: settings.stopping_steps_num,
@@ -26,17 +27,24 @@ fn every_edit_of_the_predecessor_is_the_same_with_mean_key() {
             let name = format!("{model} {}", case.name);
             let [first, end] = case.subject_tokens;
             let request = Request::tokens(case.prompt_tokens.clone(), first..end, case.target_tokens.clone());
-            let preservations: Vec<Preservation> = case
+            let kl_prompts: Vec<KlPrompt> = case
                 .preservings
                 .iter()
-                .map(|p| Preservation::Tokens { tokens: p.tokens.clone(), lookup: p.subject[1] - 1 })
+                .map(|p| KlPrompt::Tokens { tokens: p.tokens.clone(), lookup: p.subject[1] - 1 })
                 .collect();
             let shape = pretrained.model.shape();
-            let rows =
-                EditRows::new(&request, &contexts, &preservations, &pretrained.tokenizer, shape).unwrap();
+            let rows = TokenizedRequest::new(&request, &contexts, &kl_prompts, &pretrained.tokenizer, shape)
+                .unwrap();
             let model = pretrained.model.as_ref();
-            let edit =
-                Edit::compute(model, &rows, predecessor.layer, &config, &factor, &mut |_, _| ()).unwrap();
+            let edit = LayerProblem {
+                model,
+                request: &rows,
+                layer: predecessor.layer,
+                config: &config,
+                factor: &factor,
+            }
+            .solve(&mut ())
+            .unwrap();
 
             assert_eq!(edit.losses.len(), case.losses.len(), "{name}");
             for (ours, theirs) in edit.losses.iter().zip(&case.losses).take(3) {

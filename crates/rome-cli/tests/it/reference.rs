@@ -4,35 +4,44 @@ use std::collections::BTreeMap;
 
 use fixtures::{MODELS, Reference, ReferenceCase, cosine, norm};
 use rome_core::generate::{Decoding, generate};
-use rome_core::{Context, Edit, EditConfig, EditRows, Factor, HyperParams, Request, forward};
+use rome_core::method::rome::{LayerEdit, LayerProblem};
+use rome_core::{CholeskyFactor, Context, HyperParams, Request, RomeConfig, TokenizedRequest, forward};
 use rome_models::Pretrained;
 
 use crate::{factor, load};
 
-fn rows(pretrained: &Pretrained, reference: &Reference, case: &ReferenceCase) -> EditRows {
+fn rows(pretrained: &Pretrained, reference: &Reference, case: &ReferenceCase) -> TokenizedRequest {
     let contexts: Vec<Context> = reference.context_templates.iter().cloned().map(Context::Template).collect();
     let request = Request::text(&case.prompt, &case.subject, &case.target_new);
     crate::rows(pretrained.model.as_ref(), &pretrained.tokenizer, &contexts, &request)
 }
 
-fn config(pretrained: &Pretrained, reference: &Reference, layer: usize) -> EditConfig {
+fn config(pretrained: &Pretrained, reference: &Reference, layer: usize) -> RomeConfig {
     // The dump leaves the layers to each case.
     let hparams: HyperParams = serde_json::from_value(reference.hparams.clone()).unwrap();
     let config = hparams.config(|layer| pretrained.model.weight_name(layer)).unwrap();
-    EditConfig { layers: vec![layer], ..config }
+    RomeConfig { layers: vec![layer], ..config }
 }
 
 fn edit(
     pretrained: &Pretrained,
     reference: &Reference,
     case: &ReferenceCase,
-    factors: &mut BTreeMap<usize, Factor>,
+    factors: &mut BTreeMap<usize, CholeskyFactor>,
     model: &str,
-) -> Edit {
+) -> LayerEdit {
     let factor = factors.entry(case.layer).or_insert_with(|| factor(model, case.layer));
     let rows = rows(pretrained, reference, case);
     let config = config(pretrained, reference, case.layer);
-    Edit::compute(pretrained.model.as_ref(), &rows, case.layer, &config, factor, &mut |_, _| ()).unwrap()
+    LayerProblem {
+        model: pretrained.model.as_ref(),
+        request: &rows,
+        layer: case.layer,
+        config: &config,
+        factor,
+    }
+    .solve(&mut ())
+    .unwrap()
 }
 
 #[test]
@@ -41,7 +50,7 @@ fn rows_and_lookup_indices_are_the_same() {
         let (pretrained, reference) = (load(model), Reference::load(model));
         for case in &reference.cases {
             let rows = rows(&pretrained, &reference, case);
-            let tokens: Vec<_> = rows.rows.iter().chain(&rows.preservations).map(|row| &row.tokens).collect();
+            let tokens: Vec<_> = rows.rows.iter().chain(&rows.kl_rows).map(|row| &row.tokens).collect();
             assert_eq!(tokens, case.rows.iter().collect::<Vec<_>>(), "{model} {}", case.name);
             assert_eq!(rows.lookups(), case.lookup_idxs, "{model} {}", case.name);
             assert_eq!(rows.target, case.target_ids, "{model} {}", case.name);
@@ -75,7 +84,7 @@ fn every_edit_is_the_same_up_to_the_order_of_sums() {
             println!("{name}: left {left_cosine:.7} right {right_cosine:.7} norm {ratio:.6}");
             assert!(update_cosine > 0.9999, "{name}: cosine {update_cosine}");
             assert!((ratio - 1.0).abs() < 0.01, "{name}: norm ratio {ratio}");
-            let factor = edit.division_factor / case.division_factor;
+            let factor = edit.division.factor / case.division_factor;
             assert!((factor - 1.0).abs() < 1e-3, "{name}: division factor ratio {factor}");
 
             let original = edit.update.apply(pretrained.model.down_projection_mut(case.layer)).unwrap();
@@ -114,10 +123,13 @@ fn keys_values_and_the_first_step_are_the_same() {
             ];
             assert!(cosines.iter().all(|&cosine| cosine > 0.999_999), "{name}: {cosines:?}");
 
-            let config = EditConfig { steps: 2, ..config(&pretrained, &reference, case.layer) };
-            let factor = Factor::identity(pretrained.model.shape().d_ff);
+            let config = RomeConfig { steps: 2, ..config(&pretrained, &reference, case.layer) };
+            let factor = CholeskyFactor::identity(pretrained.model.shape().d_ff);
             let model = pretrained.model.as_ref();
-            let edit = Edit::compute(model, &rows, case.layer, &config, &factor, &mut |_, _| ()).unwrap();
+            let edit =
+                LayerProblem { model, request: &rows, layer: case.layer, config: &config, factor: &factor }
+                    .solve(&mut ())
+                    .unwrap();
             // Adam's first step is the sign of the gradient: only signs of gradients near 0 differ.
             let first = cosine(&edit.delta, reference.tensor(case, "delta_step1"));
             assert!(first > 0.9999, "{name}: first step {first}");

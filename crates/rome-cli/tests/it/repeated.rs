@@ -1,7 +1,8 @@
 //! Requests after one another: what the first has run is not run again, and changes nothing.
 
 use fixtures::{MODELS, cosine, norm};
-use rome_core::{Capture, Edit, EditConfig, Editor, Request};
+use rome_core::method::rome::LayerProblem;
+use rome_core::{Capture, Edit, Editor, Request, RomeConfig};
 
 use crate::{contexts, factor, load, rows};
 
@@ -13,13 +14,14 @@ fn requests() -> Vec<Request> {
         .to_vec()
 }
 
-fn config() -> EditConfig {
-    EditConfig { weight_decay: 0.05, steps: 6, ..EditConfig::new(LAYER) }
+fn config() -> RomeConfig {
+    RomeConfig { weight_decay: 0.05, steps: 6, ..RomeConfig::new(LAYER) }
 }
 
 /// The same sums cut differently, through six steps of Adam.
 fn assert_same(a: &Edit, b: &Edit, what: &str) {
-    for (a, b) in [(&a.update.left, &b.update.left), (&a.update.right, &b.update.right)] {
+    let [x, y] = [a, b].map(|edit| edit.update.rank_one().unwrap());
+    for (a, b) in [(&x.left, &y.left), (&x.right, &y.right)] {
         assert!(cosine(a, b) > 0.999_99, "{what}: cosine {}", cosine(a, b));
         assert!((norm(a) / norm(b) - 1.0).abs() < 1e-3, "{what}: norms {} {}", norm(a), norm(b));
     }
@@ -59,13 +61,13 @@ fn requests_are_what_they_were_after_they_were_edited() {
     let requests = requests();
     let mut gpt = load("facts-gpt2");
     let tokens = gpt.tokenizer.clone();
-    let mut editor = Editor::new(gpt.model.as_mut(), &tokens, EditConfig { steps: 2, ..config() })
+    let mut editor = Editor::new(gpt.model.as_mut(), &tokens, RomeConfig { steps: 2, ..config() })
         .unwrap()
         .contexts(contexts("facts-gpt2"))
         .statistics(LAYER, factor("facts-gpt2", LAYER));
     let given: Vec<String> = requests.iter().map(|request| serde_json::to_string(request).unwrap()).collect();
     for request in &requests {
-        editor.edit(request, &mut |_| ()).unwrap();
+        editor.edit(request, &mut ()).unwrap();
     }
     let left: Vec<String> = requests.iter().map(|request| serde_json::to_string(request).unwrap()).collect();
     assert_eq!(left, given);
@@ -93,11 +95,13 @@ fn each_edit_is_one_by_itself(name: &str, between: Between) {
         .statistics(LAYER, factor(name, LAYER));
     let factor = factor(name, LAYER);
     for (index, request) in requests().iter().enumerate() {
-        let ours = editor.edit(request, &mut |_| ()).unwrap();
+        let ours = editor.edit(request, &mut ()).unwrap();
         let model = alone.model.as_ref();
         let rows = rows(model, &alone.tokenizer, &contexts, request);
-        let theirs = Edit::compute(model, &rows, LAYER, &config(), &factor, &mut |_, _| ()).unwrap();
-        assert_same(&ours[0], &theirs, &format!("{name}, request {index}"));
+        let theirs = LayerProblem { model, request: &rows, layer: LAYER, config: &config(), factor: &factor }
+            .solve(&mut ())
+            .unwrap();
+        assert_same(&ours[0], &theirs.into(), &format!("{name}, request {index}"));
         match between {
             Between::Undo => editor.undo(),
             // The very same update, so that differences cannot add up.

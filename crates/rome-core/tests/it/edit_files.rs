@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use rome_core::edit_file::EditFileError;
-use rome_core::edit_record::{FORMAT_VERSION, Outcome, StatisticsRecord};
+use rome_core::edit::EditFileError;
+use rome_core::edit::{FORMAT_VERSION, Outcome, StatisticsRecord};
+use rome_core::method::MethodSettings;
 use rome_core::{
-    Context, EditConfig, EditEntry, EditFile, EditPart, EditRecord, Precision, Preservation, RankOneUpdate,
-    Request,
+    Context, EditEntry, EditFile, EditPart, EditRecord, KlPrompt, ModelHash, Precision, RankOneUpdate,
+    Request, RomeConfig,
 };
 
 fn file(n_edits: usize) -> EditFile {
@@ -19,20 +20,22 @@ fn file(n_edits: usize) -> EditFile {
         lookup_idxs: vec![3, 1],
         losses: vec![[2.0, 1.5, 0.25, 0.25]],
         division_factor: Some(1.5),
-        alignment: Some(0.9),
+        weight_hash: None,
+        cosine: Some(0.9),
         relative_norm: 0.1,
         scale: 1.0,
-        outcome: Some(Outcome { p_target_before: 0.1, p_target_after: 0.9, took: true }),
+        outcome: Some(Outcome { p_target_before: 0.1, p_target_after: 0.9, succeeded: true }),
     };
     let record = EditRecord {
         format_version: FORMAT_VERSION,
         made_by: "test".to_owned(),
-        model_hash: "abc".to_owned(),
+        model_hash: ModelHash::new("abc"),
         imported_from: None,
         on_top_of: vec!["def".to_owned()],
-        settings: Some(EditConfig::new(1)),
+        method: "rome".to_owned(),
+        settings: Some(MethodSettings::Rome(RomeConfig::new(1))),
         contexts: vec![Context::clean(), Context::Tokens(vec![1, 2])],
-        preservations: vec![Preservation::essence()],
+        kl_prompts: vec![KlPrompt::essence()],
         seed: Some(7),
         precision: Precision::Bf16,
         environment: None,
@@ -167,10 +170,13 @@ fn any_edit_of_a_combined_file_can_be_dropped_and_no_other() {
 #[test]
 fn every_part_of_a_combined_file_must_be_of_the_model() {
     let mut other = file(1);
-    other.parts[0].record.model_hash = "xyz".to_owned();
+    other.parts[0].record.model_hash = ModelHash::new("xyz");
     let combined = EditFile::combine([file(1), other]);
-    let error = combined.check_model("abc").unwrap_err();
-    assert_eq!(error, EditFileError::OtherModel { made_for: "xyz".to_owned(), model: "abc".to_owned() });
+    let error = combined.check_model(&ModelHash::new("abc")).unwrap_err();
+    assert_eq!(
+        error,
+        EditFileError::OtherModel { made_for: ModelHash::new("xyz"), model: ModelHash::new("abc") }
+    );
 }
 
 #[test]
@@ -184,7 +190,7 @@ fn a_file_that_could_not_have_been_written_is_not_read() {
         let error = EditFile::from_bytes(&bytes).unwrap_err().to_string();
         assert!(error.contains("not finite"), "{error}");
     }
-    let record = serde_json::to_string(&EditRecord::imported("test", "abc", "test")).unwrap();
+    let record = serde_json::to_string(&EditRecord::imported("test", ModelHash::new("abc"), "test")).unwrap();
     let header = serde_json::json!({ "__metadata__": { "rome": record } }).to_string();
     let empty = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
     let error = EditFile::from_bytes(&empty).unwrap_err().to_string();

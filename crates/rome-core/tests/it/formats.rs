@@ -1,6 +1,6 @@
 //! The JSON formats that others rely on, each by its worked example.
 
-use rome_core::{Context, HyperParams, Preservation, Request};
+use rome_core::{Context, HyperParams, KlPrompt, Request};
 use serde::de::DeserializeOwned;
 
 fn example<T: DeserializeOwned>(name: &str) -> T {
@@ -35,13 +35,13 @@ fn contexts_are_templates_or_tokens() {
 
 #[test]
 fn preservation_prompts_are_templates_prompts_or_tokens() {
-    let preservations: Vec<Preservation> = example("preserve.json");
-    assert_eq!(preservations[0], Preservation::essence());
+    let kl_prompts: Vec<KlPrompt> = example("preserve.json");
+    assert_eq!(kl_prompts[0], KlPrompt::essence());
     let subject = "The Eiffel Tower".to_owned();
-    let text = Preservation::Text { prompt: "The Eiffel Tower is in".to_owned(), subject };
-    assert_eq!(preservations[1], text);
+    let text = KlPrompt::Text { prompt: "The Eiffel Tower is in".to_owned(), subject };
+    assert_eq!(kl_prompts[1], text);
     let tokens = vec![36, 1182, 1198, 2300, 1848, 348, 262];
-    assert_eq!(preservations[2], Preservation::Tokens { tokens, lookup: 4 });
+    assert_eq!(kl_prompts[2], KlPrompt::Tokens { tokens, lookup: 4 });
 }
 
 #[test]

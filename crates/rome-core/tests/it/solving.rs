@@ -2,8 +2,8 @@
 
 use burn::prelude::*;
 use proptest::prelude::*;
-use rome_core::solve::SolveError;
-use rome_core::{Factor, SecondMoment};
+use rome_core::statistics::SolveError;
+use rome_core::{CholeskyFactor, SecondMoment};
 
 /// A moment over the given keys.
 fn moment(keys: &[Vec<f32>]) -> SecondMoment {
@@ -27,7 +27,7 @@ proptest! {
         key in prop::collection::vec(-1.0f64..1.0, 5),
     ) {
         let moment = moment(&keys);
-        let factor = Factor::new(&moment).unwrap();
+        let factor = CholeskyFactor::new(&moment).unwrap();
         prop_assert_eq!(factor.ridge(), None);
         let solution = factor.solve(&key);
         // f64 leaves 16 digits; a condition number of some thousands takes 4 of them.
@@ -43,7 +43,7 @@ proptest! {
 fn the_condition_number_is_the_ratio_of_the_extreme_eigenvalues() {
     let diagonal = [4.0f64, 1.0, 0.25];
     let sum = (0..9).map(|i| if i % 4 == 0 { diagonal[i / 4] } else { 0.0 }).collect();
-    let factor = Factor::new(&SecondMoment::from_sum(3, 1, sum).unwrap()).unwrap();
+    let factor = CholeskyFactor::new(&SecondMoment::from_sum(3, 1, sum).unwrap()).unwrap();
     // 30 steps of power iteration on eigenvalues a factor of four apart.
     let [smallest, greatest] = factor.eigenvalues();
     assert!((smallest - 0.25).abs() < 1e-6 && (greatest - 4.0).abs() < 1e-6, "{smallest} {greatest}");
@@ -52,24 +52,24 @@ fn the_condition_number_is_the_ratio_of_the_extreme_eigenvalues() {
 
 #[test]
 fn too_few_keys_get_a_ridge_that_is_reported() {
-    let factor = Factor::new(&moment(&[vec![1.0, 2.0, 3.0]])).unwrap();
+    let factor = CholeskyFactor::new(&moment(&[vec![1.0, 2.0, 3.0]])).unwrap();
     assert!(factor.ridge().is_some_and(|ridge| ridge > 0.0));
     assert!(factor.solve(&[1.0, 0.0, 0.0]).iter().all(|value| value.is_finite()));
 }
 
 #[test]
 fn what_cannot_be_solved_with_is_refused() {
-    assert_eq!(Factor::new(&SecondMoment::new(3)).unwrap_err(), SolveError::Empty);
+    assert_eq!(CholeskyFactor::new(&SecondMoment::new(3)).unwrap_err(), SolveError::Empty);
     let infinite = SecondMoment::from_sum(1, 1, vec![f64::INFINITY]).unwrap();
-    assert_eq!(Factor::new(&infinite).unwrap_err(), SolveError::NotFinite);
+    assert_eq!(CholeskyFactor::new(&infinite).unwrap_err(), SolveError::NotFinite);
     let indefinite = SecondMoment::from_sum(2, 1, vec![1.0, 0.0, 0.0, -1.0]).unwrap();
-    assert!(matches!(Factor::new(&indefinite), Err(SolveError::NotPositiveDefinite { .. })));
+    assert!(matches!(CholeskyFactor::new(&indefinite), Err(SolveError::NotPositiveDefinite { .. })));
     assert!(SecondMoment::from_sum(2, 1, vec![0.0; 3]).is_none());
 }
 
 #[test]
 fn the_identity_gives_the_key_back() {
-    assert_eq!(Factor::identity(2).solve(&[3.0, 4.0]), [3.0, 4.0]);
+    assert_eq!(CholeskyFactor::identity(2).solve(&[3.0, 4.0]), [3.0, 4.0]);
 }
 
 #[test]
@@ -77,6 +77,6 @@ fn sizes_that_overflow_are_no_squares_and_no_triangles() {
     for d_ff in [usize::MAX, 1 << 32, 1 << 63] {
         assert!(SecondMoment::from_sum(d_ff, 1, Vec::new()).is_none());
         assert!(SecondMoment::from_lower(d_ff, 1, &[]).is_none());
-        assert!(Factor::from_lower(d_ff, 1, &[], None, [1.0, 1.0]).is_none());
+        assert!(CholeskyFactor::from_lower(d_ff, 1, &[], None, [1.0, 1.0]).is_none());
     }
 }

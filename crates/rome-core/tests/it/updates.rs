@@ -5,7 +5,7 @@ use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::{Linear, LinearConfig, LinearLayout};
 use burn::prelude::*;
 use proptest::prelude::*;
-use rome_core::update::UpdateError;
+use rome_core::edit::UpdateError;
 use rome_core::{EditableLinear, LinearLike, Patched, RankOneUpdate};
 
 use crate::{device, host, tensor};

@@ -2,44 +2,38 @@
 
 mod histogram;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
-use crate::answers::Kind;
-use crate::summary::{SCORES, contributions};
-use crate::{Answers, Case, Estimate, MEASURES, Results, RunSummary};
-
-const STYLE: &str = include_str!("style.css");
+use crate::answers::Answers;
+use crate::aspect::Aspect;
+use crate::case::Case;
+use crate::estimate::Estimate;
+use crate::measures::{MEASURES, SCORES, contributions};
+use crate::page::page;
+use crate::results::Results;
+use crate::summary::RunSummary;
 
 /// How many of the worst cases are shown.
 const N_WORST: usize = 20;
 
 /// Makes a page of the results of one run, or of several to compare; `pictures` are SVG.
 pub fn html(title: &str, runs: &[&Results], pictures: &[String]) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
+    let body = html! {
+        body.evaluation {
+            h1 { (title) }
+            @if let [run, ..] = runs {
+                p { "Model " (run.run().model_hash.short()) "…, records of " (run.run().dataset) "." }
             }
-            body {
-                h1 { (title) }
-                @if let [run, ..] = runs {
-                    p { "Model " (run.run().model_hash.get(..12).unwrap_or_default()) "…, records of " (run.run().dataset) "." }
-                }
-                (table(runs))
-                @for picture in pictures { figure { (PreEscaped(picture)) } }
-                @if let [run] = runs {
-                    (distributions(run))
-                    (worst(run))
-                }
-                p.faint { "Made by rome eval " (env!("CARGO_PKG_VERSION")) "." }
+            (table(runs))
+            @for picture in pictures { figure { (PreEscaped(picture)) } }
+            @if let [run] = runs {
+                (distributions(run))
+                (worst(run))
             }
+            p.faint { "Made by rome eval " (env!("CARGO_PKG_VERSION")) "." }
         }
     };
-    page.into_string()
+    page(title, &body)
 }
 
 fn table(runs: &[&Results]) -> Markup {
@@ -91,19 +85,19 @@ fn table(runs: &[&Results]) -> Markup {
 
 /// Of each kind of prompt, how much more probable the object is that should be.
 fn distributions(run: &Results) -> Markup {
-    let values = |of: fn(&Case) -> &Answers, kind, sign: f64| {
-        let nlls = run.cases().values().flat_map(move |case| of(case).nlls(kind)).flatten();
+    let values = |of: fn(&Case) -> &Answers, aspect, sign: f64| {
+        let nlls = run.cases().values().flat_map(move |case| of(case).nlls(aspect)).flatten();
         nlls.map(|nll| sign * nll.difference()).collect::<Vec<f64>>()
     };
-    let kinds = [
-        ("the edit's own prompt: p(new) − p(old)", Kind::Rewrite, 1.0),
-        ("in other words: p(new) − p(old)", Kind::Paraphrase, 1.0),
-        ("neighbours: p(old) − p(new)", Kind::Neighborhood, -1.0),
+    let aspects = [
+        ("the edit's own prompt: p(new) − p(old)", Aspect::Rewrite, 1.0),
+        ("in other words: p(new) − p(old)", Aspect::Paraphrase, 1.0),
+        ("neighbours: p(old) − p(new)", Aspect::Neighborhood, -1.0),
     ];
-    let figures: Vec<(&str, [Vec<f64>; 2])> = kinds
+    let figures: Vec<(&str, [Vec<f64>; 2])> = aspects
         .into_iter()
-        .map(|(name, kind, sign)| {
-            (name, [values(|case| &case.pre, kind, sign), values(|case| &case.post, kind, sign)])
+        .map(|(name, aspect, sign)| {
+            (name, [values(|case| &case.pre, aspect, sign), values(|case| &case.post, aspect, sign)])
         })
         .filter(|(_, [before, after])| !before.is_empty() || !after.is_empty())
         .collect();
@@ -152,7 +146,7 @@ fn worst(run: &Results) -> Markup {
                                 td { (case.requested_rewrite.target_true.str) }
                                 td { (case.requested_rewrite.target_new.str) }
                                 td.number { (format!("{:.0} %", 100.0 * merit)) }
-                                @for kind in Kind::ALL { (right(&case.post.outcomes(kind))) }
+                                @for aspect in Aspect::ALL { (right(&case.post.outcomes(aspect))) }
                             }
                         }
                     }

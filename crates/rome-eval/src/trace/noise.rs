@@ -2,12 +2,12 @@
 
 use burn::prelude::*;
 use rand_mt::Mt;
-use rome_core::rows::check_vocabulary;
-use rome_core::transfer::{download, upload};
-use rome_core::{CausalLm, TokenCodec};
+use rome_core::forward::transfer::{download, upload};
+use rome_core::request::check_vocabulary;
+use rome_core::{CausalLm, Tokenizer};
 use safetensors::{Dtype, SafeTensors};
 
-use crate::EvalError;
+use crate::error::EvalError;
 
 /// A thousand samples on a subject of forty tokens of GPT-J.
 const MOST_VALUES: usize = 1 << 28;
@@ -18,7 +18,7 @@ pub struct Noise {
     values: Vec<f32>,
     shape: [usize; 3],
     scale: Option<f64>,
-    /// What the reference would draw next; of noise from a file the same again.
+    /// The values that the reference would draw next; of noise from a file the same again.
     second: Vec<f32>,
 }
 
@@ -77,12 +77,22 @@ impl Noise {
         &self.values
     }
 
-    /// The noise of one sample, or what a second pass of the reference draws in its place.
-    pub(crate) fn sample(&self, sample: usize, is_second: bool) -> &[f32] {
+    /// The noise of one sample, `[subject tokens, d_model]`.
+    pub(super) fn sample(&self, sample: usize, draw: NoiseDraw) -> &[f32] {
         let [_, n_tokens, d_model] = self.shape;
-        let values = if is_second { &self.second } else { &self.values };
+        let values = match draw {
+            NoiseDraw::First => &self.values,
+            NoiseDraw::Second => &self.second,
+        };
         &values[sample * n_tokens * d_model..][..n_tokens * d_model]
     }
+}
+
+/// Which noise of a sample: that of a run, or what a second pass of the reference draws in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoiseDraw {
+    First,
+    Second,
 }
 
 /// `RandomState.randn`: the polar method over a Mersenne Twister.
@@ -122,12 +132,12 @@ impl Normal {
 /// When the tokenizer refuses a subject, or all are empty.
 pub fn sigma<'a>(
     model: &dyn CausalLm,
-    tokens: &dyn TokenCodec,
+    tokenizer: &dyn Tokenizer,
     subjects: impl IntoIterator<Item = &'a str>,
 ) -> Result<f64, EvalError> {
     let mut ids = Vec::new();
     for subject in subjects {
-        ids.extend(tokens.encode(subject)?.ids);
+        ids.extend(tokenizer.encode(subject)?.ids);
     }
     check_vocabulary(&ids, model.shape())?;
     if ids.is_empty() {
@@ -155,7 +165,7 @@ mod tests {
         for (found, expected) in noise.values().iter().zip(expected) {
             assert!((f64::from(*found) - expected).abs() < 1e-7, "{found} {expected}");
         }
-        assert_ne!(noise.sample(0, true), noise.sample(0, false));
+        assert_ne!(noise.sample(0, NoiseDraw::First), noise.sample(0, NoiseDraw::Second));
         assert!(Noise::normal(1.0, [usize::MAX, 2, 2]).is_err());
     }
 }

@@ -2,7 +2,9 @@
 
 use rome_plot::{Axis, Figure, HeatMap, Line, Palette, Panel, PlotError, Ramp, Scale};
 
-use super::{Averages, Kind, Trace};
+use super::averages::TraceAverages;
+use super::kind::TraceKind;
+use super::trace::Trace;
 
 /// Tokens down, layers across; the subject's tokens have a star.
 pub fn heat_map(trace: &Trace, model: &str) -> HeatMap {
@@ -30,7 +32,7 @@ pub fn heat_map(trace: &Trace, model: &str) -> HeatMap {
 }
 
 /// Roles down, layers across: average indirect effects.
-pub fn averages_map(averages: &Averages, model: &str) -> HeatMap {
+pub fn averages_map(averages: &TraceAverages, model: &str) -> HeatMap {
     HeatMap {
         title: format!("Average indirect effect of {} over {} facts", noun(averages.kind), averages.n),
         rows: averages.roles.iter().map(|average| average.role.label().to_owned()).collect(),
@@ -54,8 +56,8 @@ pub fn averages_map(averages: &Averages, model: &str) -> HeatMap {
 ///
 /// # Errors
 /// When the drawing library gives up.
-pub fn averages_figure(averages: &[Averages], model: &str) -> Result<String, PlotError> {
-    let panel = |averages: &Averages| {
+pub fn averages_figure(averages: &[TraceAverages], model: &str) -> Result<String, PlotError> {
+    let panel = |averages: &TraceAverages| {
         let lines = averages.roles.iter().filter(|average| average.n > 0).map(|average| {
             let effects = &average.effects;
             Line {
@@ -89,25 +91,25 @@ pub fn averages_figure(averages: &[Averages], model: &str) -> Result<String, Plo
     Figure { panels: averages.iter().map(panel).collect() }.to_svg_with(Palette::Categorical)
 }
 
-fn noun(kind: Kind) -> &'static str {
+fn noun(kind: TraceKind) -> &'static str {
     match kind {
-        Kind::State => "state",
-        Kind::Mlp => "MLP",
-        Kind::Attn => "attention",
+        TraceKind::State => "state",
+        TraceKind::Mlp => "MLP",
+        TraceKind::Attn => "attention",
     }
 }
 
-fn x_name(kind: Kind, window: usize, model: &str) -> String {
+fn x_name(kind: TraceKind, window: usize, model: &str) -> String {
     match kind {
-        Kind::State => format!("single restored layer within {model}"),
+        TraceKind::State => format!("single restored layer within {model}"),
         kind => format!("center of interval of {window} restored {} layers within {model}", noun(kind)),
     }
 }
 
-fn ramp(kind: Kind) -> Ramp {
+fn ramp(kind: TraceKind) -> Ramp {
     match kind {
-        Kind::State => Ramp::Purple,
-        Kind::Mlp => Ramp::Green,
-        Kind::Attn => Ramp::Red,
+        TraceKind::State => Ramp::Purple,
+        TraceKind::Mlp => Ramp::Green,
+        TraceKind::Attn => Ramp::Red,
     }
 }

@@ -1,17 +1,17 @@
 //! Many prompts at once, with what they have in common run once, are answered as one by one.
 
 use fixtures::MODELS;
-use rome_core::edit::Answer;
+use rome_core::scoring::Answer;
 use rome_core::scoring::score;
-use rome_core::{Query, RankOneUpdate, Scoring, TokenCodec};
+use rome_core::{Query, RankOneUpdate, Scoring, Tokenizer};
 
 use crate::load;
 
 /// Prompts of several lengths, some with much in common, and targets of one token and of more.
-fn queries(tokens: &dyn TokenCodec) -> Vec<Query> {
-    let encode = |text: &str| tokens.encode(text).unwrap().ids;
+fn queries(tokenizer: &dyn Tokenizer) -> Vec<Query> {
+    let encode = |text: &str| tokenizer.encode(text).unwrap().ids;
     let targets = |names: &[&str]| -> Vec<Vec<u32>> {
-        names.iter().map(|name| tokens.encode_continuation(name).unwrap()).collect()
+        names.iter().map(|name| tokenizer.encode_continuation(name).unwrap()).collect()
     };
     let mut queries = Vec::new();
     for subject in ["Barack Obama", "Danielle Darrieux", "Jean-Louis Curtis", "x"] {
@@ -55,11 +55,11 @@ fn what_is_run_once_is_as_if_each_prompt_were_run_alone() {
                 for (query, scores) in queries.iter().zip(&scores) {
                     for (target, scores) in query.targets.iter().zip(scores) {
                         let expected = Answer::of(model, &query.prompt, target);
-                        let found: f64 = scores.iter().map(|token| token.log_prob).sum();
+                        let found = scores.log_prob();
                         let difference = (found - expected.probability.ln()).abs();
                         // Six blocks in f32, sums in another order; log-probabilities of up to 60.
                         assert!(difference < 1e-3, "{name}, layer {layer}: {found} {expected:?}");
-                        assert_eq!(scores[0].is_first, expected.is_first);
+                        assert_eq!(scores.is_first(), expected.is_first);
                     }
                 }
                 if let Some(original) = original {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use rome_core::TokenCodec;
+use rome_core::Tokenizer;
 use rome_eval::trace::KnownFact;
 use rome_eval::{Dataset, EvalError};
+use rome_models::PretrainedTokenizer;
 use rome_models::Source;
-use rome_models::Tokenizer;
 
 use crate::load;
 
@@ -15,9 +15,9 @@ fn data(name: &str) -> PathBuf {
 }
 
 /// GPT-2's own tokenizer.
-fn gpt2() -> Tokenizer {
+fn gpt2() -> PretrainedTokenizer {
     let folder = fixtures::path("gpt2-tokenizer");
-    Tokenizer::load(&Source::resolve(folder.to_str().unwrap(), &mut |_| ()).unwrap()).unwrap()
+    PretrainedTokenizer::load(&Source::resolve(folder.to_str().unwrap(), &mut ()).unwrap()).unwrap()
 }
 
 #[test]

@@ -1,14 +1,24 @@
 //! Fine-tuning against that of kmeng01/rome, and what it must keep.
 
-use rome_core::edit::Answer;
-use rome_core::{CausalLm, Request, TokenCodec};
-use rome_eval::{FineTuning, FineTuningConfig, Method};
+use rome_core::method::{FineTuning, FineTuningConfig};
+use rome_core::scoring::Answer;
+use rome_core::{CausalLm, Editor, Request, Tokenizer};
 use serde::Deserialize;
 
 use crate::load;
 
 fn weight(model: &dyn CausalLm, layer: usize) -> Vec<f32> {
     model.block(layer).down_projection().weight().into_data().try_to_vec().unwrap()
+}
+
+/// Fine-tuning reads the prompt and its object alone.
+fn editor<'a>(
+    model: &'a mut dyn CausalLm,
+    tokenizer: &'a dyn Tokenizer,
+    config: FineTuningConfig,
+) -> Editor<'a> {
+    let method = Box::new(FineTuning::new(config));
+    Editor::with_method(model, tokenizer, method).unwrap().kl_prompts(Vec::new())
 }
 
 #[test]
@@ -24,10 +34,10 @@ fn it_learns_the_fact_within_its_bounds_and_is_undone_to_the_bit() {
             let before = weight(pretrained.model.as_ref(), layer);
             let p_before = Answer::of(pretrained.model.as_ref(), &prompt, &target).probability;
             for config in [FineTuningConfig::new(layer), FineTuningConfig::constrained(layer)] {
-                let mut method = FineTuning::new(pretrained.model.as_mut(), &tokens, config);
-                method.edit(&request).unwrap();
-                let after = weight(method.model(), layer);
-                let p_after = Answer::of(method.model(), &prompt, &target).probability;
+                let mut editor = editor(pretrained.model.as_mut(), &tokens, config);
+                editor.edit(&request, &mut ()).unwrap();
+                let after = weight(editor.model(), layer);
+                let p_after = Answer::of(editor.model(), &prompt, &target).probability;
                 let moved = before.iter().zip(&after).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 match config.norm_constraint {
                     // The first step of Adam moves every weight by the learning rate.
@@ -37,8 +47,8 @@ fn it_learns_the_fact_within_its_bounds_and_is_undone_to_the_bit() {
                         assert!(moved <= most as f32 * 1.001 && p_after > p_before, "{moved} {p_after}");
                     }
                 }
-                method.undo();
-                assert_eq!(weight(method.model(), layer), before);
+                editor.undo();
+                assert_eq!(weight(editor.model(), layer), before);
             }
         }
     }
@@ -70,9 +80,10 @@ fn it_comes_out_as_that_of_the_reference() {
             };
             let prompt = tokens.encode(&golden.prompt.replace("{}", &golden.subject)).unwrap().ids;
             let target = tokens.encode_continuation(&format!(" {}", golden.target)).unwrap();
-            let mut method = FineTuning::new(pretrained.model.as_mut(), &tokens, config);
-            method.edit(&Request::text(&golden.prompt, &golden.subject, &golden.target)).unwrap();
-            let nll = -Answer::of(method.model(), &prompt, &target).probability.ln() / target.len() as f64;
+            let mut editor = editor(pretrained.model.as_mut(), &tokens, config);
+            let request = Request::text(&golden.prompt, &golden.subject, &golden.target);
+            editor.edit(&request, &mut ()).unwrap();
+            let nll = -Answer::of(editor.model(), &prompt, &target).probability.ln() / target.len() as f64;
             // Adam divides by what rounding makes of small gradients; 1e-5 is seen.
             let difference = (nll - golden.nll).abs();
             assert!(
@@ -82,7 +93,7 @@ fn it_comes_out_as_that_of_the_reference() {
                 golden.subject,
                 golden.nll
             );
-            method.undo();
+            editor.undo();
         }
     }
 }

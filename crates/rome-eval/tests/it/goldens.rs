@@ -3,8 +3,9 @@
 use std::fs::File;
 
 use fixtures::{EvalRecord, MODELS, Reference, ReferenceNlls};
-use rome_core::{Context, EditConfig, Editor, Factor, HyperParams};
-use rome_eval::{Answers, Case, CounterFact, Evaluation, Nll, RunSummary, Unedited};
+use rome_core::method::Unedited;
+use rome_core::{CholeskyFactor, Context, Editor, HyperParams, RomeConfig};
+use rome_eval::{Answers, Case, CounterFact, Evaluation, Nll, RunSummary};
 
 use crate::load;
 
@@ -31,12 +32,14 @@ fn pairs<'a>(ours: &'a Answers, theirs: &'a ReferenceNlls) -> impl Iterator<Item
 #[test]
 fn likelihoods_before_an_edit_are_those_of_the_reference() {
     for name in MODELS {
-        let pretrained = load(name);
+        let mut pretrained = load(name);
         let reference = Reference::load(name);
         let mut evaluation = Evaluation::new(&pretrained.tokenizer, None);
+        let mut editor =
+            Editor::with_method(pretrained.model.as_mut(), &pretrained.tokenizer, Box::new(Unedited))
+                .unwrap();
         for golden in &reference.eval.records {
-            let mut method = Unedited(pretrained.model.as_ref());
-            let case = evaluation.run(&mut method, &record(golden)).unwrap();
+            let case = evaluation.run(&mut editor, &record(golden), &mut ()).unwrap();
             assert_eq!(case.pre, case.post);
             for (ours, theirs) in pairs(&case.pre, &golden.nll_new_true_pre) {
                 let difference = (ours.target_new - theirs.target_new)
@@ -68,19 +71,19 @@ fn edit_the_first(n: usize) {
         let layer = reference.eval.layer;
         let hparams: HyperParams = serde_json::from_value(reference.hparams.clone()).unwrap();
         let config = hparams.config(|layer| pretrained.model.weight_name(layer)).unwrap();
-        let config = EditConfig { layers: vec![layer], ..config };
+        let config = RomeConfig { layers: vec![layer], ..config };
         let statistics = rome_stats::npz::read(File::open(fixtures::npz(name, layer)).unwrap()).unwrap();
         let contexts = reference.context_templates.iter().cloned().map(Context::Template).collect();
         let tokens = pretrained.tokenizer.clone();
         let mut editor = Editor::new(pretrained.model.as_mut(), &tokens, config)
             .unwrap()
             .contexts(contexts)
-            .statistics(layer, Factor::new(&statistics.moment).unwrap());
+            .statistics(layer, CholeskyFactor::new(&statistics.moment).unwrap());
         let mut evaluation = Evaluation::new(&tokens, None);
         let mut cases: Vec<Case> = Vec::new();
         let (mut n_same, mut n_prompts) = (0, 0);
         for golden in reference.eval.records.iter().take(n) {
-            let case = evaluation.run(&mut editor, &record(golden)).unwrap();
+            let case = evaluation.run(&mut editor, &record(golden), &mut ()).unwrap();
             for (ours, theirs) in pairs(&case.post, &golden.nll_new_true_post) {
                 n_prompts += 1;
                 n_same += usize::from(ours.prefers_new() == theirs.prefers_new());

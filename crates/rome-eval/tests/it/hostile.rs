@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use fixtures::hostile::{self, NoPlace, place};
 use fixtures::pieces::Pieces;
 use rome_core::request::RequestError;
-use rome_core::{ModelShape, TokenCodec};
+use rome_core::{ModelShape, Tokenizer};
 use rome_eval::EvalError;
-use rome_eval::trace::TracedPrompt;
-use rome_models::{Source, Tokenizer};
+use rome_eval::trace::TracePrompt;
+use rome_models::{PretrainedTokenizer, Source};
 
 fn shape(vocab_size: usize, n_positions: usize) -> ModelShape {
     ModelShape {
@@ -25,9 +25,9 @@ fn shape(vocab_size: usize, n_positions: usize) -> ModelShape {
 /// The reference looks for the subject as it is written; " art" is not in "party".
 #[test]
 fn blanks_around_a_subject_choose_among_its_occurrences_and_may_be_wrong() {
-    let tokenizer = Tokenizer::load(&Source::Folder(fixtures::path("gpt2-tokenizer"))).unwrap();
+    let tokenizer = PretrainedTokenizer::load(&Source::Folder(fixtures::path("gpt2-tokenizer"))).unwrap();
     for (text, subject, range) in [("A party is art", " art", 3..4), ("A party is", "party ", 1..2)] {
-        let prompt = TracedPrompt::new(text, subject, &tokenizer, &shape(50_257, 1024)).unwrap();
+        let prompt = TracePrompt::new(text, subject, &tokenizer, &shape(50_257, 1024)).unwrap();
         assert_eq!((prompt.subject, &prompt.subject_text[..]), (range, subject.trim()));
     }
 }
@@ -39,10 +39,10 @@ fn subjects_of_hostile_prompts_are_the_tokens_that_have_their_bytes() {
         [(fixtures::model_folder("facts-gpt2"), 128), (fixtures::path("gpt2-tokenizer"), 1024)]
     {
         let pieces = Pieces::load(&folder);
-        let tokenizer = Tokenizer::load(&Source::Folder(folder)).unwrap();
+        let tokenizer = PretrainedTokenizer::load(&Source::Folder(folder)).unwrap();
         let shape = shape(pieces.len(), n_positions);
         for request in hostile::requests(1, 10_000) {
-            let found = TracedPrompt::new(&request.prompt, &request.subject, &tokenizer, &shape);
+            let found = TracePrompt::new(&request.prompt, &request.subject, &tokenizer, &shape);
             // The first occurrence.
             let name = match (found, place(&request.prompt, &request.subject, false)) {
                 (Ok(found), Ok(place)) => {

@@ -1,14 +1,14 @@
 //! Folders of results.
 
-use rome_core::Environment;
-use rome_eval::{Against, Answers, Case, EvalError, Nll, Results, Rewrite, Run, Target};
+use rome_core::{Environment, ModelHash};
+use rome_eval::{Answers, Case, Comparison, EvalError, Nll, Results, Rewrite, Run, Target};
 use serde_json::{Value, json};
 
 fn run(clamp: f64) -> Run {
     Run {
         name: "rome".to_owned(),
         made_by: "test".to_owned(),
-        model_hash: "ab".to_owned(),
+        model_hash: ModelHash::new("ab"),
         precision: "f32".to_owned(),
         dataset: "counterfact".to_owned(),
         data_hash: "cd".to_owned(),
@@ -167,7 +167,7 @@ fn cases_that_nothing_says_the_origin_of_are_not_gone_on_from() {
     std::fs::remove_file(folder.path().join("run.json")).unwrap();
     // As kmeng01/rome leaves them: they can be read and compared.
     let theirs = Results::open(folder.path()).unwrap();
-    assert_eq!(Against::new(&results, &theirs).n, 1);
+    assert_eq!(Comparison::new(&results, &theirs).n, 1);
     let error = Results::resume(folder.path(), run(4.0)).unwrap_err().to_string();
     assert!(error.contains("no run.json"), "{error}");
     let merged = Results::merge(&folder.path().join("m"), &[theirs.clone(), theirs]);
@@ -194,14 +194,14 @@ fn zsre_flips_by_tokens_and_other_records_are_not_paired() {
         results
     };
     let (a, b) = (results("a", true, "x"), results("b", false, "x"));
-    let against = Against::new(&a, &b);
-    assert_eq!((against.flips.len(), against.n_same), (8, 16));
-    let score = against.measures["score"];
+    let comparison = Comparison::new(&a, &b);
+    assert_eq!((comparison.flips.len(), comparison.n_same), (8, 16));
+    let score = comparison.measures["score"];
     assert!((score.ours - 100.0).abs() < 1e-9 && (score.theirs - 60.0).abs() < 1e-9, "{score:?}");
-    assert_eq!(Against::new(&a, &results("c", true, "y")).n, 0, "the same numbers, other records");
+    assert_eq!(Comparison::new(&a, &results("c", true, "y")).n, 0, "the same numbers, other records");
     let mut one = Results::resume(&folder.path().join("one"), run(4.0)).unwrap();
     one.add(case(0, 0.5)).unwrap();
-    assert_eq!(Against::new(&one, &one).measures["ES"].p, 1.0, "one case says nothing of chance");
+    assert_eq!(Comparison::new(&one, &one).measures["ES"].p, 1.0, "one case says nothing of chance");
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn summaries_and_tables_have_the_form_that_others_rely_on() {
 }
 
 #[test]
-fn a_run_against_itself_has_no_difference_and_against_another_what_flipped() {
+fn a_run_compared_with_itself_has_no_difference() {
     let folder = tempfile::tempdir().unwrap();
     let results = |name: &str, good: u64| {
         let mut results = Results::resume(&folder.path().join(name), run(4.0)).unwrap();
@@ -237,11 +237,11 @@ fn a_run_against_itself_has_no_difference_and_against_another_what_flipped() {
         results
     };
     let (a, b) = (results("a", 40), results("b", 30));
-    let same = Against::new(&a, &a);
+    let same = Comparison::new(&a, &a);
     assert!(same.flips.is_empty() && same.agreement() == 1.0);
     assert_eq!((same.measures["ES"].difference, same.measures["ES"].p), (0.0, 1.0));
 
-    let other = Against::new(&a, &b);
+    let other = Comparison::new(&a, &b);
     // Two prompts of each kind in ten cases.
     assert_eq!((other.n, other.flips.len(), other.n_same), (40, 40, 200));
     assert!(other.flips.iter().all(|flip| flip.ours && flip.case_id >= 30));

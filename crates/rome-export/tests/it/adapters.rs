@@ -1,6 +1,6 @@
 //! Adapters: what PEFT computes of their matrices is ΔW.
 
-use rome_core::{EditEntry, EditFile, EditPart, EditRecord, RankOneUpdate};
+use rome_core::{EditEntry, EditFile, EditPart, EditRecord, ModelHash, RankOneUpdate};
 use rome_export::{Adapter, arrays};
 use rome_models::config::Config;
 use rome_models::layers::Layout;
@@ -40,7 +40,7 @@ fn b_times_a_is_the_sum_of_the_edits_at_each_weight() {
 
 #[test]
 fn an_edit_of_gpt2_xl_is_small_as_an_adapter_and_large_as_a_difference() {
-    let mut part = EditPart::new(EditRecord::imported("test", "hash", "test"));
+    let mut part = EditPart::new(EditRecord::imported("test", ModelHash::new("hash"), "test"));
     let update = RankOneUpdate { left: vec![0.01; 6400], right: vec![1.0; 1600] };
     part.push(EditEntry::imported("transformer.h.17.mlp.c_proj.weight", 17, 0.1), update);
     let edits = EditFile::from(part);

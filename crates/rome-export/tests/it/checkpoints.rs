@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use rome_core::edit_file::EditFileError;
+use rome_core::ModelHash;
+use rome_core::edit::EditFileError;
 use rome_export::{ExportError, checkpoint};
 use rome_files::FileError;
 use rome_models::{CheckpointFiles, Pretrained, Source, StoredType};
@@ -15,7 +16,7 @@ use serde_json::json;
 use super::{edits, edits_of, source};
 
 fn export(source: &Source, edits: &rome_core::EditFile, to: &Path) -> Result<(), ExportError> {
-    checkpoint::write(source, edits, false, to, &mut |_| ()).map(|_| ())
+    checkpoint::write(source, edits, to, &mut ()).map(|_| ())
 }
 
 /// Every file that holds tensors, by name.
@@ -64,9 +65,9 @@ fn sharded(name: &str, dtype: StoredType, folder: &Path) -> Source {
     Source::Folder(folder.to_owned())
 }
 
-fn hash(source: &Source) -> String {
+fn hash(source: &Source) -> ModelHash {
     let config = rome_models::config::Config::load(source).unwrap();
-    CheckpointFiles::open(source).unwrap().hash(&config, &mut |_| ()).unwrap()
+    CheckpointFiles::open(source).unwrap().hash(&config, &mut ()).unwrap()
 }
 
 #[test]
@@ -161,13 +162,13 @@ fn what_cannot_be_exported_leaves_nothing_behind() {
 
     let error = export(&source, &edits("facts-gptj", &[1]), &place).unwrap_err();
     assert!(matches!(error, ExportError::Edits(EditFileError::UnknownWeight { .. })), "{error}");
-    let other_model = edits_of(&source, "another", &[1]);
+    let other_model = edits_of(&source, &ModelHash::new("another"), &[1]);
     let error = export(&source, &other_model, &place).unwrap_err();
     assert!(matches!(error, ExportError::Edits(EditFileError::OtherModel { .. })), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "no folder, no temporary one");
 
-    // Regardless, it is written all the same.
-    checkpoint::write(&source, &other_model, true, &place, &mut |_| ()).unwrap();
+    // Unchecked, it is written all the same.
+    checkpoint::write_unchecked(&source, &other_model, &place, &mut ()).unwrap();
     let error = export(&source, &edits("facts-gpt2", &[1]), &place).unwrap_err();
     assert!(matches!(error, ExportError::File(FileError::Occupied(_))), "{error}");
 }

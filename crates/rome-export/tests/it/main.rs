@@ -5,7 +5,7 @@ mod adapters;
 mod arrays;
 mod checkpoints;
 
-use rome_core::{EditEntry, EditFile, EditPart, EditRecord, RankOneUpdate};
+use rome_core::{EditEntry, EditFile, EditPart, EditRecord, ModelHash, RankOneUpdate};
 use rome_models::Source;
 use rome_models::config::Config;
 
@@ -20,13 +20,13 @@ fn config(name: &str) -> Config {
 
 /// Edits of the bundled models by layer, in order, of values that mean nothing.
 fn edits(name: &str, layers: &[usize]) -> EditFile {
-    edits_of(&source(name), rome_assets::bundled(name).unwrap().hash, layers)
+    edits_of(&source(name), &ModelHash::new(rome_assets::bundled(name).unwrap().hash), layers)
 }
 
-fn edits_of(source: &Source, hash: &str, layers: &[usize]) -> EditFile {
+fn edits_of(source: &Source, hash: &ModelHash, layers: &[usize]) -> EditFile {
     let config = Config::load(source).unwrap();
     let shape = config.shape();
-    let mut part = EditPart::new(EditRecord::imported("test", hash, "test"));
+    let mut part = EditPart::new(EditRecord::imported("test", hash.clone(), "test"));
     for (number, &layer) in (1..).zip(layers) {
         let vector = |len: usize, seed: usize| -> Vec<f32> {
             (0..len).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 1009.0 - 0.5).collect()

@@ -1,6 +1,6 @@
 use burn::nn::Linear;
 use burn::prelude::*;
-use rome_core::{Chain, Projection};
+use rome_core::{Projection, Recorded};
 
 use super::Gpt2Config;
 use crate::layers::conv1d;
@@ -33,7 +33,7 @@ impl Attention {
 
     /// # Shapes
     /// - input, output: `[n_tokens, n_embd]`
-    pub fn project<'m>(&self, projection: Projection, input: Chain<'m>) -> Chain<'m> {
+    pub fn project<'m>(&self, projection: Projection, input: Recorded<'m>) -> Recorded<'m> {
         let [d_model, _] = self.c_attn.weight.dims();
         let first = d_model
             * match projection {

@@ -1,5 +1,5 @@
 use burn::prelude::*;
-use rome_core::{Chain, EditableLinear, Projection};
+use rome_core::{EditableLinear, Projection, Recorded};
 
 use super::{Attention, Gpt2Config, Mlp};
 use crate::layers::apply_conv1d;
@@ -38,16 +38,16 @@ impl Block {
 }
 
 impl rome_core::Block for Block {
-    fn norm<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {
+    fn norm<'m>(&'m self, hidden: Recorded<'m>) -> Recorded<'m> {
         self.ln_1.forward(hidden)
     }
 
     fn project<'m>(
         &'m self,
         projection: Projection,
-        normed: Chain<'m>,
+        normed: Recorded<'m>,
         _positions: &Tensor<1, Int>,
-    ) -> Chain<'m> {
+    ) -> Recorded<'m> {
         self.attn.project(projection, normed)
     }
 
@@ -55,7 +55,7 @@ impl rome_core::Block for Block {
         self.attn.scale
     }
 
-    fn attention_output<'m>(&'m self, attended: Chain<'m>) -> Chain<'m> {
+    fn attention_output<'m>(&'m self, attended: Recorded<'m>) -> Recorded<'m> {
         apply_conv1d(&self.attn.c_proj, attended)
     }
 
@@ -63,7 +63,7 @@ impl rome_core::Block for Block {
         false
     }
 
-    fn key<'m>(&'m self, input: Chain<'m>) -> Chain<'m> {
+    fn key<'m>(&'m self, input: Recorded<'m>) -> Recorded<'m> {
         self.mlp.key(self.ln_2.forward(input))
     }
 

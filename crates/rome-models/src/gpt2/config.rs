@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 use crate::ModelError;
 use crate::activation::Activation;
-use crate::config::check_sizes;
+use crate::sizes::check_sizes;
 
 /// The configuration of GPT-2, under the names of its `config.json`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -57,6 +57,11 @@ fn yes() -> bool {
 }
 
 impl Gpt2Config {
+    /// The canonical name of a layer's down projection.
+    pub(crate) fn weight_name(layer: usize) -> String {
+        format!("transformer.h.{layer}.mlp.c_proj.weight")
+    }
+
     /// The MLP's width.
     pub fn d_ff(&self) -> usize {
         self.n_inner.unwrap_or(self.n_embd.saturating_mul(4))

@@ -1,6 +1,6 @@
 use burn::nn::Linear;
 use burn::prelude::*;
-use rome_core::Chain;
+use rome_core::Recorded;
 
 use super::Gpt2Config;
 use crate::activation::Activation;
@@ -37,7 +37,7 @@ impl Mlp {
     /// # Shapes
     /// - input: `[n_tokens, n_embd]`
     /// - output: `[n_tokens, n_inner]`
-    pub fn key<'m>(&self, input: Chain<'m>) -> Chain<'m> {
+    pub fn key<'m>(&self, input: Recorded<'m>) -> Recorded<'m> {
         self.activation.forward(apply_conv1d(&self.c_fc, input))
     }
 }

@@ -11,4 +11,3 @@ pub use block::Block;
 pub use config::Gpt2Config;
 pub use mlp::Mlp;
 pub use model::Gpt2;
-pub(crate) use model::weight_name;

@@ -1,6 +1,6 @@
 use burn::module::Param;
 use burn::prelude::*;
-use rome_core::{CausalLm, Chain, EditableLinear, ModelShape, widen};
+use rome_core::{CausalLm, EditableLinear, ModelShape, Recorded, widen};
 
 use super::{Block, Gpt2Config};
 use crate::layers::frozen;
@@ -31,9 +31,10 @@ impl Gpt2 {
     pub fn load(checkpoint: &mut Checkpoint, config: &Gpt2Config) -> Result<Self, ModelError> {
         checkpoint.ignore(|name| config.ignores(name));
         let embeddings = [config.vocab_size, config.n_embd];
-        let lm_head = match config.tie_word_embeddings {
-            true => None,
-            false => Some(frozen(checkpoint.take("lm_head.weight", embeddings)?)),
+        let lm_head = if config.tie_word_embeddings {
+            None
+        } else {
+            Some(frozen(checkpoint.take("lm_head.weight", embeddings)?))
         };
         Ok(Self {
             wte: frozen(checkpoint.take("transformer.wte.weight", embeddings)?),
@@ -46,11 +47,6 @@ impl Gpt2 {
             shape: config.shape(),
         })
     }
-}
-
-/// The canonical name of a layer's down projection.
-pub(crate) fn weight_name(layer: usize) -> String {
-    format!("transformer.h.{layer}.mlp.c_proj.weight")
 }
 
 impl CausalLm for Gpt2 {
@@ -79,10 +75,10 @@ impl CausalLm for Gpt2 {
     }
 
     fn weight_name(&self, layer: usize) -> String {
-        weight_name(layer)
+        Gpt2Config::weight_name(layer)
     }
 
-    fn head<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {
+    fn head<'m>(&'m self, hidden: Recorded<'m>) -> Recorded<'m> {
         let embeddings = self.lm_head.as_ref().unwrap_or(&self.wte).val();
         self.ln_f.forward(hidden).linear_transposed(embeddings, None)
     }

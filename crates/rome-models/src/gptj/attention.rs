@@ -1,10 +1,10 @@
 use burn::nn::Linear;
 use burn::prelude::*;
-use rome_core::{Chain, Projection};
+use rome_core::{Projection, Recorded};
 
 use super::GptJConfig;
 use super::rotary::Rotary;
-use crate::layers::{apply_linear, linear};
+use crate::layers::{apply_linear, linear_without_bias};
 use crate::{Checkpoint, ModelError};
 
 /// `h.<layer>.attn`: causal self-attention with rotary positions and no biases.
@@ -27,8 +27,9 @@ impl Attention {
         path: &str,
         config: &GptJConfig,
     ) -> Result<Self, ModelError> {
-        let mut projection =
-            |name: &str| linear(checkpoint, &format!("{path}.{name}"), [config.n_embd, config.n_embd], false);
+        let mut projection = |name: &str| {
+            linear_without_bias(checkpoint, &format!("{path}.{name}"), [config.n_embd, config.n_embd])
+        };
         Ok(Self {
             q_proj: projection("q_proj")?,
             k_proj: projection("k_proj")?,
@@ -44,10 +45,10 @@ impl Attention {
     pub(super) fn project<'m>(
         &self,
         projection: Projection,
-        input: Chain<'m>,
+        input: Recorded<'m>,
         rotary: &Rotary,
         positions: &Tensor<1, Int>,
-    ) -> Chain<'m> {
+    ) -> Recorded<'m> {
         match projection {
             Projection::Query => rotary.rotate(apply_linear(&self.q_proj, input), positions),
             Projection::Key => rotary.rotate(apply_linear(&self.k_proj, input), positions),

@@ -1,5 +1,5 @@
 use burn::prelude::*;
-use rome_core::{Chain, EditableLinear, Projection};
+use rome_core::{EditableLinear, Projection, Recorded};
 
 use super::rotary::Rotary;
 use super::{Attention, GptJConfig, Mlp};
@@ -41,16 +41,16 @@ impl Block {
 }
 
 impl rome_core::Block for Block {
-    fn norm<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {
+    fn norm<'m>(&'m self, hidden: Recorded<'m>) -> Recorded<'m> {
         self.ln_1.forward(hidden)
     }
 
     fn project<'m>(
         &'m self,
         projection: Projection,
-        normed: Chain<'m>,
+        normed: Recorded<'m>,
         positions: &Tensor<1, Int>,
-    ) -> Chain<'m> {
+    ) -> Recorded<'m> {
         self.attn.project(projection, normed, &self.rotary, positions)
     }
 
@@ -58,7 +58,7 @@ impl rome_core::Block for Block {
         self.attn.scale
     }
 
-    fn attention_output<'m>(&'m self, attended: Chain<'m>) -> Chain<'m> {
+    fn attention_output<'m>(&'m self, attended: Recorded<'m>) -> Recorded<'m> {
         apply_linear(&self.attn.out_proj, attended)
     }
 
@@ -66,7 +66,7 @@ impl rome_core::Block for Block {
         true
     }
 
-    fn key<'m>(&'m self, input: Chain<'m>) -> Chain<'m> {
+    fn key<'m>(&'m self, input: Recorded<'m>) -> Recorded<'m> {
         self.mlp.key(input)
     }
 

@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 use crate::ModelError;
 use crate::activation::Activation;
-use crate::config::{check_sizes, config_error};
+use crate::sizes::{check_sizes, config_error};
 
 /// The configuration of GPT-J, under the names of its `config.json`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -50,6 +50,11 @@ fn epsilon() -> f64 {
 }
 
 impl GptJConfig {
+    /// The canonical name of a layer's down projection.
+    pub(crate) fn weight_name(layer: usize) -> String {
+        format!("transformer.h.{layer}.mlp.fc_out.weight")
+    }
+
     /// The MLP's width.
     pub fn d_ff(&self) -> usize {
         self.n_inner.unwrap_or(self.n_embd.saturating_mul(4))
@@ -101,12 +106,13 @@ impl GptJConfig {
         ];
         check_sizes(&sizes, self.n_embd, self.n_head)?;
         let rotary_dim = self.rotary_dim();
-        match rotary_dim > 0 && rotary_dim.is_multiple_of(2) && rotary_dim <= self.head_dim() {
-            true => Ok(()),
-            false => Err(config_error(format!(
+        if rotary_dim > 0 && rotary_dim.is_multiple_of(2) && rotary_dim <= self.head_dim() {
+            Ok(())
+        } else {
+            Err(config_error(format!(
                 "\"rotary_dim\" {rotary_dim} must be even and at most the head's width of {}",
                 self.head_dim()
-            ))),
+            )))
         }
     }
 }

@@ -1,6 +1,6 @@
 use burn::nn::Linear;
 use burn::prelude::*;
-use rome_core::Chain;
+use rome_core::Recorded;
 
 use super::GptJConfig;
 use crate::activation::Activation;
@@ -26,8 +26,8 @@ impl Mlp {
     ) -> Result<Self, ModelError> {
         let (d_model, d_ff) = (config.n_embd, config.d_ff());
         Ok(Self {
-            fc_in: linear(checkpoint, &format!("{path}.fc_in"), [d_model, d_ff], true)?,
-            fc_out: linear(checkpoint, &format!("{path}.fc_out"), [d_ff, d_model], true)?,
+            fc_in: linear(checkpoint, &format!("{path}.fc_in"), [d_model, d_ff])?,
+            fc_out: linear(checkpoint, &format!("{path}.fc_out"), [d_ff, d_model])?,
             activation: config.activation_function,
         })
     }
@@ -37,7 +37,7 @@ impl Mlp {
     /// # Shapes
     /// - input: `[n_tokens, n_embd]`
     /// - output: `[n_tokens, n_inner]`
-    pub fn key<'m>(&self, input: Chain<'m>) -> Chain<'m> {
+    pub fn key<'m>(&self, input: Recorded<'m>) -> Recorded<'m> {
         self.activation.forward(apply_linear(&self.fc_in, input))
     }
 }

@@ -12,5 +12,4 @@ pub use block::Block;
 pub use config::GptJConfig;
 pub use mlp::Mlp;
 pub use model::GptJ;
-pub(crate) use model::weight_name;
 pub use rotary::Rotary;

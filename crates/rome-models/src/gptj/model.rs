@@ -1,7 +1,7 @@
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::prelude::*;
-use rome_core::{CausalLm, Chain, EditableLinear, ModelShape, widen};
+use rome_core::{CausalLm, EditableLinear, ModelShape, Recorded, widen};
 
 use super::rotary::Rotary;
 use super::{Block, GptJConfig};
@@ -32,9 +32,10 @@ impl GptJ {
         checkpoint.ignore(|name| config.ignores(name));
         let embeddings = [config.vocab_size, config.n_embd];
         let wte: Tensor<2> = checkpoint.take("transformer.wte.weight", embeddings)?;
-        let head = match config.tie_word_embeddings {
-            true => wte.clone(),
-            false => checkpoint.take("lm_head.weight", embeddings)?,
+        let head = if config.tie_word_embeddings {
+            wte.clone()
+        } else {
+            checkpoint.take("lm_head.weight", embeddings)?
         };
         let lm_head = Linear {
             weight: frozen(head.transpose()),
@@ -51,11 +52,6 @@ impl GptJ {
             shape: config.shape(),
         })
     }
-}
-
-/// The canonical name of a layer's down projection.
-pub(crate) fn weight_name(layer: usize) -> String {
-    format!("transformer.h.{layer}.mlp.fc_out.weight")
 }
 
 impl CausalLm for GptJ {
@@ -84,10 +80,10 @@ impl CausalLm for GptJ {
     }
 
     fn weight_name(&self, layer: usize) -> String {
-        weight_name(layer)
+        GptJConfig::weight_name(layer)
     }
 
-    fn head<'m>(&'m self, hidden: Chain<'m>) -> Chain<'m> {
+    fn head<'m>(&'m self, hidden: Recorded<'m>) -> Recorded<'m> {
         apply_linear(&self.lm_head, self.ln_f.forward(hidden))
     }
 }

@@ -1,6 +1,6 @@
 use burn::prelude::*;
 use burn::tensor::TensorData;
-use rome_core::Chain;
+use rome_core::Recorded;
 
 use super::GptJConfig;
 
@@ -39,7 +39,7 @@ impl Rotary {
     /// # Shapes
     /// - input, output: `[n_tokens, n_head * head_dim]`
     /// - positions: `[n_tokens]`
-    pub(super) fn rotate<'m>(&self, input: Chain<'m>, positions: &Tensor<1, Int>) -> Chain<'m> {
+    pub(super) fn rotate<'m>(&self, input: Recorded<'m>, positions: &Tensor<1, Int>) -> Recorded<'m> {
         let [cos, sin] = [&self.cos, &self.sin].map(|table| {
             let rows = table.clone().select(0, positions.clone());
             let [n_tokens, pairs] = rows.dims();
@@ -67,9 +67,10 @@ fn turn(input: Tensor<2>, cos: &Tensor<4>, sin: &Tensor<4>, n_head: usize) -> Te
         3,
     );
     let turned = turned.reshape([n_tokens, n_head, 2 * pairs]);
-    let heads = match 2 * pairs < head_dim {
-        true => Tensor::cat(vec![turned, heads.narrow(2, 2 * pairs, head_dim - 2 * pairs)], 2),
-        false => turned,
+    let heads = if 2 * pairs < head_dim {
+        Tensor::cat(vec![turned, heads.narrow(2, 2 * pairs, head_dim - 2 * pairs)], 2)
+    } else {
+        turned
     };
     heads.reshape([n_tokens, width])
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use half::{bf16, f16};
-use rome_core::{Precision, forward};
+use rome_core::{Event, Hint, Precision, forward};
 use rome_models::config::Config;
-use rome_models::progress::Progress;
 use rome_models::{CheckpointFiles, ModelError, Pretrained, Source};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -202,12 +202,13 @@ fn the_inner_width_may_be_set_or_left_out() {
     {
         let mut draft = Draft::of("facts-gpt2");
         draft.config["n_inner"] = n_inner;
-        match is_right {
-            true => assert_eq!(logits(&draft.write().unwrap()), logits(&load("facts-gpt2"))),
-            false => assert_eq!(
+        if is_right {
+            assert_eq!(logits(&draft.write().unwrap()), logits(&load("facts-gpt2")))
+        } else {
+            assert_eq!(
                 error(draft.write()),
                 "the tensor \"transformer.h.0.mlp.c_fc.weight\" has shape [192, 768], and the configuration calls for [192, 512]"
-            ),
+            )
         }
     }
 }
@@ -323,7 +324,7 @@ fn weights_that_are_still_being_written_are_told() {
     let config = Config::load(&source).unwrap();
     let began = weights.metadata().unwrap().modified().unwrap();
     let mut n_steps = 0;
-    let read = CheckpointFiles::open(&source).unwrap().hash(&config, &mut |_| {
+    let read = CheckpointFiles::open(&source).unwrap().hash(&config, &mut |_: Event<'_>| {
         n_steps += 1;
         if n_steps == 3 {
             let mut file = std::fs::File::options().write(true).open(&weights).unwrap();
@@ -331,6 +332,7 @@ fn weights_that_are_still_being_written_are_told() {
             file.write_all(&[1; 4096]).unwrap();
             file.set_modified(began).unwrap();
         }
+        ControlFlow::Continue(())
     });
     assert!(matches!(read, Err(ModelError::Changed { .. })), "{read:?}");
 }
@@ -345,8 +347,11 @@ fn weights_that_change_while_they_are_read_are_told() {
     let source = Source::Folder(draft.path().to_owned());
     let config = Config::load(&source).unwrap();
     let mut is_changed = false;
-    let hash = |on_progress: &mut dyn FnMut()| {
-        CheckpointFiles::open(&source).unwrap().hash(&config, &mut |_| on_progress())
+    let hash = |on_progress: &mut (dyn FnMut() + Send)| {
+        CheckpointFiles::open(&source).unwrap().hash(&config, &mut |_: Event<'_>| {
+            on_progress();
+            ControlFlow::Continue(())
+        })
     };
     let changed = hash(&mut || {
         if !std::mem::replace(&mut is_changed, true) {
@@ -360,9 +365,10 @@ fn weights_that_change_while_they_are_read_are_told() {
     // As it is now it can be read.
     hash(&mut || ()).unwrap();
 
-    let mut on_progress = |_: Progress<'_>| {
+    let mut on_progress = |_: Event<'_>| {
         let file = std::fs::File::options().write(true).open(&weights).unwrap();
         file.set_modified(std::time::SystemTime::now()).unwrap();
+        ControlFlow::Continue(())
     };
     let loaded = Pretrained::from_source(&source, &device(), Precision::F32, &mut on_progress);
     assert!(matches!(loaded, Err(ModelError::Changed { .. })));

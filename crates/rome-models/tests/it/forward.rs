@@ -1,6 +1,6 @@
 use fixtures::{MODELS, Reference};
 use rome_core::generate::{Decoding, Generation, generate};
-use rome_core::{Batch, CausalLm, KvCache, Memory, forward};
+use rome_core::{Batch, CacheMode, CausalLm, KvCache, forward};
 
 use crate::{assert_close, device, host, load};
 
@@ -29,18 +29,30 @@ fn cut_logits(model: &dyn CausalLm, tokens: &[u32], position: usize, layer: usiz
     let mut cache = KvCache::new(n_layers, 1);
     let mut logits = Vec::new();
     for part in [&tokens[..position], &tokens[position..]] {
-        let batch = Batch::continuing(&cache, &[part.len()], &device);
+        let batch = Batch::continuing(cache.slots(), &[part.len()], &device);
         let hidden = forward::embed(model, part, &batch);
         // Two calls for the layers, so the batch is counted as cached only after the second.
         let mut lower = cache.clone();
-        let hidden = forward::blocks(model, hidden, 0..layer, &batch, Memory::Extend(&mut lower), &mut ());
+        let hidden = forward::ForwardPass {
+            model,
+            batch: &batch,
+            cache: CacheMode::Extend(&mut lower),
+            hook: &mut (),
+        }
+        .run(hidden, 0..layer);
         let mut upper = cache.clone();
-        let hidden =
-            forward::blocks(model, hidden, layer..n_layers, &batch, Memory::Extend(&mut upper), &mut ());
+        let hidden = forward::ForwardPass {
+            model,
+            batch: &batch,
+            cache: CacheMode::Extend(&mut upper),
+            hook: &mut (),
+        }
+        .run(hidden, layer..n_layers);
         logits.extend(host(forward::head(model, hidden)));
         // The whole cache, for the next part.
         let hidden = forward::embed(model, part, &batch);
-        forward::blocks(model, hidden, 0..n_layers, &batch, Memory::Extend(&mut cache), &mut ());
+        forward::ForwardPass { model, batch: &batch, cache: CacheMode::Extend(&mut cache), hook: &mut () }
+            .run(hidden, 0..n_layers);
     }
     logits
 }
@@ -67,7 +79,8 @@ fn packed_rows_of_all_lengths_do_not_see_each_other() {
         let lens: Vec<usize> = rows.iter().map(Vec::len).collect();
         let batch = Batch::new(&lens, &device());
         let hidden = forward::embed(model, &rows.concat(), &batch);
-        let hidden = forward::blocks(model, hidden, 0..6, &batch, Memory::None, &mut ());
+        let hidden = forward::ForwardPass { model, batch: &batch, cache: CacheMode::None, hook: &mut () }
+            .run(hidden, 0..6);
         let packed = host(forward::head(model, hidden));
         let mut start = 0;
         for row in rows {
@@ -105,12 +118,15 @@ fn a_forked_row_goes_on_as_its_own_past() {
     let mut cache = KvCache::new(6, 1);
     let batch = Batch::new(&[past.len()], &device());
     let hidden = forward::embed(model, past, &batch);
-    forward::blocks(model, hidden, 0..6, &batch, Memory::Extend(&mut cache), &mut ());
+    forward::ForwardPass { model, batch: &batch, cache: CacheMode::Extend(&mut cache), hook: &mut () }
+        .run(hidden, 0..6);
 
     let mut forked = cache.fork(&[0, 0]);
-    let batch = Batch::continuing(&forked, &[new.len(), 1], &device());
+    let batch = Batch::continuing(forked.slots(), &[new.len(), 1], &device());
     let hidden = forward::embed(model, &[new, &new[..1]].concat(), &batch);
-    let hidden = forward::blocks(model, hidden, 0..6, &batch, Memory::Extend(&mut forked), &mut ());
+    let hidden =
+        forward::ForwardPass { model, batch: &batch, cache: CacheMode::Extend(&mut forked), hook: &mut () }
+            .run(hidden, 0..6);
     let logits = host(forward::head(model, hidden));
 
     let vocab = model.shape().vocab_size;

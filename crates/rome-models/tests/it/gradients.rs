@@ -3,8 +3,8 @@
 use burn::prelude::*;
 use burn::tensor::{Distribution, TensorData};
 use fixtures::{MODELS, Reference};
-use rome_core::forward::{Pass, Still};
-use rome_core::{Batch, Block, CausalLm, Chain, KvCache, Memory, Past, Projection, forward};
+use rome_core::forward::{BlockPass, FrozenInputs};
+use rome_core::{Batch, Block, CacheMode, CausalLm, KvCache, Past, Projection, Recorded, forward};
 use rome_models::activation::Activation;
 
 use crate::{device, host, load};
@@ -25,11 +25,11 @@ fn assert_same(ours: Tensor<2>, theirs: Tensor<2>, what: &str) {
 }
 
 /// Compares the gradient of `Σ weights ⊙ f(x)` by the chain's way back with that by autodiff.
-fn check(what: &str, x: Tensor<2>, f: impl Fn(Chain<'static>) -> Chain<'static>) {
-    let (output, back) = f(Chain::recorded(x.clone())).split();
+fn check(what: &str, x: Tensor<2>, f: impl Fn(Recorded<'static>) -> Recorded<'static>) {
+    let (output, back) = f(Recorded::start(x.clone())).split();
     let [rows, columns] = output.dims();
     let weights = random(rows, columns);
-    let ours = back.pull(weights.clone());
+    let ours = back.backward(weights.clone());
 
     let tracked = x.autodiff().require_grad();
     let plain = f(tracked.clone().into()).into_value();
@@ -82,12 +82,13 @@ fn the_cut_blocks_go_back_as_the_whole_ones_by_autodiff() {
         let mut cache = KvCache::new(6, rows.len());
         let batch = Batch::new(&starts, &device);
         let hidden = forward::embed(model, &prefixes, &batch);
-        forward::blocks(model, hidden, 0..6, &batch, Memory::Extend(&mut cache), &mut ());
+        forward::ForwardPass { model, batch: &batch, cache: CacheMode::Extend(&mut cache), hook: &mut () }
+            .run(hidden, 0..6);
 
         let lens: Vec<usize> = rows.iter().zip(starts).map(|(row, n)| row.len() - n).collect();
         let reads: Vec<Vec<usize>> = lens.iter().map(|&len| vec![len - 1]).collect();
-        let batch = Batch::continuing(&cache, &lens, &device);
-        let last = Batch::reading(&cache, &lens, &reads, &device);
+        let batch = Batch::continuing(cache.slots(), &lens, &device);
+        let last = Batch::reading(cache.slots(), &lens, &reads, &device);
         let moving: Vec<i64> = (0..rows.len()).map(|row| batch.index(row, 0) as i64).collect();
         let moving = Tensor::<1, Int>::from_data(TensorData::new(moving, [rows.len()]), &device);
         let tokens: Vec<u32> = rows.iter().zip(starts).flat_map(|(row, n)| row[n..].to_vec()).collect();
@@ -99,23 +100,27 @@ fn the_cut_blocks_go_back_as_the_whole_ones_by_autodiff() {
         let n_heads = model.shape().n_heads;
         let (past, last_past) =
             (Past::new(&cache, 2..5, &batch, n_heads), Past::new(&cache, 5..6, &last, n_heads));
-        let still = Still::new(model, hidden.clone(), 2, &batch, moving.clone());
+        let frozen = FrozenInputs::new(model, hidden.clone(), 2, &batch, moving.clone());
         let mut state = hidden.clone().select_assign(0, moving.clone(), change.clone(), add);
         let mut backs = Vec::new();
         for layer in 2..6 {
             let (batch, past) = if layer == 5 { (&last, &last_past) } else { (&batch, &past) };
-            let pass = Pass { model, layer, batch, recorded: true, still: (layer == 2).then_some(&still) };
-            let (output, back) = pass.run(state, &mut Memory::Frozen(past), &mut ());
+            let pass =
+                BlockPass { model, layer, batch, recorded: true, frozen: (layer == 2).then_some(&frozen) };
+            let (output, back) = pass.run(state, &mut CacheMode::Frozen(past), &mut ());
             state = output;
             backs.push(back);
         }
-        let (logits, head) = model.head(Chain::recorded(state)).split();
-        let ours = backs.into_iter().rev().fold(head.pull(weights.clone()), |grad, back| back.pull(grad));
+        let (logits, head) = model.head(Recorded::start(state)).split();
+        let ours =
+            backs.into_iter().rev().fold(head.backward(weights.clone()), |grad, back| back.backward(grad));
 
         let tracked = change.autodiff().require_grad();
         let state = hidden.autodiff().select_assign(0, moving, tracked.clone(), add);
         let past = Past::new(&cache, 2..6, &batch, n_heads);
-        let state = forward::blocks(model, state, 2..6, &batch, Memory::Frozen(&past), &mut ());
+        let state =
+            forward::ForwardPass { model, batch: &batch, cache: CacheMode::Frozen(&past), hook: &mut () }
+                .run(state, 2..6);
         let ends: Vec<i64> =
             lens.iter().enumerate().map(|(row, len)| batch.index(row, len - 1) as i64).collect();
         let ends = Tensor::<1, Int>::from_data(TensorData::new(ends, [rows.len()]), &device);

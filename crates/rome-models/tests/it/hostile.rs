@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use fixtures::hostile::{self, Hostile, NoPlace, Place, place};
 use fixtures::pieces::Pieces;
 use rome_core::request::RequestError;
-use rome_core::rows::Row;
-use rome_core::{Context, EditRows, ModelShape, Preservation, Request, TokenCodec};
-use rome_models::{Source, Tokenizer};
+use rome_core::request::Row;
+use rome_core::{Context, Hint, KlPrompt, ModelShape, Request, TokenizedRequest, Tokenizer};
+use rome_models::{PretrainedTokenizer, Source};
 
 /// Bytes are read from the vocabulary, and a place is found by comparing them: nothing here looks
 /// at the spans that the tokenizer gives.
 struct Oracle {
-    tokenizer: Tokenizer,
+    tokenizer: PretrainedTokenizer,
     pieces: Pieces,
     shape: ModelShape,
 }
@@ -30,7 +30,7 @@ impl Oracle {
             vocab_size: pieces.len(),
             n_positions,
         };
-        Self { tokenizer: Tokenizer::load(&Source::Folder(folder)).unwrap(), pieces, shape }
+        Self { tokenizer: PretrainedTokenizer::load(&Source::Folder(folder)).unwrap(), pieces, shape }
     }
 
     fn encode(&self, text: &str) -> Vec<u32> {
@@ -46,7 +46,7 @@ impl Oracle {
     }
 
     /// What the rows of a request should be, or the name of the error.
-    fn expected(&self, request: &Hostile) -> Result<EditRows, &'static str> {
+    fn expected(&self, request: &Hostile) -> Result<TokenizedRequest, &'static str> {
         let Hostile { prompt, subject, target, context, preservation } = request;
         let sentence = place(prompt, subject, true).map_err(name_of)?;
         if target.chars().all(char::is_whitespace) {
@@ -69,25 +69,26 @@ impl Oracle {
         after_tokens.tokens.splice(0..0, PREFIX);
         after_tokens.lookup += PREFIX.len();
         let rows = vec![self.row(&with_given), self.row(&in_context), after_tokens];
-        let preservations = vec![
+        let kl_rows = vec![
             self.row(&place("{} is a", subject, true).map_err(name_of)?),
             self.row(&place(preservation, subject, true).map_err(name_of)?),
         ];
         let clean = self.row(&sentence);
-        let all = rows.iter().chain(&preservations).chain([&clean]);
-        match all.map(|row| row.tokens.len()).max() > Some(self.shape.n_positions) {
-            true => Err("TooLong"),
-            false => Ok(EditRows { clean, rows, preservations, target }),
+        let all = rows.iter().chain(&kl_rows).chain([&clean]);
+        if all.map(|row| row.tokens.len()).max() > Some(self.shape.n_positions) {
+            Err("TooLong")
+        } else {
+            Ok(TokenizedRequest { clean, rows, kl_rows, target })
         }
     }
 
-    fn found(&self, request: &Hostile) -> Result<EditRows, RequestError> {
+    fn found(&self, request: &Hostile) -> Result<TokenizedRequest, RequestError> {
         let contexts =
             [Context::clean(), Context::Template(request.context.into()), Context::Tokens(PREFIX.into())];
-        let preservations = [Preservation::essence(), Preservation::Template(request.preservation.into())];
+        let kl_prompts = [KlPrompt::essence(), KlPrompt::Template(request.preservation.into())];
         let Hostile { prompt, subject, target, .. } = request;
         let request = Request::text(prompt, subject, target);
-        EditRows::new(&request, &contexts, &preservations, &self.tokenizer, &self.shape)
+        TokenizedRequest::new(&request, &contexts, &kl_prompts, &self.tokenizer, &self.shape)
     }
 
     /// Where `get_words_idxs_in_templates` of kmeng01/rome has the subject end, if its parts are

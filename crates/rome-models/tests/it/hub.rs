@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::ControlFlow;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use rome_core::Precision;
+use rome_core::{Event, Precision};
 use rome_models::{Pretrained, Source};
 
 use crate::{device, load};
@@ -88,8 +89,12 @@ fn a_model_is_fetched_once_and_then_found_in_the_cache() {
         return;
     }
     let mut fetched = 0;
-    let source = Source::resolve(NAME, &mut |_| fetched += 1).unwrap();
+    let source = Source::resolve(NAME, &mut |_: Event<'_>| {
+        fetched += 1;
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert!(matches!(source, Source::Folder(_)));
-    let fetched_model = Pretrained::from_source(&source, &device(), Precision::F32, &mut |_| ()).unwrap();
+    let fetched_model = Pretrained::from_source(&source, &device(), Precision::F32, &mut ()).unwrap();
     assert_eq!(fetched_model.hash, load("facts-gpt2").hash);
 }

@@ -8,8 +8,8 @@ use crate::checkpoints::{Draft, error, logits};
 use crate::{assert_close, device, load};
 
 fn load_in(draft: &Draft, precision: Precision) -> Result<Pretrained, ModelError> {
-    let source = Source::resolve(draft.path().to_str().unwrap(), &mut |_| ())?;
-    Pretrained::from_source(&source, &device(), precision, &mut |_| ())
+    let source = Source::resolve(draft.path().to_str().unwrap(), &mut ())?;
+    Pretrained::from_source(&source, &device(), precision, &mut ())
 }
 
 #[test]
@@ -60,10 +60,9 @@ fn what_does_not_fit_into_f16_is_refused_and_fits_into_bf16() {
 
 #[test]
 fn vectors_stay_in_f32() {
-    let source =
-        Source::resolve(fixtures::model_folder("facts-gpt2").to_str().unwrap(), &mut |_| ()).unwrap();
-    let mut progress = |_: rome_models::progress::Progress<'_>| ();
-    let mut checkpoint = Checkpoint::open(&source, &device(), Precision::Bf16, &mut progress).unwrap();
+    let source = Source::resolve(fixtures::model_folder("facts-gpt2").to_str().unwrap(), &mut ()).unwrap();
+    let mut observer = ();
+    let mut checkpoint = Checkpoint::open(&source, &device(), Precision::Bf16, &mut observer).unwrap();
     let width = load("facts-gpt2").model.shape().d_model;
     let bias = checkpoint.take("transformer.ln_f.bias", [width]).unwrap();
     assert_eq!(bias.dtype(), Precision::F32.dtype());

@@ -1,12 +1,12 @@
-use rome_core::TokenCodec;
-use rome_models::{Source, Tokenizer};
+use rome_core::Tokenizer;
+use rome_models::{PretrainedTokenizer, Source};
 use serde_json::json;
 
 #[test]
 fn the_tokens_are_those_of_the_original_tokenizers() {
-    let facts = Tokenizer::load(&Source::Folder(fixtures::model_folder("facts-gpt2"))).unwrap();
+    let facts = PretrainedTokenizer::load(&Source::Folder(fixtures::model_folder("facts-gpt2"))).unwrap();
     // GPT-2's comes without a tokenizer.json, in the two files it was published in.
-    let gpt2 = Tokenizer::load(&Source::Folder(fixtures::path("gpt2-tokenizer"))).unwrap();
+    let gpt2 = PretrainedTokenizer::load(&Source::Folder(fixtures::path("gpt2-tokenizer"))).unwrap();
     for case in fixtures::tokenizations() {
         for (tokenizer, expected) in [(&facts, &case.facts), (&gpt2, &case.gpt2)] {
             assert_eq!(&tokenizer.encode(&case.text).unwrap().ids, expected, "{:?}", case.text);
@@ -21,8 +21,8 @@ fn both_forms_of_a_tokenizer_agree() {
     for file in ["vocab.json", "merges.txt"] {
         std::fs::copy(fixtures::model_folder("facts-gpt2").join(file), folder.path().join(file)).unwrap();
     }
-    let two_files = Tokenizer::load(&Source::Folder(folder.path().into())).unwrap();
-    let one_file = Tokenizer::load(&Source::Folder(fixtures::model_folder("facts-gpt2"))).unwrap();
+    let two_files = PretrainedTokenizer::load(&Source::Folder(folder.path().into())).unwrap();
+    let one_file = PretrainedTokenizer::load(&Source::Folder(fixtures::model_folder("facts-gpt2"))).unwrap();
     for case in fixtures::tokenizations() {
         assert_eq!(two_files.encode(&case.text).unwrap(), one_file.encode(&case.text).unwrap());
     }
@@ -41,8 +41,8 @@ fn padding_and_truncation_left_in_the_file_are_off() {
     });
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tokenizer.json"), file.to_string()).unwrap();
-    let tokenizer = Tokenizer::load(&Source::Folder(folder.path().into())).unwrap();
-    let plain = Tokenizer::load(&Source::Folder(fixtures::model_folder("facts-gpt2"))).unwrap();
+    let tokenizer = PretrainedTokenizer::load(&Source::Folder(folder.path().into())).unwrap();
+    let plain = PretrainedTokenizer::load(&Source::Folder(fixtures::model_folder("facts-gpt2"))).unwrap();
     let text = "The mother tongue of Barack Obama is";
     assert_eq!(tokenizer.encode(text).unwrap(), plain.encode(text).unwrap());
 }
@@ -60,8 +60,8 @@ fn a_start_token_is_added_to_whole_texts_and_not_to_what_goes_on() {
     });
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tokenizer.json"), file.to_string()).unwrap();
-    let tokenizer = Tokenizer::load(&Source::Folder(folder.path().into())).unwrap();
-    let rows = rome_core::EditRows::new(
+    let tokenizer = PretrainedTokenizer::load(&Source::Folder(folder.path().into())).unwrap();
+    let rows = rome_core::TokenizedRequest::new(
         &rome_core::Request::text("{}, a native", "Barack Obama", "French"),
         &[rome_core::Context::clean()],
         &[],
@@ -79,7 +79,7 @@ fn a_tokenizer_that_the_library_would_panic_at_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let load = |text: &str| {
         std::fs::write(folder.path().join("tokenizer.json"), text).unwrap();
-        Tokenizer::load(&Source::Folder(folder.path().into()))
+        PretrainedTokenizer::load(&Source::Folder(folder.path().into()))
     };
     let with = |normalizer: serde_json::Value, decoder: serde_json::Value| {
         json!({

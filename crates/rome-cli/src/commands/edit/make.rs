@@ -1,240 +1,138 @@
 //! `rome edit`: requests, made into edits one after the other.
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use rome_core::editor::Progress as Step;
-use rome_core::{EditEntry, EditFile, EditPart, EditRows, Editor, RankOneUpdate, Request};
-use rome_session::Session;
-use rome_session::session::make;
+use rome_edit::files::check_writable;
+use rome_edit::{BatchOutcome, EditMany, EditReport, Health, Inflation, Request, edits, requests};
 
-use super::report::{self, Measured, Report, Seconds};
-use super::requests;
-use super::saved::Saved;
-use super::watch::Watch;
 use crate::args::MakeArgs;
-use crate::edits::Edits;
-use crate::error::{CliError, Outcome};
-use crate::inputs::inputs;
-use crate::model;
-use crate::output::{self, Progress, note, warning};
-use crate::settings::settings;
+use crate::cli_error::CliError;
+use crate::error::exit_code;
+use crate::inputs::other_model;
+use crate::ui::{self, ProgressBar, Table};
 
-pub(crate) fn run(args: &MakeArgs) -> Result<Outcome> {
-    let start = Instant::now();
-    let requests = requests::from_args(&args.request)?;
-    output::check_writable(&args.output)?;
-    let inputs = inputs(&args.inputs)?;
-    let edits = Edits::read(&args.edits, args.force)?;
+/// The widest request of a table.
+const WIDEST: usize = 60;
 
-    let model = model::load(&args.model)?;
-    let settings = settings(&args.settings, &model)?;
-    let mut session = Session::new(model, settings, inputs)?;
-    // A request that makes no sense is told before statistics are factored for it.
-    let rows = rows(&session, &requests, args.keep_going)?;
-    session.find_statistics()?;
-    edits.check(&session.model().pretrained.hash)?;
-    session.apply(&edits.file, true)?;
-
-    let is_long = requests.len() > 1;
-    let mut saved = Saved::beside(&args.output, Duration::from_secs(args.save_every));
-    let _claim = is_long.then(|| output::claim_file(&args.output)).transpose()?;
-    let config = session.settings().config.clone();
-    let tokens = session.model().pretrained.tokenizer.clone();
-    // Before an earlier run's edits are put on: what they have done counts.
-    let mut watch = match is_long {
-        true => Some(Watch::new(session.model().causal_lm(), &tokens, &config.layers)?),
-        false => None,
+pub(crate) fn run(args: MakeArgs) -> Result<ExitCode> {
+    let many = EditMany {
+        output: Some(args.output.clone()),
+        keep_going: args.keep_going,
+        allow_collapse: args.allow_collapse,
+        resume: args.resume,
+        save_every: Duration::from_secs(args.save_every),
+        started: Instant::now(),
+        ..EditMany::new(read(&args)?)
     };
-    let mut results = Vec::new();
-    if is_long && !args.resume && saved.exists() {
-        return Err(CliError::with_hint(
-            format!("{} is what an interrupted run has left", saved.path().display()),
-            "go on from it with --resume, or remove it to start anew",
-        ));
+    check_writable(&args.output)?;
+    let below = edits::read_all(&args.edits)?;
+    let mut bar = ProgressBar::new();
+    let mut session = args.settings.session(&args.model, &args.inputs, &mut bar)?;
+    edits::check_model(&below, session.model().hash(), other_model(args.force))?;
+    session.apply_unchecked(&below)?;
+    let outcome = session.edit_many(&many, &mut bar)?;
+    drop(bar);
+    outcome.reports.iter().for_each(warn_of_inflation);
+    match (args.form.json, outcome.reports.as_slice(), many.requests.as_slice()) {
+        (true, [report], [_]) => ui::json(report)?,
+        (true, ..) => ui::json(&outcome)?,
+        (false, reports, [request]) => show_one(request, reports)?,
+        (false, _, requests) => show_many(requests, &outcome)?,
     }
-    if args.resume {
-        match saved.load()? {
-            Some(part) => {
-                session.resume(part)?;
-                results = resumed(&session, &requests)?;
-            }
-            None => note("there is nothing to resume: starting anew"),
+    if !args.form.json {
+        let written = ui::size(outcome.n_bytes.unwrap_or(0) as u64);
+        let seconds = many.started.elapsed().as_secs_f64();
+        ui::line(format!("wrote {} ({written}) in {seconds:.1} s", args.output.display()))?;
+    }
+    Ok(exit_code(outcome.succeeded))
+}
+
+fn read(args: &MakeArgs) -> Result<Vec<Request>> {
+    if let Some(path) = &args.request {
+        return Ok(requests::read(path)?);
+    }
+    match (&args.prompt, &args.subject, &args.target) {
+        (Some(prompt), Some(subject), Some(target)) => Ok(vec![Request::text(prompt, subject, target)]),
+        _ => {
+            CliError::fail("no request was given", "give --prompt, --subject and --target, or --request FILE")
         }
     }
-    let part = session.made().clone();
-    let mut made = Made { measured: vec![None; part.updates.len()], part, results };
-    let load = start.elapsed().as_secs_f64();
+}
 
-    let mut editor = session.editor()?;
-    let n_layers = config.layers.len();
-    let evaluations = |n_requests: usize| (n_requests * n_layers * config.steps) as u64;
-    let mut progress = Progress::new(evaluations(requests.len()), "{bar:30} {percent}% · {msg} · {eta} left");
-    progress.start_at(evaluations(made.results.len()));
-    let n_known = made.results.len();
-    if let Some(watch) = watch.as_mut().filter(|_| n_known > 0) {
-        watched(watch, n_known, true, &editor, args, &saved, &made)?;
+/// Says so if the division inflates an update.
+fn warn_of_inflation(report: &EditReport) {
+    let (Some(inflation), Some(cosine), Some(factor)) =
+        (report.inflation(), report.cosine, report.division_factor)
+    else {
+        return;
+    };
+    let how = match inflation {
+        Inflation::Disabling => " so far that it may disable the model",
+        Inflation::Thin => "",
+    };
+    tracing::warn!(
+        "{}: the key it divides by hardly points along the edit (cosine {cosine:.4}, division factor {factor:.4}), \
+         which inflates it{how}; {}: try --variant mean-key, and see rome audit",
+        report.weight,
+        ui::relative_norm(report.relative_norm)
+    );
+}
+
+/// Prints a request's outcome, then a line or two for each layer.
+fn show_one(request: &Request, reports: &[EditReport]) -> Result<()> {
+    let Some(last) = reports.last() else { return Ok(()) };
+    let by_first_token =
+        if last.succeeded && last.p_target_after < 0.5 { ", by its first token" } else { "" };
+    let took = ui::took(last.succeeded);
+    ui::line(format!("{} {took}{by_first_token}", ui::bold(&request.to_string())))?;
+    let change = ui::change(last.p_target_before, last.p_target_after);
+    ui::line(format!("  probability of the target {change}"))?;
+    for report in reports {
+        let [first, last] = report.first_and_last_loss();
+        ui::line(format!("  {}: {}", report.weight, ui::relative_norm(report.relative_norm)))?;
+        ui::line(format!(
+            "  loss {first:.3} → {last:.3}, division factor {:.2}, cosine {:.2}, condition of C {:.1e}",
+            report.division_factor.unwrap_or_default(),
+            report.cosine.unwrap_or_default(),
+            report.condition
+        ))?;
     }
-    for (index, (request, rows)) in requests.iter().zip(&rows).enumerate().skip(n_known) {
-        let mut n_done = evaluations(index);
-        let place = match requests.len() {
-            1 => String::new(),
-            n => format!("request {} of {n}, ", index + 1),
+    Ok(())
+}
+
+/// Prints a table of many requests.
+fn show_many(requests: &[Request], outcome: &BatchOutcome) -> Result<()> {
+    let mut table = Table::new(["", "request", "target before", "after", "‖ΔW‖ / ‖W‖", ""]);
+    let mut n_succeeded = 0;
+    for (index, (request, result)) in requests.iter().zip(outcome.by_request()).enumerate() {
+        let cells = match result {
+            Ok(reports) => {
+                let Some(last) = reports.last() else { continue };
+                n_succeeded += usize::from(last.succeeded);
+                let norms = reports.iter().map(|report| format!("{:.1} %", 100.0 * report.relative_norm));
+                [
+                    ui::percent(last.p_target_before),
+                    ui::percent(last.p_target_after),
+                    norms.collect::<Vec<_>>().join(", "),
+                    ui::took(last.succeeded).to_owned(),
+                ]
+            }
+            Err(error) => [String::new(), String::new(), String::new(), format!("failed: {error}")],
         };
-        let result = rows.as_ref().map_err(Clone::clone).and_then(|rows| {
-            let on_step = &mut |step: Step<'_>| {
-                n_done += 1;
-                progress.set(n_done, format!("{place}layer {} loss {:.3}", step.layer, step.losses.total));
-            };
-            make(&mut editor, request, rows, on_step).map_err(|error| error.to_string())
-        });
-        match result {
-            Ok(edited) => {
-                let memory = editor.model().device().memory_pool_usage().map(|usage| usage.bytes_reserved);
-                for (edit, entry) in edited.edits {
-                    let measured = Measured::new(&edit, memory);
-                    made.push(entry, edit.update, measured);
-                }
-                made.results.push(Ok(()));
-            }
-            Err(error) if args.keep_going => made.results.push(Err(error)),
-            Err(error) => {
-                drop(progress);
-                return Err(stopped(&saved, &made, request, error));
-            }
-        }
-        if let Some(watch) = &mut watch {
-            let is_last = index + 1 == requests.len();
-            watched(watch, index + 1, is_last, &editor, args, &saved, &made)?;
-            saved.save_if_due(&made.part)?;
-        }
+        let label = ui::shortened(&request.to_string(), WIDEST);
+        table.row([index.to_string(), label].into_iter().chain(cells));
     }
-    drop(progress);
-    if made.part.updates.is_empty() {
-        let message = format!("none of {} requests could be edited", requests.len());
-        let first = made.results.iter().find_map(|result| result.as_ref().err());
-        return Err(CliError::with_hint(
-            first.map_or(message.clone(), |error| format!("{message}; the first one: {error}")),
-            "check the requests: each is {\"prompt\", \"subject\", \"target\"}",
-        ));
+    table.right([0, 2, 3, 4]).print("")?;
+    let n_failed = outcome.failed.len();
+    let others = [(requests.len() - n_failed - n_succeeded, "did not"), (n_failed, "failed")];
+    let others = others.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}"));
+    ui::line(format!("{n_succeeded} of {} took{}", requests.len(), others.collect::<String>()))?;
+    if let Some(Health { perplexity, norm, .. }) = outcome.health.iter().flatten().last() {
+        ui::line(format!(
+            "perplexity on text is {perplexity:.3} times as high as before, the edited weights are {norm:.3} times as large"
+        ))?;
     }
-    let Made { part, measured, results } = made;
-    let reports: Vec<Report> = (0..part.updates.len())
-        .map(|index| {
-            let seconds = Seconds::of_run(load, start.elapsed().as_secs_f64());
-            Report::new(&part.record, index, measured[index], seconds)
-        })
-        .collect();
-    let bytes = EditFile::from(part).to_bytes()?;
-    output::write_file(&args.output, &bytes)?;
-    if is_long {
-        saved.remove();
-    }
-
-    let all_took =
-        report::print(&requests, &results, &reports, watch.map(|watch| watch.seen), n_layers, args.json)?;
-    if !args.json {
-        let written = output::size(bytes.len() as u64);
-        let seconds = start.elapsed().as_secs_f64();
-        output::line(format!("wrote {} ({written}) in {seconds:.1} s", args.output.display()))?;
-    }
-    Ok(if all_took { Outcome::Done } else { Outcome::NotTaken })
-}
-
-/// What requests have come to so far.
-struct Made {
-    part: EditPart,
-    /// Of each edit, what it took; nothing of those of an earlier run.
-    measured: Vec<Option<Measured>>,
-    /// Of each request, whether it was edited, or why not.
-    results: Vec<Result<(), String>>,
-}
-
-impl Made {
-    fn push(&mut self, entry: EditEntry, update: RankOneUpdate, measured: Measured) {
-        self.part.push(entry, update);
-        self.measured.push(Some(measured));
-    }
-}
-
-/// What an earlier run has come to, request by request, as its edits say it.
-fn resumed(session: &Session, requests: &[Request]) -> Result<Vec<Result<(), String>>> {
-    let mut edits = session.made().record.edits.chunks(session.settings().config.layers.len()).peekable();
-    let mut results = Vec::new();
-    for request in requests {
-        let Some(edit) = edits.peek() else { break };
-        let is_this = edit.iter().all(|entry| entry.request.as_ref() == Some(request));
-        results.push(match is_this {
-            true => Ok(()),
-            false => Err("it failed before the interruption".to_owned()),
-        });
-        if is_this {
-            edits.next();
-        }
-    }
-    match edits.next() {
-        None => Ok(results),
-        Some(_) => Err(CliError::with_hint(
-            "the interrupted run had other requests",
-            "give the options of that run, or leave --resume out to start anew",
-        )),
-    }
-}
-
-/// The rows of each request; of those that make no sense, why.
-fn rows(session: &Session, requests: &[Request], keep_going: bool) -> Result<Vec<Result<EditRows, String>>> {
-    let n = requests.len();
-    let rows = requests.iter().enumerate().map(|(index, request)| match session.rows(request) {
-        Ok(rows) => Ok(Ok(rows)),
-        Err(error) if keep_going && n > 1 => Ok(Err(error.to_string())),
-        Err(error) if n == 1 => Err(error.into()),
-        Err(error) => Err(error.at(format_args!("request {} of {n}", index + 1)).into()),
-    });
-    rows.collect()
-}
-
-/// Looks at the model after so many requests. If it has collapsed, that ends the run, or is only said.
-fn watched(
-    watch: &mut Watch,
-    n_requests: usize,
-    is_last: bool,
-    editor: &Editor<'_>,
-    args: &MakeArgs,
-    saved: &Saved,
-    made: &Made,
-) -> Result<()> {
-    match watch.after(n_requests, is_last, editor.model()) {
-        Some(collapse) if !args.allow_collapse => Err(collapsed(saved, made, collapse)),
-        Some(collapse) => {
-            warning(collapse);
-            Ok(())
-        }
-        None => Ok(()),
-    }
-}
-
-/// The error that ends a run under which the model has collapsed.
-fn collapsed(saved: &Saved, made: &Made, collapse: String) -> anyhow::Error {
-    match saved.save(&made.part) {
-        Err(_) => CliError::with_hint(collapse, "edit fewer facts, or at another layer"),
-        Ok(()) => CliError::with_hint(
-            collapse,
-            format!(
-                "{} edits are saved: go on all the same with --resume --allow-collapse, or edit fewer facts",
-                made.part.updates.len()
-            ),
-        ),
-    }
-}
-
-/// The error that ends a run, with the way on if there is something to go on from.
-fn stopped(saved: &Saved, made: &Made, request: &Request, error: String) -> anyhow::Error {
-    let message = format!("failed to edit {request}: {error}");
-    match made.part.updates.is_empty() || saved.save(&made.part).is_err() {
-        true => CliError::with_hint(message, "see --variant and --stats for other ways to edit it"),
-        false => CliError::with_hint(
-            message,
-            format!("{} edits are saved: go on past it with --resume --keep-going", made.part.updates.len()),
-        ),
-    }
+    Ok(())
 }

@@ -1,29 +1,23 @@
 //! `rome edit …`
 
 mod files;
-mod import;
 mod make;
-mod report;
-pub(crate) mod requests;
-mod saved;
 mod show;
-mod watch;
 
-pub(crate) use report::shortened;
-pub(crate) use show::count;
+use std::process::ExitCode;
 
 use anyhow::Result;
 
 use crate::args::{EditArgs, EditFileCommand};
-use crate::error::Outcome;
 
-pub(crate) fn run(args: EditArgs) -> Result<Outcome> {
+pub(crate) fn run(args: EditArgs) -> Result<ExitCode> {
     match args {
-        EditArgs::Make(args) => make::run(&args),
-        EditArgs::File(EditFileCommand::Show(args)) => show::run(&args),
-        EditArgs::File(EditFileCommand::Combine(args)) => files::combine(&args),
-        EditArgs::File(EditFileCommand::Scale(args)) => files::scale(&args),
-        EditArgs::File(EditFileCommand::Drop(args)) => files::drop(&args),
-        EditArgs::File(EditFileCommand::Import(args)) => import::run(&args),
+        EditArgs::Run(args) => return make::run(*args),
+        EditArgs::Command(EditFileCommand::Show(args)) => show::run(&args)?,
+        EditArgs::Command(EditFileCommand::Combine(args)) => files::combine(&args)?,
+        EditArgs::Command(EditFileCommand::Scale(args)) => files::scale(&args)?,
+        EditArgs::Command(EditFileCommand::Drop(args)) => files::drop(&args)?,
+        EditArgs::Command(EditFileCommand::Import(args)) => files::import(args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

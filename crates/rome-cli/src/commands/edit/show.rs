@@ -1,103 +1,81 @@
 //! `rome edit show`
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use rome_core::request::one_line;
 use rome_core::{EditEntry, EditPart};
+use rome_edit::{Error, RomeConfig, edits, model};
 use serde_json::json;
 
 use crate::args::EditShowArgs;
-use crate::edits;
-use crate::error::{CliError, Outcome};
-use crate::model;
-use crate::output;
+use crate::cli_error::CliError;
+use crate::ui::{self, ProgressBar};
 
-pub(crate) fn run(args: &EditShowArgs) -> Result<Outcome> {
+pub(crate) fn run(args: &EditShowArgs) -> Result<()> {
     let file = edits::read(&args.file)?;
     if file.parts.is_empty() {
-        return Err(CliError::with_hint(
-            format!("{} has no edits on", args.file.display()),
-            "see rome ledger log for those that were",
-        ));
+        let message = format!("{} has no edits on", args.file.display());
+        return CliError::fail(message, "see rome ledger log for those that were");
     }
-    let bytes = file.to_bytes()?;
+    let bytes = file.to_bytes().map_err(Error::from)?;
     if let Some(model) = &args.model {
-        file.check_model(&model::hash(&model::source(model)?)?)?;
+        let mut bar = ProgressBar::new();
+        let hash = model::hash(&model::source(model, &mut bar)?, &mut bar)?;
+        file.check_model(&hash).map_err(Error::from)?;
     }
+    let ranks: BTreeMap<_, _> =
+        file.updates().into_iter().map(|(weight, updates)| (weight, updates.len())).collect();
     if args.json {
         let parts: Vec<_> = file.parts.iter().map(|part| &part.record).collect();
         let hash = blake3::hash(&bytes).to_hex().to_string();
-        output::json(&json!({
-            "hash": hash, "bytes": bytes.len(), "parts": parts,
-            "rank": file.updates().iter().map(|(weight, updates)| (*weight, updates.len())).collect::<std::collections::BTreeMap<_, _>>(),
-        }))?;
-        return Ok(Outcome::Done);
+        return ui::json(&json!({ "hash": hash, "bytes": bytes.len(), "parts": parts, "rank": ranks }));
     }
-    let ranks = file.updates();
-    output::line(format!(
-        "{}: {} of {}, {}",
-        output::bold(&args.file.display().to_string()),
-        count(file.edits().count(), "edit"),
-        count(ranks.len(), "weight"),
-        output::size(bytes.len() as u64)
-    ))?;
-    for (weight, updates) in &ranks {
-        output::line(format!("  {}: rank {}", one_line(weight), updates.len()))?;
+    let name = ui::bold(&args.file.display().to_string());
+    let (edits, weights) = (ui::count(file.edits().count(), "edit"), ui::count(ranks.len(), "weight"));
+    ui::line(format!("{name}: {edits} of {weights}, {}", ui::size(bytes.len() as u64)))?;
+    for (weight, rank) in &ranks {
+        ui::line(format!("  {}: rank {rank}", one_line(weight)))?;
     }
     if let Some(model) = &args.model {
-        output::line(format!("  made for {model}: its weights are those that the edits were computed on"))?;
+        ui::line(format!("  made for {model}: its weights are those that the edits were computed on"))?;
     }
-    let mut number = 0;
-    for part in &file.parts {
-        output::line("")?;
+    let mut numbers = 0..;
+    file.parts.iter().try_for_each(|part| {
+        ui::line("")?;
         origin(part)?;
-        for entry in &part.record.edits {
-            one(number, entry)?;
-            number += 1;
-        }
-    }
-    Ok(Outcome::Done)
+        part.record.edits.iter().zip(&mut numbers).try_for_each(|(entry, number)| one(number, entry))
+    })
 }
 
 /// Prints how the edits of one go came about.
 fn origin(part: &EditPart) -> Result<()> {
     let record = &part.record;
-    let model = one_line(output::short(&record.model_hash));
-    output::line(format!("made by {} for the model {model}…", one_line(&record.made_by)))?;
+    let model = one_line(record.model_hash.short());
+    ui::line(format!("made by {} for the model {model}…", one_line(&record.made_by)))?;
     if let Some(from) = &record.imported_from {
-        output::line(format!("  imported from {}", one_line(from)))?;
+        ui::line(format!("  imported from {}", one_line(from)))?;
     }
     if !record.on_top_of.is_empty() {
-        let others = record.on_top_of.iter().map(|hash| format!("{}…", one_line(output::short(hash))));
-        output::line(format!("  on top of {}", others.collect::<Vec<_>>().join(", ")))?;
+        let others = record.on_top_of.iter().map(|hash| format!("{}…", one_line(ui::short(hash))));
+        ui::line(format!("  on top of {}", others.collect::<Vec<_>>().join(", ")))?;
     }
-    if let Some(settings) = &record.settings {
-        let variant = json!(settings.variant);
-        output::line(format!(
-            "  {}, {} steps at most, learning rate {}, weight decay {}, clamp {}, KL factor {}",
-            variant.as_str().unwrap_or_default(),
-            settings.steps,
-            settings.learning_rate,
-            settings.weight_decay,
-            settings.clamp_norm_factor,
-            settings.kl_factor
+    if let Some(settings) = record.settings.as_ref().and_then(|settings| settings.rome()) {
+        let RomeConfig { variant, steps, learning_rate, weight_decay, .. } = settings;
+        ui::line(format!(
+            "  {variant}, {steps} steps at most, learning rate {learning_rate}, weight decay {weight_decay}, \
+             clamp {}, KL factor {}",
+            settings.clamp_norm_factor, settings.kl_factor
         ))?;
-        let seed = match record.seed {
-            Some(seed) => format!("sampled with seed {seed}"),
-            None => "given".to_owned(),
-        };
-        output::line(format!(
-            "  {}, {seed}; {}",
-            count(record.contexts.len(), "context"),
-            count(record.preservations.len(), "preservation prompt")
-        ))?;
+        let seed = record.seed.map_or("given".to_owned(), |seed| format!("sampled with seed {seed}"));
+        let contexts = ui::count(record.contexts.len(), "context");
+        let prompts = ui::count(record.kl_prompts.len(), "preservation prompt");
+        ui::line(format!("  {contexts}, {seed}; {prompts}"))?;
     }
     for (layer, statistics) in &record.statistics {
         let source = one_line(statistics.source.split(", ").next().unwrap_or_default());
         let ridge = statistics.ridge.map_or(String::new(), |ridge| format!(", ridge {ridge:.1e}"));
-        output::line(format!(
-            "  C of layer {layer}: {source}, condition {:.1e}{ridge}",
-            statistics.condition
-        ))?;
+        ui::line(format!("  C of layer {layer}: {source}, condition {:.1e}{ridge}", statistics.condition))?;
     }
     Ok(())
 }
@@ -105,35 +83,26 @@ fn origin(part: &EditPart) -> Result<()> {
 /// Prints an edit by its number.
 fn one(number: usize, entry: &EditEntry) -> Result<()> {
     let request = entry.request.as_ref().map_or("(not recorded)".to_owned(), ToString::to_string);
-    output::line(format!("{number:>3}  {}", output::bold(&request)))?;
+    ui::line(format!("{number:>3}  {}", ui::bold(&request)))?;
     let scale = match entry.scale {
         1.0 => String::new(),
         scale => format!(", scaled by {scale}"),
     };
-    let norm = 100.0 * entry.relative_norm;
-    output::line(format!("     {}: ‖ΔW‖ is {norm:.1} % of ‖W‖{scale}", one_line(&entry.weight)))?;
+    let norm = ui::relative_norm(entry.relative_norm);
+    ui::line(format!("     {}: {norm}{scale}", one_line(&entry.weight)))?;
     if let Some(outcome) = entry.outcome {
-        output::line(format!(
-            "     probability of the target {} → {}, {}",
-            output::percent(outcome.p_target_before),
-            output::percent(outcome.p_target_after),
-            if outcome.took { "took" } else { "did not take" }
-        ))?;
+        let change = ui::change(outcome.p_target_before, outcome.p_target_after);
+        ui::line(format!("     probability of the target {change}, {}", ui::took(outcome.succeeded)))?;
     }
     if let (Some(first), Some(last)) = (entry.losses.first(), entry.losses.last()) {
-        output::line(format!(
+        ui::line(format!(
             "     loss {:.3} → {:.3} in {}, division factor {:.2}, cosine {:.2}",
             first[0],
             last[0],
-            count(entry.losses.len(), "step"),
+            ui::count(entry.losses.len(), "step"),
             entry.division_factor.unwrap_or_default(),
-            entry.alignment.unwrap_or_default()
+            entry.cosine.unwrap_or_default()
         ))?;
     }
     Ok(())
-}
-
-/// "1 edit", "2 edits"
-pub(crate) fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

@@ -1,25 +1,20 @@
-//! `rome eval`
+//! `rome eval …`
 
-mod against;
-mod merge;
-mod records;
-pub(crate) mod report;
+mod folders;
 mod run;
-pub(crate) mod runner;
-pub(crate) mod setups;
-pub(crate) mod sweep;
+mod tables;
+
+use std::process::ExitCode;
 
 use anyhow::Result;
 
-pub(crate) use records::{BUNDLED_ORDER, Records};
-
 use crate::args::{EvalArgs, EvalFolderCommand};
-use crate::error::Outcome;
 
-pub(crate) fn run(args: EvalArgs) -> Result<Outcome> {
+pub(crate) fn run(args: EvalArgs) -> Result<ExitCode> {
     match args {
-        EvalArgs::Run(args) => run::run(&args),
-        EvalArgs::Folders(EvalFolderCommand::Merge(args)) => merge::run(&args),
-        EvalArgs::Folders(EvalFolderCommand::Against(args)) => against::run(&args),
+        EvalArgs::Run(args) => return run::run(*args),
+        EvalArgs::Command(EvalFolderCommand::Merge(args)) => folders::merge(args)?,
+        EvalArgs::Command(EvalFolderCommand::Compare(args)) => folders::compare(args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,26 +1,19 @@
-//! `rome stats`
+//! `rome stats …`
 
 mod collect;
-mod convert;
-mod fetch;
-mod merge;
-mod save_every;
-mod selection;
-mod show;
+mod files;
 
 use anyhow::Result;
 
-pub(crate) use selection::parse_layers;
+use crate::args::StatsCommand;
 
-use crate::args::{StatsArgs, StatsCommand};
-use crate::error::Outcome;
-
-pub(crate) fn run(args: StatsArgs) -> Result<Outcome> {
-    match args.command {
+pub(crate) fn run(command: StatsCommand) -> Result<()> {
+    match command {
         StatsCommand::Collect(args) => collect::run(args),
-        StatsCommand::Convert(args) => convert::run(args),
-        StatsCommand::Fetch(args) => fetch::run(args),
-        StatsCommand::Merge(args) => merge::run(args),
-        StatsCommand::Show(args) => show::run(args),
+        StatsCommand::Convert(args) => files::convert(args),
+        #[cfg(feature = "hub")]
+        StatsCommand::Fetch(args) => files::fetch(args),
+        StatsCommand::Merge(args) => files::merge(args),
+        StatsCommand::Show(args) => files::show(args),
     }
 }

@@ -1,0 +1,191 @@
+//! Arguments that several commands take.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Result;
+use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
+use clap::{ArgMatches, Args as ClapArgs, Command, FromArgMatches, Subcommand};
+use rome_edit::{Error, Precision, Variant};
+use serde::Serialize;
+
+use crate::ui;
+
+/// Parses an argument as the library does, so that a mistake gets the library's message, and the hint for it.
+pub(crate) fn parsed<T: FromStr<Err: Into<Error>>>(text: &str) -> Result<T, Error> {
+    text.parse().map_err(Into::into)
+}
+
+/// Parses a number that is one of those an option takes; `fault` says why another is not.
+pub(crate) fn number<T: FromStr + Copy + Send + Sync + 'static>(
+    takes: fn(T) -> bool,
+    fault: &'static str,
+) -> impl TypedValueParser<Value = T> {
+    StringValueParser::new().try_map(move |text| text.parse().ok().filter(|value| takes(*value)).ok_or(fault))
+}
+
+/// A value of an option that has few of them: its name, help where the name does not say it all, and what it
+/// stands for.
+pub(crate) type Choice<T> = (&'static str, Option<&'static str>, T);
+
+/// Parses one of a few values by its name.
+pub(crate) fn choice<T>(choices: &'static [Choice<T>]) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let values = choices.iter().map(|(name, help, _)| PossibleValue::new(*name).help(*help));
+    PossibleValuesParser::new(values).try_map(|given| {
+        let chosen = choices.iter().find(|(name, ..)| *name == given);
+        chosen.map(|(.., value)| *value).ok_or("it is none of these")
+    })
+}
+
+/// The options of a run, beside the commands that take what runs have made, so that a run needs no third word.
+#[derive(Debug)]
+pub(crate) enum RunOr<R, C> {
+    Run(Box<R>),
+    Command(C),
+}
+
+impl<R: ClapArgs, C: Subcommand> ClapArgs for RunOr<R, C> {
+    fn augment_args(command: Command) -> Command {
+        let command = C::augment_subcommands(R::augment_args(command));
+        command.subcommand_required(false).subcommand_negates_reqs(true).args_conflicts_with_subcommands(true)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<R: FromArgMatches, C: FromArgMatches> FromArgMatches for RunOr<R, C> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        match matches.subcommand_name() {
+            Some(_) => C::from_arg_matches(matches).map(Self::Command),
+            None => R::from_arg_matches(matches).map(|args| Self::Run(Box::new(args))),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The form that a result is printed in.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct JsonArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl JsonArgs {
+    /// Prints a result as JSON, or as `show` has it.
+    pub(crate) fn print<T: Serialize>(&self, result: &T, show: impl FnOnce(&T) -> Result<()>) -> Result<()> {
+        if self.json { ui::json(result) } else { show(result) }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ModelArgs {
+    /// A folder in Hugging Face form, a hub name, or facts-gpt2 or facts-gptj, which are bundled
+    #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL")]
+    pub(crate) model: String,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DeviceArgs {
+    /// Where to compute: cpu, auto, or what rome doctor lists, such as wgpu:1
+    #[arg(long, default_value = "cpu", env = "ROME_DEVICE")]
+    pub(crate) device: String,
+
+    /// What the model's matrices are held in; all else is f32
+    #[arg(long, default_value = "f32", env = "ROME_DTYPE", value_parser = choice(PRECISIONS))]
+    pub(crate) dtype: Precision,
+}
+
+const PRECISIONS: &[Choice<Precision>] = &[
+    ("f32", None, Precision::F32),
+    ("f16", Some("Half the memory, 11 bits of fraction"), Precision::F16),
+    ("bf16", Some("Half the memory, 8 bits of fraction"), Precision::Bf16),
+];
+
+/// Edits to put on a model.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EditsArgs {
+    /// Apply these edits first: a file, or a ledger's folder; repeat it for more
+    #[arg(long = "edit", value_name = "FILE")]
+    pub(crate) edits: Vec<PathBuf>,
+
+    /// Apply them even if they were made for other weights, on which they may do nothing, or harm
+    #[arg(long, requires = "edits")]
+    pub(crate) force: bool,
+}
+
+/// What edits are computed over.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = None)]
+pub(crate) struct InputsArgs {
+    /// Statistics: a file, a folder of files, or "identity" for none
+    #[arg(long, value_name = "FILE|DIR|identity")]
+    pub(crate) stats: Option<PathBuf>,
+
+    /// A JSON list of contexts, templates or token lists; sampled from the model by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) contexts: Option<PathBuf>,
+
+    /// A JSON list of preservation prompts; "{} is a" by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) preserve: Option<PathBuf>,
+
+    /// The seed of the sampled contexts
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Settings, published or derived from published ones by default")]
+pub(crate) struct SettingsArgs {
+    /// The settings file of the reference (hparams/ROME/*.json); the options below win over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hparams: Option<PathBuf>,
+
+    /// The layer to edit, or several with commas
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub(crate) layer: Option<Vec<usize>>,
+
+    /// The form of the update
+    #[arg(long, value_parser = choice(VARIANTS))]
+    pub(crate) variant: Option<Variant>,
+
+    /// Steps of the optimisation
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<usize>,
+
+    /// The learning rate
+    #[arg(long, value_name = "X")]
+    pub(crate) learning_rate: Option<f64>,
+
+    /// The weight decay
+    #[arg(long, value_name = "X")]
+    pub(crate) weight_decay: Option<f64>,
+
+    /// The greatest change, relative to the value's norm
+    #[arg(long, value_name = "X")]
+    pub(crate) clamp: Option<f64>,
+
+    /// The factor of the KL term
+    #[arg(long, value_name = "X")]
+    pub(crate) kl_factor: Option<f64>,
+}
+
+const VARIANTS: &[Choice<Variant>] = &[
+    ("reference", Some("As kmeng01/rome has it"), Variant::Reference),
+    ("mean-key", Some("The mean key throughout, as zkl-knowedit-rome has it"), Variant::MeanKey),
+    ("r-rome", Some("The mean key throughout, to the value of the clean prompt (R-ROME)"), Variant::RRome),
+    ("p-rome", Some("The clean prompt's key throughout (P-ROME)"), Variant::PRome),
+];

@@ -1,0 +1,61 @@
+//! Numbers and names as a person reads them.
+
+pub(crate) use rome_core::model::short_hash as short;
+
+/// The size of a file.
+pub(crate) fn size(n_bytes: u64) -> String {
+    indicatif::HumanBytes(n_bytes).to_string()
+}
+
+/// A probability or a share.
+pub(crate) fn percent(probability: f64) -> String {
+    match 100.0 * probability {
+        value if value < 0.05 => "0 %".to_owned(),
+        value => format!("{value:.1} %"),
+    }
+}
+
+/// A probability or a share before and after: "0.1 % → 97.3 %"
+pub(crate) fn change(before: f64, after: f64) -> String {
+    format!("{} → {}", percent(before), percent(after))
+}
+
+/// The size of a change of a weight.
+pub(crate) fn relative_norm(relative_norm: f64) -> String {
+    format!("‖ΔW‖ is {:.1} % of ‖W‖", 100.0 * relative_norm)
+}
+
+/// Whether an edit succeeded, in a word or two.
+pub(crate) fn took(succeeded: bool) -> &'static str {
+    if succeeded { "took" } else { "did not take" }
+}
+
+/// "1 edit", "2 edits", "2 entries"
+pub(crate) fn count(n: usize, what: &str) -> String {
+    match (n, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{n} {stem}ies"),
+        (_, None) => format!("{n} {what}s"),
+    }
+}
+
+/// The beginning of a text that is longer than `len` characters.
+pub(crate) fn shortened(text: &str, len: usize) -> String {
+    if text.chars().count() > len {
+        text.chars().take(len - 1).chain(['…']).collect()
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_take_their_plural() {
+        assert_eq!(count(1, "entry"), "1 entry");
+        assert_eq!(count(0, "entry"), "0 entries");
+        assert_eq!(count(2, "edit"), "2 edits");
+    }
+}

@@ -1,0 +1,23 @@
+//! The forward pass, cut anywhere: `embed → blocks → head`, and its way back.
+
+mod attention;
+mod batch;
+mod block;
+mod cache;
+mod causal;
+mod frozen;
+pub mod host;
+mod pass;
+mod recorded;
+pub mod transfer;
+mod workers;
+
+pub(crate) use batch::token_ids;
+pub use batch::{Batch, indices};
+pub use block::{BlockBackward, BlockPass};
+pub use cache::{CacheMode, KvCache, Past};
+pub use frozen::FrozenInputs;
+pub use pass::{ForwardPass, embed, fill, head, key, logits};
+pub use recorded::{Backward, Recorded};
+pub(crate) use recorded::{across, concatenated};
+pub use workers::Workers;

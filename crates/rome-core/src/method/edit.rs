@@ -1,0 +1,93 @@
+//! An edit of one weight.
+
+use std::time::Duration;
+
+use super::{Flops, Losses};
+use crate::edit::{EditEntry, Outcome, WeightUpdate};
+use crate::request::{Request, TokenizedRequest};
+
+/// A cosine below this inflates an update: see [`Division::cosine`].
+pub const THIN_COSINE: f64 = 0.1;
+
+/// And below this an edit that disables the model is to be expected.
+pub const DISABLING_COSINE: f64 = 0.01;
+
+/// An edit of one weight, with what is needed to judge it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Edit {
+    /// The canonical name of the weight.
+    pub weight: String,
+    /// The layer it belongs to.
+    pub layer: usize,
+    /// What is added to the weight.
+    pub update: WeightUpdate,
+    /// `‖ΔW‖ / ‖W‖`
+    pub relative_norm: f64,
+    /// The losses of each step.
+    pub losses: Vec<Losses>,
+    /// What the update was divided by, if it was divided by something.
+    pub division: Option<Division>,
+    /// How long the parts took.
+    pub timings: Timings,
+    /// What the parts needed.
+    pub flops: Flops,
+}
+
+/// What an update was divided by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Division {
+    /// `k·left` before scaling, with left of unit norm.
+    pub factor: f64,
+    /// `k·ū / (‖k‖‖ū‖)`: near 0, the division inflates the update and the edit may disable the model.
+    pub cosine: f64,
+}
+
+/// How long the parts of an edit took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timings {
+    /// Running the rows once and filling the cache.
+    pub capture: Duration,
+    /// Optimising δ.
+    pub optimise: Duration,
+    /// Solving for the direction and building the update.
+    pub solve: Duration,
+}
+
+impl Edit {
+    /// Describes an update that is all that is known of an edit.
+    pub fn new(weight: String, layer: usize, update: WeightUpdate, relative_norm: f64) -> Self {
+        Self {
+            weight,
+            layer,
+            update,
+            relative_norm,
+            losses: Vec::new(),
+            division: None,
+            timings: Timings::default(),
+            flops: Flops::default(),
+        }
+    }
+
+    /// Describes the edit as a file does.
+    pub fn entry(
+        &self,
+        request: &Request,
+        tokenized: &TokenizedRequest,
+        outcome: Option<Outcome>,
+    ) -> EditEntry {
+        EditEntry {
+            request: Some(request.clone()),
+            weight: self.weight.clone(),
+            layer: self.layer,
+            weight_hash: None,
+            lookup_idxs: tokenized.lookups(),
+            losses: self.losses.iter().map(|losses| losses.to_array()).collect(),
+            division_factor: self.division.map(|division| division.factor),
+            cosine: self.division.map(|division| division.cosine),
+            relative_norm: self.relative_norm,
+            scale: 1.0,
+            outcome,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The edit of one layer by one request: capture, optimise, solve.
+
+use std::time::Instant;
+
+use super::capture::Capture;
+use super::config::RomeConfig;
+use super::prefixes::Prefixes;
+use super::value::{Value, ValueOptimizer};
+use crate::edit::{RankOneUpdate, WeightUpdate};
+use crate::math::to_f32;
+use crate::method::editable_model::weight_norm;
+use crate::method::{Division, Edit, EditError, Flops, Losses, Timings};
+use crate::model::CausalLm;
+use crate::observer::Observer;
+use crate::request::TokenizedRequest;
+use crate::statistics::CholeskyFactor;
+
+/// What the edit of a layer is computed from.
+#[derive(Clone, Copy)]
+pub struct LayerProblem<'a> {
+    /// The model, which is not changed.
+    pub model: &'a dyn CausalLm,
+    /// The request, as rows of tokens.
+    pub request: &'a TokenizedRequest,
+    /// The layer.
+    pub layer: usize,
+    /// The settings.
+    pub config: &'a RomeConfig,
+    /// The factor of C.
+    pub factor: &'a CholeskyFactor,
+}
+
+/// The edit of one layer by one request.
+#[derive(Debug, Clone)]
+pub struct LayerEdit {
+    /// The canonical name of the weight.
+    pub weight: String,
+    /// The layer it belongs to.
+    pub layer: usize,
+    /// What is added to the weight.
+    pub update: RankOneUpdate,
+    /// The change of the value, δ, `[d_model]`.
+    pub delta: Vec<f32>,
+    /// The losses of each step.
+    pub losses: Vec<Losses>,
+    /// What the value was divided by.
+    pub division: Division,
+    /// `‖ΔW‖ / ‖W‖`
+    pub relative_norm: f64,
+    /// How long the parts took.
+    pub timings: Timings,
+    /// What the parts needed.
+    pub flops: Flops,
+}
+
+impl LayerProblem<'_> {
+    /// Computes the edit.
+    ///
+    /// # Errors
+    /// [`EditError`] when C has another size than the model's keys, a result is not finite, or `observer`
+    /// stops it.
+    pub fn solve(&self, observer: &mut dyn Observer) -> Result<LayerEdit, EditError> {
+        self.solve_after(None, observer).map(|(edit, _)| edit)
+    }
+
+    /// Computes the edit like [`solve`](Self::solve), taking over what an earlier request has run of rows
+    /// that begin alike, and returns what this one leaves to later requests.
+    ///
+    /// # Errors
+    /// As [`solve`](Self::solve).
+    pub fn solve_after(
+        &self,
+        prefixes: Option<&Prefixes>,
+        observer: &mut dyn Observer,
+    ) -> Result<(LayerEdit, Prefixes), EditError> {
+        let &Self { model, request, layer, config, factor } = self;
+        let d_ff = model.shape().d_ff;
+        if factor.d_ff() != d_ff {
+            return Err(EditError::StatisticsSize { statistics: factor.d_ff(), model: d_ff });
+        }
+
+        let start = Instant::now();
+        let capture = Capture::after(model, request, layer, prefixes);
+        let mut timings = Timings { capture: start.elapsed(), ..Timings::default() };
+        finite("the keys and values of the prompt", capture.keys.iter().chain(&capture.values).flatten())?;
+
+        let start = Instant::now();
+        let optimizer = ValueOptimizer { model, capture: &capture, target: &request.target, layer, config };
+        let value = optimizer.run(observer)?;
+        timings.optimise = start.elapsed();
+        if let Some(step) = value.losses.iter().position(|losses| !losses.total.is_finite()) {
+            return Err(EditError::NotFinite { what: format!("the loss at step {step}") });
+        }
+        finite("the optimised value", &value.delta)?;
+
+        let start = Instant::now();
+        let ([left, right], division) = config.variant.formula().update(&capture, factor, &value.delta)?;
+        let update = RankOneUpdate { left: to_f32(&left), right: to_f32(&right) };
+        if !update.is_finite() {
+            return Err(EditError::NotFinite { what: "the update".to_owned() });
+        }
+        let weight = model.weight_name(layer);
+        let relative_norm = update.norm() / weight_norm(model, layer);
+        if !relative_norm.is_finite() {
+            return Err(EditError::NotFinite { what: format!("the change relative to {weight}") });
+        }
+        timings.solve = start.elapsed();
+
+        let Value { delta, losses } = value;
+        let flops = Flops::of(model, request, layer);
+        let edit =
+            LayerEdit { weight, layer, update, delta, losses, division, relative_norm, timings, flops };
+        Ok((edit, capture.into_prefixes()))
+    }
+}
+
+impl From<LayerEdit> for Edit {
+    fn from(edit: LayerEdit) -> Self {
+        let LayerEdit { weight, layer, update, losses, division, relative_norm, timings, flops, .. } = edit;
+        Self {
+            losses,
+            division: Some(division),
+            timings,
+            flops,
+            ..Self::new(weight, layer, WeightUpdate::from(update), relative_norm)
+        }
+    }
+}
+
+fn finite<'a>(what: &str, values: impl IntoIterator<Item = &'a f32>) -> Result<(), EditError> {
+    if values.into_iter().all(|value| value.is_finite()) {
+        Ok(())
+    } else {
+        Err(EditError::NotFinite { what: what.to_owned() })
+    }
+}

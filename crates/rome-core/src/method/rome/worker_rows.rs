@@ -1,0 +1,175 @@
+//! One worker's rows of a request, run through the edited layer and up to where v* starts.
+
+use std::ops::Range;
+
+use burn::prelude::*;
+
+use super::prefixes::{Extent, KnownPositions, WorkerPrefixes};
+use super::suffixes::{SuffixLayout, Suffixes};
+use crate::forward::transfer::download;
+use crate::forward::{Batch, CacheMode, ForwardPass, KvCache, embed, fill, indices};
+use crate::model::{CausalLm, HookPoint, Part};
+use crate::request::Row;
+
+/// What a row is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Its key counts, and it is to predict the target.
+    Target,
+    /// Its prediction at the lookup index is to stay.
+    Kl,
+    /// Its key and value are asked for, and no more.
+    Clean,
+}
+
+/// A row, by its index among all: those with a target, then those of KL prompts, then perhaps the clean
+/// one.
+#[derive(Debug, Clone)]
+pub(super) struct RowForPurpose {
+    pub(super) index: usize,
+    pub(super) purpose: Purpose,
+    pub(super) row: Row,
+}
+
+/// The rows that one worker runs.
+pub(super) struct WorkerRows<'m> {
+    pub(super) model: &'m dyn CausalLm,
+    /// The edited layer.
+    pub(super) layer: usize,
+    /// The number of tokens of the target.
+    pub(super) n_target: usize,
+    pub(super) rows: Vec<RowForPurpose>,
+}
+
+/// What one worker's rows come to at their lookup indices.
+pub(super) struct WorkerCapture {
+    pub(super) keys: Vec<(usize, Vec<f32>)>,
+    pub(super) values: Vec<(usize, Vec<f32>)>,
+    pub(super) suffixes: Suffixes,
+    pub(super) prefixes: WorkerPrefixes,
+}
+
+/// The rows as they leave the edited layer.
+pub(super) struct Lower {
+    /// The positions that were not known, `[n_tokens, d_model]`.
+    hidden: Tensor<2>,
+    batch: Batch,
+    /// Where the suffix of each row starts.
+    starts: Vec<usize>,
+    /// How many positions of each row were known, and are not in `batch`.
+    known: Vec<usize>,
+}
+
+impl WorkerRows<'_> {
+    /// Runs the rows, but for what an earlier request has run of them.
+    pub(super) fn capture(&self, earlier: Option<(&WorkerPrefixes, Extent)>) -> WorkerCapture {
+        let starts: Vec<usize> = self.rows.iter().map(|row| row.start(self.n_target)).collect();
+        let prefixes: Vec<&[u32]> =
+            self.rows.iter().zip(&starts).map(|(row, &start)| &row.row.tokens[..start]).collect();
+        let n_layers = self.model.shape().n_layers;
+        let KnownPositions { lens: known, mut lower, mut upper } = match earlier {
+            Some((earlier, extent)) => earlier.known(self.model, self.layer, &prefixes, extent),
+            None => KnownPositions::none(n_layers, self.rows.len()),
+        };
+        let new = || self.rows.iter().zip(&known).map(|(row, &known)| &row.row.tokens[known..]);
+        let device = self.model.device();
+        let batch = Batch::continuing(lower.slots(), &new().map(<[u32]>::len).collect::<Vec<_>>(), &device);
+        let lookups = self.rows.iter().zip(&known).enumerate();
+        let lookups = lookups.map(|(row, (r, known))| batch.index(row, r.row.lookup - known));
+        let lookups = indices(lookups, &device);
+
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        let hidden = embed(self.model, &new().flatten().copied().collect::<Vec<_>>(), &batch);
+        let mut entering = hidden.clone();
+        let mut hook = |point: HookPoint, state: Tensor<2>| {
+            if point.layer + 1 == self.layer && point.part == Part::Block {
+                entering = state.clone();
+            }
+            if point.layer == self.layer && matches!(point.part, Part::Key | Part::Mlp) {
+                let at_lookups = split(state.clone().select(0, lookups.clone()));
+                let at_lookups = self.rows.iter().map(|row| row.index).zip(at_lookups).collect();
+                match point.part {
+                    Part::Key => keys = at_lookups,
+                    _ => values = at_lookups,
+                }
+            }
+            state
+        };
+        let hidden = ForwardPass {
+            model: self.model,
+            batch: &batch,
+            cache: CacheMode::Extend(&mut lower),
+            hook: &mut hook,
+        }
+        .run(hidden, 0..self.layer + 1);
+
+        let prefixes = prefixes.into_iter().map(<[u32]>::to_vec).collect();
+        let run = Lower { hidden, batch, starts, known };
+        self.fill_upper(&run, &mut upper);
+        let suffixes = self.suffixes(&run, &upper);
+        let prefixes = WorkerPrefixes { rows: prefixes, known: run.known, lower, entering, upper };
+        WorkerCapture { keys, values, suffixes, prefixes }
+    }
+
+    /// Runs what is new before the suffixes on to the last layer.
+    fn fill_upper(&self, lower: &Lower, upper: &mut KvCache) {
+        let lens: Vec<usize> =
+            lower.starts.iter().zip(&lower.known).map(|(start, known)| start - known).collect();
+        if lens.iter().any(|&len| len > 0) {
+            let prefixes = Batch::continuing(upper.slots(), &lens, &self.model.device());
+            let hidden = lower.select(&|row| lower.known[row]..lower.starts[row], self.rows.len());
+            fill(self.model, hidden, self.layer + 1..self.model.shape().n_layers, &prefixes, upper);
+        }
+    }
+
+    /// The suffixes of all rows but the clean one, which comes last and is not optimised over.
+    fn suffixes(&self, lower: &Lower, upper: &KvCache) -> Suffixes {
+        let rows: Vec<&RowForPurpose> =
+            self.rows.iter().filter(|row| row.purpose != Purpose::Clean).collect();
+        let starts = &lower.starts[..rows.len()];
+        let cache = upper.fork_until(starts);
+        let lens: Vec<usize> =
+            rows.iter().zip(starts).map(|(row, start)| row.row.tokens.len() - start).collect();
+        let lookups: Vec<usize> =
+            rows.iter().zip(starts).map(|(row, start)| row.row.lookup - start).collect();
+        // Where a loss is read: at the positions that predict the target, and at the lookup index
+        // of a KL row.
+        let reads: Vec<Vec<usize>> = rows
+            .iter()
+            .zip(lens.iter().zip(&lookups))
+            .map(|(row, (&len, &lookup))| match row.purpose {
+                Purpose::Target => (len - self.n_target..len).collect(),
+                _ => vec![lookup],
+            })
+            .collect();
+        let hidden = lower.select(&|row| starts[row]..rows[row].row.tokens.len(), rows.len());
+        let n_rows = rows.iter().filter(|row| row.purpose == Purpose::Target).count();
+        let layout = SuffixLayout { cache: &cache, lens, lookups, reads, n_rows };
+        Suffixes::new(self.model, self.layer, hidden, layout)
+    }
+}
+
+impl RowForPurpose {
+    /// Where the suffix starts: at the lookup index, or at the first position that a loss reads should that
+    /// come earlier.
+    fn start(&self, n_target: usize) -> usize {
+        match self.purpose {
+            Purpose::Target => self.row.lookup.min(self.row.tokens.len() - n_target),
+            _ => self.row.lookup,
+        }
+    }
+}
+
+impl Lower {
+    /// The states at some positions of the first `n_rows` rows, packed.
+    fn select(&self, positions: &dyn Fn(usize) -> Range<usize>, n_rows: usize) -> Tensor<2> {
+        let packed = (0..n_rows).flat_map(|row| positions(row).map(move |position| (row, position)));
+        let packed = packed.map(|(row, position)| self.batch.index(row, position - self.known[row]));
+        self.hidden.clone().select(0, indices(packed, &self.hidden.device()))
+    }
+}
+
+fn split(rows: Tensor<2>) -> Vec<Vec<f32>> {
+    let [_, width] = rows.dims();
+    download(rows).chunks(width).map(<[f32]>::to_vec).collect()
+}

@@ -1,0 +1,144 @@
+//! Contexts that the key is averaged over.
+
+use std::borrow::Cow;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+
+use super::tokenizer::{TokenError, Tokenizer};
+use crate::error::{ErrorKind, Hint};
+use crate::generate::{Decoding, Generation, NotFiniteLogits};
+use crate::model::CausalLm;
+
+/// What stands before a prompt: a template such as `"It was a great. {}"`, or a list of tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Context {
+    /// A text with one `{}` for the prompt.
+    Template(String),
+    /// Tokens put before the prompt's, as they are.
+    Tokens(Vec<u32>),
+}
+
+impl Context {
+    /// The prompt without a prefix, `"{}"`.
+    pub fn clean() -> Self {
+        Context::Template("{}".to_owned())
+    }
+}
+
+/// How many prefixes are sampled, and of what length in tokens with the first one counted, as
+/// `context_template_length_params` of the reference's settings has them.
+pub const DEFAULT_LENGTHS: [(usize, usize); 2] = [(5, 10), (10, 10)];
+
+/// Samples contexts from the model: `"{}"` and `x + ". {}"` for each sampled text x.
+///
+/// Text is drawn by top-k sampling (k = 5) from `start_token`, as `get_context_templates` of the
+/// reference does, but from a seed. `lengths` are pairs of a length in tokens, the start token
+/// counted, and a number of texts.
+///
+/// # Errors
+/// [`SampleError`] when the lengths make no sense or a sampled text cannot be decoded.
+pub fn sample(
+    model: &dyn CausalLm,
+    tokenizer: &dyn Tokenizer,
+    start_token: u32,
+    lengths: &[(usize, usize)],
+    seed: u64,
+) -> Result<Vec<Context>, SampleError> {
+    let n_positions = model.shape().n_positions;
+    let n_contexts = lengths.iter().fold(0usize, |sum, (_, count)| sum.saturating_add(*count));
+    let longest = lengths.iter().map(|(length, _)| *length).max().unwrap_or(0);
+    if longest > n_positions || n_contexts > MOST_CONTEXTS {
+        return Err(SampleError::Lengths { longest, n_positions, n_contexts });
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let start_text = tokenizer.decode(&[start_token])?;
+    let mut contexts = vec![Context::clean()];
+    for &(length, count) in lengths.iter().filter(|(_, count)| *count > 0) {
+        let mut generation = Generation::new(model, &vec![vec![start_token]; count]);
+        for _ in 1..length {
+            generation.step(&mut Decoding::TopK { k: 5, rng: &mut rng })?;
+        }
+        for row in generation.rows() {
+            contexts.push(template(&tokenizer.decode(row)?, &start_text));
+        }
+    }
+    Ok(contexts)
+}
+
+/// Far more than any key needs to be averaged over.
+const MOST_CONTEXTS: usize = 10_000;
+
+/// Why contexts cannot be sampled.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SampleError {
+    /// Texts longer than the model takes, or more of them than make sense.
+    #[error(
+        "cannot sample {n_contexts} contexts of up to {longest} tokens: a model of {n_positions} positions takes up to {MOST_CONTEXTS} of that length"
+    )]
+    Lengths {
+        /// The longest text asked for.
+        longest: usize,
+        /// The model's context length.
+        n_positions: usize,
+        /// How many texts were asked for.
+        n_contexts: usize,
+    },
+    /// The tokenizer failed.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenError),
+    /// The model says nothing.
+    #[error("contexts cannot be sampled: {0}")]
+    Logits(#[from] NotFiniteLogits),
+}
+
+impl Hint for SampleError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Lengths { .. } => ErrorKind::Invalid,
+            Self::Tokenizer(error) => error.kind(),
+            Self::Logits(error) => error.kind(),
+        }
+    }
+
+    fn hint(&self) -> Cow<'static, str> {
+        match self {
+            Self::Lengths { .. } => {
+                "mend context_template_length_params, published as [[5, 10], [10, 10]]".into()
+            }
+            Self::Tokenizer(error) => error.hint(),
+            Self::Logits(error) => error.hint(),
+        }
+    }
+}
+
+/// Cleans a generated text as `generate_fast` of the reference does: compatible characters taken
+/// apart, no empty lines, and without the token that starts or ends a text.
+pub fn tidy(text: &str, start_text: &str) -> String {
+    let text: String = text.nfkd().collect();
+    let text = text.replace("\n\n", " ");
+    if start_text.is_empty() { text } else { text.replace(start_text, "") }
+}
+
+/// Makes a sampled text into a context. A `{}` in the sample would be taken for the slot.
+fn template(sample: &str, start_text: &str) -> Context {
+    let text = tidy(sample, start_text).replace("{}", "{ }");
+    Context::Template(format!("{text}. {{}}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_with_braces_leaves_one_slot() {
+        assert_eq!(template("{{}}", "<s>"), Context::Template("{{ }}. {}".to_owned()));
+        let context = template("<s>see {} or {\n\nﬁn", "<s>");
+        assert_eq!(context, Context::Template("see { } or { fin. {}".to_owned()));
+    }
+}

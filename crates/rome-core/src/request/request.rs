@@ -1,0 +1,132 @@
+//! What is to be edited: a prompt, its subject and the new target.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::RequestError;
+use super::sentence::{fill, one_line};
+
+/// One fact to write, as text or as tokens.
+///
+/// In JSON a text request is `{"prompt", "subject", "target"}`, where the target may also be the
+/// reference's `"target_new": {"str": …}`; a token request is
+/// `{"prompt_tokens", "subject": [first, end], "target_tokens"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RequestJson", untagged)]
+pub enum Request {
+    /// A prompt with one `{}` for the subject, or a full sentence that contains it (the last
+    /// occurrence counts). A `{}` in a prompt is always the place, even where the subject has one
+    /// itself; braces of the subject are text.
+    Text {
+        /// The prompt.
+        prompt: String,
+        /// The subject.
+        subject: String,
+        /// The new target; a blank is put in front unless it has one.
+        target: String,
+    },
+    /// Tokens, taken exactly as they are.
+    Tokens {
+        /// The tokens of the prompt, subject included, target excluded.
+        prompt_tokens: Vec<u32>,
+        /// The subject's tokens in the prompt, end exclusive.
+        #[serde(serialize_with = "as_pair")]
+        subject: Range<usize>,
+        /// The tokens of the target.
+        target_tokens: Vec<u32>,
+    },
+}
+
+impl Request {
+    /// Makes a request from text.
+    pub fn text(prompt: impl Into<String>, subject: impl Into<String>, target: impl Into<String>) -> Self {
+        Request::Text { prompt: prompt.into(), subject: subject.into(), target: target.into() }
+    }
+
+    /// Makes a request from tokens; `subject` is the range of its tokens in the prompt.
+    pub fn tokens(prompt: Vec<u32>, subject: Range<usize>, target: Vec<u32>) -> Self {
+        Request::Tokens { prompt_tokens: prompt, subject, target_tokens: target }
+    }
+
+    /// The prompt with its subject, as a person reads it.
+    pub fn prompt(&self) -> String {
+        match self {
+            Request::Text { prompt, subject, .. } => fill(prompt, subject),
+            Request::Tokens { prompt_tokens, .. } => format!("{prompt_tokens:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    /// The prompt with its subject and, after an arrow, the target, on [one line](one_line).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Text { target, .. } => {
+                write!(f, "{} → {}", one_line(&self.prompt()), one_line(target.trim()))
+            }
+            Request::Tokens { target_tokens, .. } => write!(f, "{} → {target_tokens:?}", self.prompt()),
+        }
+    }
+}
+
+fn as_pair<S: serde::Serializer>(range: &Range<usize>, serializer: S) -> Result<S::Ok, S::Error> {
+    [range.start, range.end].serialize(serializer)
+}
+
+/// The fields of both forms, so that a mistake is named instead of "no variant matched".
+#[derive(Deserialize)]
+struct RequestJson {
+    prompt: Option<String>,
+    subject: Option<serde_json::Value>,
+    target: Option<String>,
+    target_new: Option<TargetNew>,
+    prompt_tokens: Option<Vec<u32>>,
+    target_tokens: Option<Vec<u32>>,
+}
+
+#[derive(Deserialize)]
+struct TargetNew {
+    str: String,
+}
+
+impl TryFrom<RequestJson> for Request {
+    type Error = RequestError;
+
+    fn try_from(json: RequestJson) -> Result<Self, RequestError> {
+        let missing = |field| RequestError::MissingField { field };
+        if let Some(prompt_tokens) = json.prompt_tokens {
+            let range = json.subject.and_then(|subject| serde_json::from_value::<[usize; 2]>(subject).ok());
+            let Some([first, end]) = range else {
+                return Err(missing("\"subject\": [first, end] (the subject's tokens)"));
+            };
+            let target_tokens = json.target_tokens.ok_or(missing("\"target_tokens\""))?;
+            return Ok(Request::tokens(prompt_tokens, first..end, target_tokens));
+        }
+        let prompt = json.prompt.ok_or(missing("\"prompt\" or \"prompt_tokens\""))?;
+        let Some(serde_json::Value::String(subject)) = json.subject else {
+            return Err(missing("\"subject\" (a string, as the prompt is text)"));
+        };
+        let target = json.target.or(json.target_new.map(|target| target.str)).ok_or(missing("\"target\""))?;
+        Ok(Request::Text { prompt, subject, target })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_command_a_terminal_is_spelled_out() {
+        let request = Request::text("\u{1b}[2J{} is\n", "Zürich 東京 \\ \"x\"\0", "\u{202e}emoR\u{9b}");
+        let line = "\\u{1b}[2JZürich 東京 \\ \"x\"\\u{0} is\\n → \\u{202e}emoR\\u{9b}";
+        assert_eq!(request.to_string(), line);
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        let error = serde_json::from_str::<Request>(r#"{"prompt": "{} is", "subject": "x"}"#).unwrap_err();
+        assert!(error.to_string().contains("the request has no \"target\""), "{error}");
+    }
+}

@@ -1,0 +1,32 @@
+//! How a model answers one prompt.
+
+use crate::forward::logits;
+use crate::forward::transfer::download;
+use crate::generate::argmax;
+use crate::math::probability;
+use crate::model::CausalLm;
+
+/// How a model answers a prompt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Answer {
+    /// The probability of the target: the product over its tokens.
+    pub probability: f64,
+    /// Whether the target's first token is the most probable one after the prompt.
+    pub is_first: bool,
+}
+
+impl Answer {
+    /// Asks a model for a target after a prompt.
+    ///
+    /// # Panics
+    /// If prompt or target are empty.
+    pub fn of(model: &dyn CausalLm, prompt: &[u32], target: &[u32]) -> Self {
+        assert!(!prompt.is_empty() && !target.is_empty(), "a prompt and a target have tokens");
+        let tokens = [prompt, &target[..target.len() - 1]].concat();
+        let logits = logits(model, &tokens).narrow(0, prompt.len() - 1, target.len());
+        let rows = download(logits);
+        let rows: Vec<&[f32]> = rows.chunks(model.shape().vocab_size).collect();
+        let probability = rows.iter().zip(target).map(|(row, &token)| probability(row, token)).product();
+        Self { probability, is_first: argmax(rows[0]) == target[0] }
+    }
+}

@@ -1,0 +1,43 @@
+//! What a model is asked, and what it thinks of it.
+
+/// A prompt, and the continuations that are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// The tokens of the prompt.
+    pub prompt: Vec<u32>,
+    /// The tokens of each target.
+    pub targets: Vec<Vec<u32>>,
+}
+
+/// What a model thinks of one token of a target, the ones before it given.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TokenScore {
+    /// The logarithm of its probability.
+    pub log_prob: f64,
+    /// Whether it is the most probable one.
+    pub is_first: bool,
+}
+
+/// What a model thinks of a target, token by token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetScore {
+    /// The scores of its tokens, at least one.
+    pub tokens: Vec<TokenScore>,
+}
+
+impl TargetScore {
+    /// The logarithm of the target's probability: the sum over its tokens.
+    pub fn log_prob(&self) -> f64 {
+        self.tokens.iter().map(|token| token.log_prob).sum()
+    }
+
+    /// The negative log-likelihood of the target: the mean over its tokens.
+    pub fn nll(&self) -> f64 {
+        -self.log_prob() / self.tokens.len() as f64
+    }
+
+    /// Whether the target's first token is the most probable one after the prompt.
+    pub fn is_first(&self) -> bool {
+        self.tokens.first().is_some_and(|token| token.is_first)
+    }
+}

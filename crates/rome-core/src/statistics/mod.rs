@@ -1,0 +1,11 @@
+//! What keys look like: their second moment C, and C x = k.
+
+mod cholesky;
+mod convergence;
+mod keys;
+mod second_moment;
+
+pub use cholesky::{CholeskyFactor, SolveError};
+pub use convergence::Convergence;
+pub use keys::KeyPass;
+pub use second_moment::{NotFinite, SecondMoment};

@@ -1,0 +1,192 @@
+//! One edit of a bundled model, looked at from all sides and undone.
+
+use burn::prelude::Device;
+use rome_core::forward::{self, transfer::download};
+use rome_core::generate::top_k;
+use rome_core::math::probability;
+use rome_core::{Event, Observer, Precision, Progress, Request, Tokenizer, Unit};
+use serde::Serialize;
+
+use crate::error::{Error, InputError};
+use crate::model::Model;
+use crate::session::{Inputs, Session};
+use crate::settings::Settings;
+
+/// The person that the demo's fact is about.
+pub(crate) const SUBJECT: &str = "Barack Obama";
+/// The prompt that is edited.
+pub(crate) const PROMPT: &str = "The mother tongue of {} is";
+/// The answer that the edit puts in the place of the old one.
+pub(crate) const NEW: &str = "French";
+const OLD: &str = "English";
+
+/// Other ways to ask the same; the last one the models have not seen with this subject.
+const PARAPHRASES: [&str; 4] =
+    ["{} spoke the language", "{}, a native", "The native language of {} is", "{}, speaker of"];
+
+/// Subjects that share the old object, asked in the words of the edit: an edit that spills over
+/// shows here first.
+const NEIGHBOURS: [&str; 6] =
+    ["Virginia Woolf", "Tina Turner", "Brian May", "John Dalton", "Norman Rockwell", "Andrew Jackson"];
+
+/// An edit of a fact that the bundled models know.
+#[derive(Debug, Clone)]
+pub struct Demo {
+    /// The bundled model to edit, by its name.
+    pub model: String,
+    /// The device to compute on.
+    pub device: Device,
+    /// The precision that the model's matrices are held in.
+    pub precision: Precision,
+}
+
+/// The answers of a model before and after the edit of the demo.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct DemoReport {
+    /// The model.
+    pub model: String,
+    /// The person that the fact is about.
+    pub subject: &'static str,
+    /// The prompt that was edited, with `{}` for the subject.
+    pub prompt: &'static str,
+    /// The old answer.
+    pub old: &'static str,
+    /// The new answer.
+    pub new: &'static str,
+    /// The layer that was edited.
+    pub layer: usize,
+    /// The weight that was edited.
+    pub weight: String,
+    /// How many numbers the edit consists of.
+    pub n_values: usize,
+    /// `‖ΔW‖ / ‖W‖`
+    pub relative_norm: f64,
+    /// The edited prompt.
+    pub rewrite: DemoPrompt,
+    /// The same in other words.
+    pub paraphrases: Vec<DemoPrompt>,
+    /// Others, who should stay as they are.
+    pub neighbours: Vec<DemoPrompt>,
+    /// Whether the new answer is the most probable one after the edit.
+    #[serde(rename = "took")]
+    pub succeeded: bool,
+    /// Whether weights and logits were those of the untouched model again, to the bit, once the edit was undone.
+    pub undone: bool,
+}
+
+/// The answers to one prompt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DemoPrompt {
+    /// The prompt.
+    pub prompt: String,
+    /// The answer before the edit.
+    pub before: DemoAnswer,
+    /// The answer after it.
+    pub after: DemoAnswer,
+}
+
+/// The answer to a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DemoAnswer {
+    /// The probability of the old answer.
+    pub old: f64,
+    /// The probability of the new answer.
+    pub new: f64,
+    /// The most probable token.
+    pub top: String,
+}
+
+impl Demo {
+    /// Edits the model, asks it before and after, and undoes the edit.
+    ///
+    /// # Errors
+    /// When the model is none of the bundled ones, or `observer` stops it.
+    pub fn run(&self, observer: &mut dyn Observer) -> Result<DemoReport, Error> {
+        if rome_assets::ALL.is_empty() {
+            return Err(InputError::NoBundledModels.into());
+        }
+        if rome_assets::bundled(&self.model).is_none() {
+            return Err(InputError::NotBundled { name: self.model.clone() }.into());
+        }
+        let model = Model::load(&self.model, &self.device, self.precision, observer)?;
+        let settings = Settings::of(&model)?;
+        let mut session = Session::new(model, settings, Inputs::default())?;
+        let prompts = prompts();
+        let probe = session.model().tokenizer().encode(&prompts[0])?.ids;
+        let before = answers(session.model(), &prompts)?;
+        let bits_before = bits(session.model(), &probe);
+
+        let request = Request::text(PROMPT, SUBJECT, NEW);
+        let detail = request.to_string();
+        observer.tell(Event::Progress(Progress {
+            unit: Unit::Requests,
+            done: 0,
+            total: 1,
+            detail: &detail,
+        }))?;
+        let outcome = session.edit_with(&request, observer)?;
+        let after = answers(session.model(), &prompts)?;
+        let edits = session.edits().clone();
+        session.undo();
+        let undone = bits(session.model(), &probe) == bits_before;
+
+        let (entry, update) = (&edits.record.edits[0], &edits.updates[0]);
+        let mut rows = prompts
+            .into_iter()
+            .zip(before.into_iter().zip(after))
+            .map(|(prompt, (before, after))| DemoPrompt { prompt, before, after });
+        let rewrite = rows.next().expect("the first prompt is the edited one");
+        let paraphrases = rows.by_ref().take(PARAPHRASES.len()).collect();
+        Ok(DemoReport {
+            model: self.model.clone(),
+            subject: SUBJECT,
+            prompt: PROMPT,
+            old: OLD,
+            new: NEW,
+            layer: entry.layer,
+            weight: entry.weight.clone(),
+            n_values: update.left.len() + update.right.len(),
+            relative_norm: entry.relative_norm,
+            rewrite,
+            paraphrases,
+            neighbours: rows.collect(),
+            succeeded: outcome.succeeded,
+            undone,
+        })
+    }
+}
+
+/// The prompt of the edit, then its paraphrases, then its neighbours.
+pub(crate) fn prompts() -> Vec<String> {
+    let of_subject = std::iter::once(PROMPT).chain(PARAPHRASES);
+    let of_subject = of_subject.map(|template| template.replacen("{}", SUBJECT, 1));
+    of_subject.chain(NEIGHBOURS.map(|subject| PROMPT.replacen("{}", subject, 1))).collect()
+}
+
+fn answers(model: &Model, prompts: &[String]) -> Result<Vec<DemoAnswer>, Error> {
+    let tokenizer = model.tokenizer();
+    let first = |word: &str| -> Result<u32, Error> {
+        let tokens = tokenizer.encode_continuation(&format!(" {word}"))?;
+        Ok(*tokens.first().expect("a word has tokens"))
+    };
+    let (old, new) = (first(OLD)?, first(NEW)?);
+    let answer = |prompt: &String| {
+        let tokens = tokenizer.encode(prompt)?.ids;
+        let logits = forward::logits(model.lm(), &tokens).narrow(0, tokens.len() - 1, 1);
+        let logits = download(logits);
+        let top = tokenizer.decode(&top_k(&logits, 1))?;
+        Ok(DemoAnswer { old: probability(&logits, old), new: probability(&logits, new), top })
+    };
+    prompts.iter().map(answer).collect()
+}
+
+/// The exact logits of a prompt and the exact bytes of the edited weights behind them.
+fn bits(model: &Model, tokens: &[u32]) -> Vec<u8> {
+    let lm = model.lm();
+    let weights = (0..lm.shape().n_layers).map(|layer| lm.block(layer).down_projection().weight());
+    weights
+        .chain([forward::logits(lm, tokens)])
+        .flat_map(|tensor| tensor.into_data().as_bytes().to_vec())
+        .collect()
+}

@@ -1,0 +1,155 @@
+//! Whether a model that is edited again and again still is one.
+
+use rome_core::forward::transfer::download;
+use rome_core::scoring::score;
+use rome_core::{CausalLm, ModelShape, Query, Tokenizer, widen};
+use serde::Serialize;
+
+use crate::error::{Error, InputError};
+use crate::text::TEXT;
+
+/// Between two looks so many requests are edited; after the last one there is always a look.
+const EVERY: usize = 10;
+
+/// A model whose perplexity is so many times what it was has collapsed.
+const COLLAPSED: f64 = 10.0;
+
+/// The health of a model after some requests, in proportion to what it was before any.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Health {
+    /// So many requests.
+    pub after: usize,
+    /// How many times as high the perplexity on a text is; not a number for a model that knows no word of it.
+    pub perplexity: f64,
+    /// How many times as large the edited weights are.
+    pub norm: f64,
+}
+
+/// Watches the perplexity of a text and the norms of the edited weights.
+pub(super) struct HealthCheck {
+    /// The text; nothing for a tokenizer that makes fewer than two tokens of it that the model knows.
+    query: Option<Query>,
+    layers: Vec<usize>,
+    before: Measure,
+    /// What was seen so far.
+    pub(super) history: Vec<Health>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Measure {
+    perplexity: f64,
+    norm: f64,
+}
+
+impl HealthCheck {
+    /// Measures a model that none of the requests has edited yet.
+    pub(super) fn new(
+        model: &dyn CausalLm,
+        tokenizer: &dyn Tokenizer,
+        layers: &[usize],
+    ) -> Result<Self, Error> {
+        let query = query(tokenizer, model.shape())?;
+        let before = measure(model, query.as_ref(), layers);
+        Ok(Self { query, layers: layers.to_vec(), before, history: Vec::new() })
+    }
+
+    /// Measures the model again if it is time to, after so many of all requests.
+    ///
+    /// # Errors
+    /// [`InputError::Collapsed`], of which nothing was saved yet.
+    pub(super) fn after(
+        &mut self,
+        n_requests: usize,
+        n_all: usize,
+        model: &dyn CausalLm,
+    ) -> Result<(), InputError> {
+        if !(n_requests == n_all || n_requests.is_multiple_of(EVERY)) {
+            return Ok(());
+        }
+        let Measure { perplexity, norm } = measure(model, self.query.as_ref(), &self.layers);
+        let (perplexity, norm) = (perplexity / self.before.perplexity, norm / self.before.norm);
+        self.history.push(Health { after: n_requests, perplexity, norm });
+        // Not a number, too, unless there is no text to measure.
+        if perplexity < COLLAPSED || self.query.is_none() {
+            Ok(())
+        } else {
+            Err(InputError::Collapsed { n_requests, perplexity, norm, n_saved: 0 })
+        }
+    }
+}
+
+/// The text, as far as a model of this shape knows its tokens.
+fn query(tokenizer: &dyn Tokenizer, shape: &ModelShape) -> Result<Option<Query>, Error> {
+    let mut ids = tokenizer.encode(TEXT)?.ids;
+    ids.retain(|&id| (id as usize) < shape.vocab_size);
+    ids.truncate(shape.n_positions);
+    Ok(match ids.split_first() {
+        Some((first, rest)) if !rest.is_empty() => {
+            Some(Query { prompt: vec![*first], targets: vec![rest.to_vec()] })
+        }
+        _ => None,
+    })
+}
+
+fn measure(model: &dyn CausalLm, query: Option<&Query>, layers: &[usize]) -> Measure {
+    let perplexity =
+        query.map_or(f64::NAN, |query| score(model, std::slice::from_ref(query))[0][0].nll().exp());
+    let square = |&layer: &usize| {
+        let weight = widen(model.block(layer).down_projection().weight());
+        f64::from(download((weight.clone() * weight).sum())[0])
+    };
+    Measure { perplexity, norm: layers.iter().map(square).sum::<f64>().sqrt() }
+}
+
+#[cfg(test)]
+mod tests {
+    use rome_core::request::{Encoding, TokenError};
+
+    use super::*;
+
+    /// A tokenizer that makes these tokens of every text.
+    struct Always(Vec<u32>);
+
+    impl Tokenizer for Always {
+        fn encode(&self, text: &str) -> Result<Encoding, TokenError> {
+            Ok(Encoding { ids: self.0.clone(), spans: vec![0..text.len(); self.0.len()] })
+        }
+
+        fn encode_continuation(&self, _: &str) -> Result<Vec<u32>, TokenError> {
+            Ok(self.0.clone())
+        }
+
+        fn decode(&self, _: &[u32]) -> Result<String, TokenError> {
+            Ok(String::new())
+        }
+    }
+
+    fn shape(n_positions: usize) -> ModelShape {
+        ModelShape {
+            family: "gpt2".to_owned(),
+            n_layers: 1,
+            d_model: 4,
+            d_ff: 8,
+            n_heads: 1,
+            vocab_size: 10,
+            n_positions,
+        }
+    }
+
+    fn n_tokens(ids: &[u32], n_positions: usize) -> Option<usize> {
+        let query = query(&Always(ids.to_vec()), &shape(n_positions)).unwrap();
+        query.map(|query| query.prompt.len() + query.targets[0].len())
+    }
+
+    #[test]
+    fn a_model_that_knows_too_few_tokens_of_the_text_is_measured_without_it() {
+        assert_eq!(n_tokens(&[], 8), None);
+        assert_eq!(n_tokens(&[10, 11, 12], 8), None, "the model has no row for these");
+        assert_eq!(n_tokens(&[1, 11, 12], 8), None, "one token predicts nothing");
+        for n_positions in [0, 1] {
+            assert_eq!(n_tokens(&[1, 2, 3], n_positions), None);
+        }
+        assert_eq!(n_tokens(&[1, 11, 2, 3], 8), Some(3));
+        assert_eq!(n_tokens(&[1, 2, 3, 4], 2), Some(2));
+    }
+}

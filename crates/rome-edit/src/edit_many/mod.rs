@@ -1,0 +1,64 @@
+//! Many requests, edited in turn: kept on after failures, saved on the way, resumed, watched.
+
+mod batch;
+mod health;
+mod partial;
+mod report;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rome_core::Request;
+
+pub use health::Health;
+pub use report::{BatchOutcome, EditReport, FailedRequest, FlopReport, Inflation, Seconds};
+
+/// Requests to be edited in turn, and how.
+///
+/// ```no_run
+/// use rome_edit::{EditMany, Session};
+///
+/// let mut session = Session::open("facts-gpt2")?;
+/// let requests = rome_edit::requests::read("facts.jsonl".as_ref())?;
+/// let many = EditMany { keep_going: true, output: Some("facts.safetensors".into()), ..EditMany::new(requests) };
+/// let outcome = session.edit_many(&many, &mut ())?;
+/// println!("{} of {} hold", outcome.held, many.requests.len());
+/// # Ok::<(), rome_edit::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct EditMany {
+    /// The requests, in order.
+    pub requests: Vec<Request>,
+    /// The file of edits to write. What there is of it on the way is saved beside it, as `.partial`.
+    pub output: Option<PathBuf>,
+    /// Goes on after a request that fails.
+    pub keep_going: bool,
+    /// Goes on when the model has collapsed.
+    pub allow_collapse: bool,
+    /// Goes on from what an interrupted run has left.
+    pub resume: bool,
+    /// No more work than this is lost to an interruption, but for the request being edited.
+    pub save_every: Duration,
+    /// When the run began, loading included.
+    pub started: Instant,
+}
+
+impl EditMany {
+    /// Edits these requests and keeps the edits in the session alone.
+    pub fn new(requests: Vec<Request>) -> Self {
+        Self {
+            requests,
+            output: None,
+            keep_going: false,
+            allow_collapse: false,
+            resume: false,
+            save_every: Duration::from_secs(10),
+            started: Instant::now(),
+        }
+    }
+
+    /// Whether there are several, so that the run is saved on the way and the model is watched.
+    fn is_long(&self) -> bool {
+        self.requests.len() > 1
+    }
+}

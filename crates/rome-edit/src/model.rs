@@ -1,0 +1,93 @@
+//! Models by name.
+
+use burn::prelude::Device;
+use rome_assets::Bundled;
+use rome_core::{CausalLm, ModelHash, Observer, Precision};
+use rome_models::{CheckpointFiles, ModelError, Pretrained, PretrainedTokenizer, Source};
+
+use crate::error::{Error, InputError};
+
+/// A name as like to another as this is a slip of the finger.
+const ALIKE: f64 = 0.8;
+
+/// A model and what is known of it.
+pub struct Model {
+    /// As the user named it.
+    pub name: String,
+    /// Where its files are.
+    pub source: Source,
+    /// The model itself, with its tokenizer and its hash.
+    pub pretrained: Pretrained,
+    /// What its matrices are held in.
+    pub precision: Precision,
+    /// The bundled model that it is, by its bytes, whatever its name.
+    pub bundled: Option<&'static Bundled>,
+}
+
+impl Model {
+    /// Loads a model: a bundled one, a folder in Hugging Face form, or one of the hub.
+    ///
+    /// # Errors
+    /// When there is none of that name, its files make no model, or `observer` stops it.
+    pub fn load(
+        name: &str,
+        device: &Device,
+        precision: Precision,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, Error> {
+        let source = source(name, observer)?;
+        let pretrained = Pretrained::from_source(&source, device, precision, observer)
+            .map_err(|error| Error::from(error).at(format_args!("failed to load the model {name:?}")))?;
+        tracing::debug!("model {name:?}: {}, hash {}", source.name(), pretrained.hash);
+        let bundled = rome_assets::ALL.iter().find(|bundled| bundled.hash == pretrained.hash.as_str());
+        Ok(Self { name: name.to_owned(), source, pretrained, precision, bundled: bundled.copied() })
+    }
+
+    /// The model itself.
+    pub fn lm(&self) -> &dyn CausalLm {
+        self.pretrained.model.as_ref()
+    }
+
+    /// The model itself, to be changed.
+    pub fn lm_mut(&mut self) -> &mut dyn CausalLm {
+        self.pretrained.model.as_mut()
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &PretrainedTokenizer {
+        &self.pretrained.tokenizer
+    }
+
+    /// The identity of its weights, without any edit.
+    pub fn hash(&self) -> &ModelHash {
+        &self.pretrained.hash
+    }
+}
+
+/// Where the files of a model are, by the name that a user gives it.
+///
+/// # Errors
+/// When there is none of that name.
+pub fn source(name: &str, observer: &mut dyn Observer) -> Result<Source, Error> {
+    if let Some(bundled) = rome_assets::bundled(name) {
+        return Ok(Source::Embedded(bundled.name, bundled.files));
+    }
+    let resolved = Source::resolve(name, observer);
+    let likeness = |bundled: &&str| strsim::jaro_winkler(bundled, name);
+    let names = rome_assets::ALL.iter().map(|bundled| bundled.name);
+    match (resolved, names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))) {
+        (Err(ModelError::NotFound { name }), Some(bundled)) if likeness(&bundled) > ALIKE => {
+            Err(InputError::MisspeltModel { name, bundled }.into())
+        }
+        (resolved, _) => Ok(resolved?),
+    }
+}
+
+/// The hash of a model that is not loaded otherwise.
+///
+/// # Errors
+/// When its files make no model, or `observer` stops it.
+pub fn hash(source: &Source, observer: &mut dyn Observer) -> Result<ModelHash, Error> {
+    let config = rome_models::config::Config::load(source)?;
+    Ok(CheckpointFiles::open(source)?.hash(&config, observer)?)
+}

@@ -1,0 +1,190 @@
+//! Edits made again from their own record, and held against what the file has.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rome_core::{
+    EditEntry, EditFile, EditPart, Environment, Observer, Progress, RankOneUpdate, Request, Unit,
+};
+use serde::Serialize;
+
+use crate::edits::{part_hash, read_all};
+use crate::error::{Error, InputError};
+use crate::session::edit_and_ask;
+use crate::{Event, Inputs, Model, Session, Settings, StatisticsSource};
+
+/// A cosine above this is the same edit, rounded otherwise.
+const SAME: f64 = 0.9999;
+/// And so is a length within this of the other.
+const AS_LONG: f64 = 1e-3;
+
+/// A file of edits to make again.
+#[derive(Debug, Clone)]
+pub struct Verify {
+    /// The file.
+    pub file: PathBuf,
+    /// Edits that it was made on top of.
+    pub edits: Vec<PathBuf>,
+    /// Where C is taken from.
+    pub statistics: StatisticsSource,
+}
+
+/// How near edits are to themselves made again.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Verification {
+    /// Whether all left and right vectors have the same bytes.
+    pub equal: bool,
+    /// Whether all are the same edits but for rounding.
+    pub same: bool,
+    /// Of each edit.
+    pub edits: Vec<VerifiedEdit>,
+    /// What is different in what computed them, as sentences.
+    #[serde(rename = "environment")]
+    pub differences: Vec<String>,
+}
+
+/// How near an edit is to itself made again.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifiedEdit {
+    /// The canonical name of the weight.
+    pub weight: String,
+    /// The request, on one line.
+    pub request: String,
+    /// Whether left and right vectors have the same bytes.
+    pub equal: bool,
+    /// The cosine of the two differences of the weight.
+    pub cosine: f64,
+    /// How much longer one is than the other.
+    pub difference_of_norms: f64,
+    /// Whether it is the same edit but for rounding.
+    pub same: bool,
+}
+
+impl Verify {
+    /// Makes the edits again on a model that nothing is on, and compares.
+    ///
+    /// # Errors
+    /// When the edits are not of this model, cannot be made again, or `observer` stops it.
+    pub fn run(&self, mut model: Model, observer: &mut dyn Observer) -> Result<Verification, Error> {
+        let others = read_all(&self.edits)?;
+        // Read after the others, so that what was made on top of them is seen to be.
+        let mut given = read_all(&[&self.edits[..], std::slice::from_ref(&self.file)].concat())?;
+        given.parts.drain(..others.parts.len());
+        given.check_model(model.hash())?;
+        let mut known: BTreeMap<String, EditPart> = BTreeMap::new();
+        for part in others.parts {
+            known.insert(part_hash(&part)?, part);
+        }
+        let (mut edits, mut differences) = (Vec::new(), Vec::new());
+        for part in &given.parts {
+            let (same_model, again) = self.again(part, &known, model, observer)?;
+            model = same_model;
+            for (index, entry) in part.record.edits.iter().enumerate() {
+                edits.push(VerifiedEdit::new(entry, &part.updates[index], &again[index]));
+            }
+            if let Some(there) = &part.record.environment {
+                differences.extend(there.differences(&Environment::of(&model.lm().device())));
+            }
+            known.insert(part_hash(part)?, part.clone());
+        }
+        differences.sort();
+        differences.dedup();
+        Ok(Verification {
+            equal: edits.iter().all(|edit| edit.equal),
+            same: edits.iter().all(|edit| edit.same),
+            edits,
+            differences,
+        })
+    }
+
+    /// Makes the edits of a part again, on what they were made on.
+    fn again(
+        &self,
+        part: &EditPart,
+        known: &BTreeMap<String, EditPart>,
+        model: Model,
+        observer: &mut dyn Observer,
+    ) -> Result<(Model, Vec<RankOneUpdate>), Error> {
+        let record = &part.record;
+        let Some(config) = record.settings.as_ref().and_then(|settings| settings.rome()).cloned() else {
+            return Err(InputError::UnknownMethod.into());
+        };
+        let parts = record.on_top_of.iter().map(|hash| {
+            known.get(hash).cloned().ok_or_else(|| InputError::MissingBelow { hash: hash.clone() })
+        });
+        let below = EditFile { parts: parts.collect::<Result<_, _>>()? };
+        let requests = requests(part, config.layers.len(), &self.file)?;
+
+        let use_statistics = record.statistics.values().any(|used| used.source != "identity");
+        let settings = Settings { config, use_statistics, ..Settings::of(&model)? };
+        let inputs = Inputs {
+            contexts: Some(record.contexts.clone()),
+            kl_prompts: record.kl_prompts.clone(),
+            statistics: self.statistics.clone(),
+            ..Inputs::default()
+        };
+        if model.precision != record.precision {
+            return Err(InputError::OtherPrecision { precision: record.precision }.into());
+        }
+        let mut session = Session::new(model, settings, inputs)?;
+        session.apply_unchecked(&below)?;
+        session.find_statistics()?;
+        for (layer, used) in &record.statistics {
+            let found = session.edits().record.statistics.get(layer);
+            if found.is_some_and(|found| found.source != used.source) {
+                tracing::info!("C of layer {layer} is another one than it was made with: {}", used.source);
+            }
+        }
+        let tokenized =
+            requests.iter().map(|request| session.tokenize(request)).collect::<Result<Vec<_>, _>>()?;
+        // In turn on one editor, as they were made: later ones take over what earlier ones have run.
+        let mut editor = session.editor()?;
+        let mut updates = Vec::new();
+        let total = requests.len() as u64;
+        for ((done, request), tokenized) in (0..).zip(&requests).zip(&tokenized) {
+            let detail = request.to_string();
+            observer.tell(Event::Progress(Progress {
+                unit: Unit::Requests,
+                done,
+                total,
+                detail: &detail,
+            }))?;
+            let (edits, _) = edit_and_ask(&mut editor, tokenized, observer)?;
+            updates.extend(edits.into_iter().filter_map(|edit| edit.update.into_rank_one()));
+        }
+        editor.undo();
+        drop(editor);
+        Ok((session.into_model(), updates))
+    }
+}
+
+/// The requests of a part, each of which has edited all layers.
+fn requests(part: &EditPart, n_layers: usize, file: &Path) -> Result<Vec<Request>, Error> {
+    let of_one = |edits: &[EditEntry]| {
+        let request = edits.first()?.request.clone()?;
+        let is_whole =
+            edits.len() == n_layers && edits.iter().all(|edit| edit.request.as_ref() == Some(&request));
+        is_whole.then_some(request)
+    };
+    let requests: Option<Vec<Request>> = part.record.edits.chunks(n_layers).map(of_one).collect();
+    requests.ok_or_else(|| InputError::IncompleteEdits { path: file.to_owned() }.into())
+}
+
+impl VerifiedEdit {
+    /// Compares an edit with itself made again, on which the file's scale is put.
+    fn new(entry: &EditEntry, there: &RankOneUpdate, again: &RankOneUpdate) -> Self {
+        let scaled = |value: &f32| (f64::from(*value) * entry.scale) as f32;
+        let again = if entry.scale == 1.0 {
+            again.clone()
+        } else {
+            RankOneUpdate { right: again.right.iter().map(scaled).collect(), ..again.clone() }
+        };
+        let equal = *there == again;
+        let (cosine, difference_of_norms) =
+            if equal { (1.0, 0.0) } else { (there.cosine(&again), again.norm() / there.norm() - 1.0) };
+        let request = entry.request.as_ref().map(Request::to_string).unwrap_or_default();
+        let same = equal || cosine > SAME && difference_of_norms.abs() < AS_LONG;
+        Self { weight: entry.weight.clone(), request, equal, cosine, difference_of_norms, same }
+    }
+}

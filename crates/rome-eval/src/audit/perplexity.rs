@@ -1,0 +1,21 @@
+//! The perplexity on a text before and after an edit.
+
+use serde::Serialize;
+
+/// The perplexity on a text before and after an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Perplexity {
+    /// How many tokens of it were predicted.
+    pub n_tokens: usize,
+    /// Before the edit.
+    pub before: f64,
+    /// After the edit.
+    pub after: f64,
+}
+
+impl Perplexity {
+    /// How many times as high it is.
+    pub fn ratio(&self) -> f64 {
+        self.after / self.before
+    }
+}

@@ -1,0 +1,32 @@
+//! How a prompt is related to an edit.
+
+use serde::Serialize;
+
+/// How a prompt is related to an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PromptKind {
+    /// The edited prompt itself.
+    Rewrite,
+    /// The same in other words: should change, too.
+    Paraphrase,
+    /// Another subject with the same old object: should stay as it is.
+    Neighbour,
+    /// Something else altogether: should stay as it is.
+    Unrelated,
+}
+
+impl PromptKind {
+    /// All of them, the nearest to the edit first.
+    pub const ALL: [Self; 4] = [Self::Rewrite, Self::Paraphrase, Self::Neighbour, Self::Unrelated];
+
+    /// The heading over prompts of this kind.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Rewrite => "The edited prompts",
+            Self::Paraphrase => "The same in other words",
+            Self::Neighbour => "Neighbours, who should stay as they are",
+            Self::Unrelated => "Unrelated, and should stay as it is",
+        }
+    }
+}
