@@ -1,4 +1,4 @@
-//! What the benchmarks share: models of named sizes, and one request of ordinary length.
+//! Models of named sizes and one request of ordinary length, which the benchmarks share.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use rome_assets::FACTS_GPT2;
 use rome_core::{Context, KlPrompt, Precision, Request, TokenizedRequest};
 use rome_models::{Pretrained, Source};
 
-/// As `rome` has it.
+/// The allocator of `rome`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A model to measure on.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// What it is called.
+    /// The name of the model.
     pub name: &'static str,
     /// Random weights of this shape, or the bundled GPT-2.
     pub shape: Option<Shape>,

@@ -16,32 +16,32 @@ use crate::{Files, Finding, Input, Seed, Target};
 /// Inputs that are drawn from one state of the generator.
 const BATCH: u32 = 200;
 
-/// What is measured is the process's, so one runs at a time.
+/// A lock that lets one campaign run at a time, as the measurements are those of the process.
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// Many inputs for a target.
 #[derive(Debug, Clone, Default)]
 pub struct Campaign {
-    /// What inputs are drawn by.
+    /// The seed that inputs are drawn by.
     pub seed: u64,
-    /// How many are drawn at most.
+    /// The maximum number of inputs to draw.
     pub n_cases: Option<u64>,
     /// For how long they are drawn.
     pub time: Option<Duration>,
-    /// Where the input that is being read is kept.
+    /// The folder for the input that is being read.
     pub running: Option<PathBuf>,
 }
 
-/// What came of it.
+/// The outcome of a campaign.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
-    /// How many inputs were read or refused.
+    /// The number of inputs that were read or refused.
     pub n_inputs: u64,
-    /// How many of them were read.
+    /// The number of inputs that were read.
     pub n_taken: u64,
-    /// How long it took, in seconds.
+    /// The time that it took, in seconds.
     pub seconds: f64,
-    /// What must not have happened, each with the smallest input that was found and how it is made.
+    /// The failures, each with the smallest input that was found and the way to make it.
     pub findings: Vec<(Finding, Files, String)>,
 }
 

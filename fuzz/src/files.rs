@@ -40,7 +40,7 @@ impl Files {
         String::from_utf8_lossy(self.get(name)).into_owned()
     }
 
-    /// How many bytes all of them have.
+    /// The number of bytes of all of them.
     pub fn n_bytes(&self) -> usize {
         self.0.iter().map(|(_, bytes)| bytes.len()).sum()
     }
@@ -93,7 +93,7 @@ impl Files {
     }
 }
 
-/// Where short-lived files are kept: in memory, if the system has such a place.
+/// The folder for short-lived files: in memory, if the system has such a place.
 pub fn scratch() -> PathBuf {
     match Path::new("/dev/shm") {
         memory if memory.is_dir() => memory.to_owned(),

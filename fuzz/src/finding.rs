@@ -1,4 +1,4 @@
-//! What must not happen, and did.
+//! Failures that a campaign looks for.
 
 use std::fmt;
 use std::fs;
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 
 use crate::Files;
 
-/// What must not happen, and did.
+/// A failure that a campaign found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What it is.
+    /// The kind of failure.
     pub kind: Kind,
     /// Where, or how much: the same for inputs that fail in the same way.
     pub what: String,
 }
 
-/// What can go wrong.
+/// A kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A panic.
@@ -44,7 +44,7 @@ impl Kind {
 }
 
 impl Finding {
-    /// Whether another input fails in the same way. How much memory or time it takes may differ.
+    /// True if another input fails in the same way. How much memory or time it takes may differ.
     pub fn is_like(&self, other: &Self) -> bool {
         match self.kind {
             Kind::Memory | Kind::Time => self.kind == other.kind,

@@ -11,11 +11,11 @@ const MOST_MUTATIONS: usize = 6;
 /// A seed with mutations.
 #[derive(Debug, Clone)]
 pub struct Input {
-    /// Which seed.
+    /// The number of the seed.
     pub seed: usize,
-    /// What is done to it, in order.
+    /// The changes to it, in order.
     pub mutations: Vec<Mutation>,
-    /// Whether the checksums of an archive are mended, so that readers look at what is in it.
+    /// True if the checksums of an archive are mended, so that readers look at what is in it.
     pub mended: bool,
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Quoted {
     pub(crate) range: Range<usize>,
-    /// Whether it is the key of a member.
+    /// True if it is the key of a member.
     pub(crate) is_key: bool,
 }
 

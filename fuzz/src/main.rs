@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 /// Read hostile inputs, and keep those that do what must not happen under fuzz/findings
 #[derive(Parser)]
 struct Args {
-    /// How long, over all ways in
+    /// Minutes for all ways in together
     #[arg(long, default_value_t = 5.0, value_name = "N")]
     minutes: f64,
     /// One way in alone
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
-    /// What inputs are drawn by; from the clock if not given
+    /// Seed that inputs are drawn by; from the clock if not given
     #[arg(long)]
     seed: Option<u64>,
     /// Say what there is, and nothing else
@@ -33,7 +33,7 @@ struct Args {
     here: Option<PathBuf>,
 }
 
-/// What a target came to, as a process tells the one that started it.
+/// The result of a target, as a process reports it to the one that started it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Told {
     n_inputs: u64,

@@ -1,4 +1,4 @@
-//! How much memory is held.
+//! Measures the memory that is held.
 
 use peak_alloc::PeakAlloc;
 
@@ -6,7 +6,7 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static HELD: PeakAlloc = PeakAlloc;
 
-/// What is held now, in bytes.
+/// The memory that is held now, in bytes.
 pub(crate) fn held() -> usize {
     HELD.current_usage()
 }

@@ -1,4 +1,4 @@
-//! What is done to files.
+//! Changes to files.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -64,7 +64,7 @@ pub struct Mutation {
     change: Change,
 }
 
-/// What is done.
+/// A change to a file.
 #[derive(Debug, Clone)]
 enum Change {
     /// A bit is turned over.
@@ -89,7 +89,7 @@ enum Change {
     Json(Json, bool),
 }
 
-/// What is done to a JSON text.
+/// A change to a JSON text.
 #[derive(Debug, Clone)]
 enum Json {
     Number(&'static str),

@@ -3,7 +3,7 @@
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Mutex, PoisonError};
 
-/// Where the last panic was, in whatever thread.
+/// The place of the last panic, in any thread.
 static LAST: Mutex<Option<String>> = Mutex::new(None);
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;

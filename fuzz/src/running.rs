@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::{Bound, Files, files, memory};
 
-/// How the process ends when an input takes too long.
+/// The exit code for an input that takes too long.
 pub const EXIT_TIME: i32 = 42;
 
-/// How the process ends when an input takes too much memory.
+/// The exit code for an input that takes too much memory.
 pub const EXIT_MEMORY: i32 = 43;
 
 /// More than a bound allows, and few enough for a small machine.
@@ -66,7 +66,7 @@ impl Running {
         *self.since.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Where the input is.
+    /// The folder of the input.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

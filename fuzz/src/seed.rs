@@ -1,4 +1,4 @@
-//! What inputs are made of.
+//! Seeds that inputs are made of.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub struct Seed {
     pub name: String,
     /// Its files.
     pub files: Files,
-    /// Whether it is one that is refused as it is, as those of `seeds/<target>` mostly are.
+    /// True if it is one that is refused as it is, as those of `seeds/<target>` mostly are.
     pub is_attack: bool,
 }
 

@@ -9,19 +9,19 @@ use crate::{Bound, Files, Seed};
 pub struct Target {
     /// Its name.
     pub name: &'static str,
-    /// What is read, and by what.
+    /// The input, and the function that reads it.
     pub about: &'static str,
-    /// What reading it may cost.
+    /// The bounds for reading it.
     pub bound: Bound,
-    /// How many inputs the tests draw.
+    /// The number of inputs that the tests draw.
     pub n_cases: u32,
-    /// What inputs are made of, besides those of `seeds/<name>`.
+    /// The seeds of its inputs, besides those of `seeds/<name>`.
     pub seeds: fn() -> Result<Vec<Seed>>,
     /// Reads an input.
     pub read: fn(&Files) -> Outcome,
 }
 
-/// What became of an input.
+/// The outcome of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It was read.

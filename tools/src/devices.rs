@@ -25,7 +25,7 @@ pub(crate) struct Args {
     format: Format,
 }
 
-/// What `rome doctor --json` prints.
+/// The output of `rome doctor --json`.
 #[derive(Debug, Deserialize)]
 struct Doctor {
     devices: Vec<Device>,

@@ -1,4 +1,4 @@
-//! How much text C needs: the quality of edits against the number of tokens.
+//! Measures how much text C needs: the quality of edits against the number of tokens.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ struct Point {
     per_dimension: f64,
     /// `S`, `ES`, `PS`, `NS`, as `summarize.py` of the original has them.
     quality: Summary,
-    /// What the last doubling of the text changed in the directions of edits.
+    /// The change in the directions of edits by the last doubling of the text.
     direction_change: Option<f32>,
 }
 

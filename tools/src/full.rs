@@ -1,4 +1,5 @@
-//! What is too heavy for every change: tests that take minutes, and all of them on other devices.
+//! Runs the checks that are too heavy for every change: tests that take minutes, and all of them on other
+//! devices.
 
 use std::process::Command;
 

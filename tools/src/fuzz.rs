@@ -10,13 +10,13 @@ use crate::{cargo, target};
 /// fuzz/findings.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How long, over all ways in
+    /// Minutes for all ways in together
     #[arg(long, default_value_t = 5.0, value_name = "N")]
     minutes: f64,
     /// One way in alone; target/debug/fuzz --list names them
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
-    /// What inputs are drawn by; from the clock if not given
+    /// Seed that inputs are drawn by; from the clock if not given
     #[arg(long)]
     seed: Option<u64>,
 }

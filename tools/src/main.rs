@@ -1,4 +1,4 @@
-//! Long runs that hold rome against the original and against faults: `cargo xtask <task>` builds this
+//! Long runs that compare rome with the original and inject faults: `cargo xtask <task>` builds this
 //! program and starts it.
 
 #[path = "../../xtask/src/cargo.rs"]
@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand};
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    about = "Long runs that hold rome against the original and against faults"
+    about = "Long runs that compare rome with the original and inject faults"
 )]
 struct Args {
     #[command(subcommand)]
@@ -40,11 +40,11 @@ struct Args {
 enum Task {
     /// Compare edits with those of the original, kmeng01/rome
     Compare(Box<compare::Args>),
-    /// Run rome on every device there is and hold the outcome against that of the processor
+    /// Run rome on every device and compare the results with the CPU's
     Devices(devices::Args),
-    /// Load what rome exports with transformers and PEFT
+    /// Load exports in transformers and PEFT
     ///
-    /// They are of the versions that integrations/consumers pins.
+    /// Uses the versions that integrations/consumers pins.
     Consumers {
         /// Try this program rather than build it
         #[arg(long, value_name = "FILE")]
@@ -52,19 +52,19 @@ enum Task {
     },
     /// Measure how much text C needs
     Enough(enough::Args),
-    /// Put it all through: hostile inputs, kills, edits in turn, commands at random
+    /// Run sequence, faults, soak and fuzz, and print a table of their results
     Reliability(reliability::Args),
-    /// See how many edits a model bears, one on top of the other
+    /// Measure how many consecutive edits a model bears
     Sequence(sequence::Args),
-    /// Kill rome, fill its disk, take its files away, and look what is lost
+    /// Kill rome, fill its disk, remove its files, and check that nothing is lost
     Faults(faults::Args),
-    /// Run commands at random for a while, and look whether anything grows or goes wrong
+    /// Run random commands for a while, and check memory, files and exit codes
     Soak(soak::Args),
-    /// See whether rome suggest finds the layer of the bundled models
+    /// Check that rome suggest finds the layer of the bundled models
     Suggest(suggest::Args),
-    /// Read hostile inputs, and keep those that do harm
+    /// Read hostile inputs, and keep those that cause failures
     Fuzz(fuzz::Args),
-    /// Run what is too heavy for every change
+    /// Run the checks that are too heavy for every change
     Full(full::Args),
 }
 

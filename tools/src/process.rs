@@ -27,7 +27,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Finished> {
     Ok(Finished { stdout, seconds, peak_memory })
 }
 
-/// How a program ended, well or not.
+/// The end of a program, with or without success.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,

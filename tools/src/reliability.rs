@@ -1,4 +1,4 @@
-//! What the product has been put through, as one page.
+//! Writes the reliability report as one page.
 
 use std::process::{Command, Stdio};
 

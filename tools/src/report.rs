@@ -1,11 +1,11 @@
-//! What a comparison prints.
+//! The output of a comparison.
 
 use anyhow::Result;
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_BORDERS_ONLY};
 use comfy_table::{Cell, CellAlignment, Table};
 use serde_json::Value;
 
-/// How to print.
+/// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Terminal,
@@ -13,7 +13,7 @@ pub(crate) enum Form {
     Json,
 }
 
-/// How a person asks for it.
+/// The option for the form of the output.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Format {
     /// Print one JSON object
@@ -40,7 +40,7 @@ pub(crate) struct Report {
     pub(crate) json: Value,
     pub(crate) tables: Vec<Rows>,
     pub(crate) notes: Vec<String>,
-    /// What was to hold and does not.
+    /// The checks that fail.
     pub(crate) faults: Vec<String>,
 }
 

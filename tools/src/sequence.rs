@@ -1,4 +1,4 @@
-//! How many edits a model bears, one on top of the other.
+//! Measures how many edits a model bears, one on top of the other.
 
 use std::process::Command;
 
@@ -29,7 +29,7 @@ pub(crate) struct Args {
     format: Format,
 }
 
-/// What `rome edit --json` says of a sequence.
+/// The report of `rome edit --json` on a sequence.
 #[derive(Debug, Deserialize)]
 struct Edited {
     watched: Vec<Seen>,
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let header = [
         "model",
         "variant",
-        "edits held",
+        "edits until collapse",
         "perplexity after 10",
         "after 50",
         "after 100",
@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let notes = vec![
         "a model has collapsed when its perplexity on text is ten times what it was\n".to_owned(),
-        format!("held: {}", all_held.join("; ")),
+        format!("until collapse: {}", all_held.join("; ")),
     ];
     report::print(
         &Report { json: json!(values), tables: vec![rows], notes, faults: vec![] },

@@ -1,4 +1,4 @@
-//! Whether `rome suggest` finds the layer: what it picks on some facts against a full sweep over others.
+//! Checks that `rome suggest` finds the layer: its choice on some facts against a full sweep over others.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::report::{self, Format, Report};
 use crate::{process, program};
 
-/// How far the layer it picks may be from the best one, in points of S.
+/// The largest distance of the layer it picks from the best one, in points of S.
 const NEAR: f64 = 3.0;
 
 /// Lets `rome suggest` choose a layer of each bundled model on some of its facts, and evaluates all

@@ -19,7 +19,7 @@ pub(crate) fn command() -> Command {
     cargo
 }
 
-/// What `cargo metadata --no-deps` says of the workspace, as far as `T` asks for it.
+/// The output of `cargo metadata --no-deps` on the workspace, as far as `T` asks for it.
 pub(crate) fn metadata<T: DeserializeOwned>() -> Result<T> {
     let output = command().args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
     if !output.status.success() {

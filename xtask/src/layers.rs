@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::metadata;
 
-/// What each crate of a user's program may depend on, and which of those of others it must not:
+/// The crates that each crate of a user's program may depend on, and those of others that it must not:
 /// libraries name no backend, and core knows no files, no model and no terminal.
 const ALLOWED: [(&str, &[&str]); 12] = [
     ("rome-assets", &[]),

@@ -30,7 +30,7 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     /// `dev`, `build`, or nothing for an ordinary one.
     pub(crate) kind: Option<String>,
-    /// Where it is, if it is of the workspace.
+    /// The path, if it is of the workspace.
     pub(crate) path: Option<PathBuf>,
     pub(crate) features: Vec<String>,
 }
@@ -43,12 +43,12 @@ pub(crate) struct Target {
 }
 
 impl Package {
-    /// Whether it is one of the crates that users get, under `crates/`.
+    /// True if it is one of the crates that users get, under `crates/`.
     pub(crate) fn is_ours(&self) -> bool {
         self.manifest_path.components().any(|part| part.as_os_str() == "crates")
     }
 
-    /// Whether it may go to any registry.
+    /// True if it may go to any registry.
     pub(crate) fn is_published(&self) -> bool {
         self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
     }

@@ -1,4 +1,4 @@
-//! What the registry asks of a crate: that it is small, and that all it needs is there, too.
+//! Checks what the registry asks of a crate: that it is small, and that all its dependencies are there, too.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::cargo;
 use crate::metadata::{self, Metadata, Package};
 
-/// What crates.io takes at most.
+/// The maximum size that crates.io accepts.
 const MAX_BYTES: u64 = 10 << 20;
 
 /// Packs every crate that is published, and prints how large it is. Nothing is compiled or sent.
@@ -38,7 +38,8 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-/// What a crate depends on that no registry has. Dependencies of its tests are left out when it is packed.
+/// The dependencies of a crate that no registry has. Dependencies of its tests are left out when it is
+/// packed.
 fn needs<'a>(package: &'a Package, kept: &BTreeSet<&str>) -> Vec<&'a str> {
     let ordinary = package.dependencies.iter().filter(|dependency| dependency.kind.as_deref() != Some("dev"));
     ordinary.map(|dependency| dependency.name.as_str()).filter(|name| kept.contains(name)).collect()

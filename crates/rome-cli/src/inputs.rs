@@ -1,4 +1,4 @@
-//! What arguments mean: a model, settings, edits and what else the library takes.
+//! Turns arguments into the library's inputs: a model, settings, edits and the rest.
 
 use std::path::Path;
 
@@ -15,9 +15,8 @@ use crate::args::{DeviceArgs, EditsArgs, InputsArgs, ModelArgs, SettingsArgs};
 impl DeviceArgs {
     /// The device that the user named.
     pub(crate) fn device(&self) -> Result<Device> {
-        let name: DeviceName = self.device.parse().map_err(Error::from)?;
-        let info = name.find().map_err(Error::from)?;
-        if name == DeviceName::Auto {
+        let info = self.device.find().map_err(Error::from)?;
+        if self.device == DeviceName::Auto {
             tracing::info!("computing on {} ({})", info.name, info.model());
         }
         Ok(info.device)
@@ -32,7 +31,7 @@ impl ModelArgs {
 }
 
 impl EditsArgs {
-    /// Loads a model and puts the edits on it, and returns them, too.
+    /// Loads a model and applies the edits, and returns both.
     pub(crate) fn load_edited(
         &self,
         model: &ModelArgs,
@@ -46,13 +45,13 @@ impl EditsArgs {
     }
 }
 
-/// The way with edits of other models that `--force` asks for.
+/// The treatment of edits for other models that `--force` asks for.
 pub(crate) fn other_model(force: bool) -> OtherModel {
     if force { OtherModel::Warn } else { OtherModel::Refuse }
 }
 
 impl SettingsArgs {
-    /// The settings: flags over a settings file over what is published or suggested.
+    /// The settings: flags override a settings file, which overrides published or derived ones.
     fn settings(&self, model: &Model) -> Result<Settings> {
         let mut settings = match &self.hparams {
             Some(path) => Settings::read(path, model)?,
@@ -76,7 +75,7 @@ impl SettingsArgs {
         Ok(settings)
     }
 
-    /// Reads what edits are computed over, then loads a model, and starts a session on it.
+    /// Reads the inputs of edits, then loads a model, and starts a session on it.
     pub(crate) fn session(
         &self,
         model: &ModelArgs,
@@ -90,7 +89,7 @@ impl SettingsArgs {
     }
 }
 
-/// Says where settings come from, to one who has not chosen a layer.
+/// Notes the origin of the settings, where the user has not chosen a layer.
 fn remark(model: &Model, settings: &Settings) {
     let layer = settings.config.layers[0];
     match Settings::origin(model) {
@@ -109,7 +108,7 @@ fn remark(model: &Model, settings: &Settings) {
 }
 
 impl InputsArgs {
-    /// What edits are computed over.
+    /// The inputs that edits are computed from.
     fn inputs(&self) -> Result<Inputs> {
         let kl_prompts = self.preserve.as_deref().map(requests::read_kl_prompts).transpose()?;
         Ok(Inputs {
@@ -121,7 +120,7 @@ impl InputsArgs {
     }
 }
 
-/// What `--stats` means.
+/// The statistics that `--stats` names.
 pub(crate) fn statistics(stats: Option<&Path>) -> StatisticsSource {
     match stats {
         None => StatisticsSource::Auto,

@@ -1,7 +1,7 @@
-//! What to do about an error, in the words of the command line: options and commands by their names.
+//! Hints in the words of the command line: options and commands by their names.
 //!
-//! The library's own hints speak to its users and know no options. Those that stand here take their place, and
-//! where none does, the library's is printed.
+//! The library's hints name no options. A hint here replaces the library's; where there is none, the library's is
+//! printed.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -19,12 +19,12 @@ use crate::cli_error::CliError;
 
 type Words = Cow<'static, str>;
 
-/// What to do about an error or what caused it.
+/// The hint for an error or for its cause.
 pub(crate) fn hint(error: &anyhow::Error) -> Words {
     error
         .chain()
         .find_map(in_our_words)
-        .unwrap_or_else(|| "this is not expected; please report it with RUST_LOG=debug".into())
+        .unwrap_or_else(|| "this is a bug; please report it with the output of RUST_LOG=debug".into())
 }
 
 /// The words for an error that the program knows.
@@ -38,7 +38,7 @@ pub(crate) fn in_our_words(error: &(dyn StdError + 'static)) -> Option<Words> {
     if let Some(error) = error.downcast_ref::<FileError>() {
         return Some(file(error));
     }
-    error.is::<std::io::Error>().then(|| "check that the place exists, has room and may be used".into())
+    error.is::<std::io::Error>().then(|| "check that the path exists, is writable and has free space".into())
 }
 
 /// The words for an error of the library.
@@ -57,7 +57,7 @@ fn of_concern(error: &Error) -> Words {
         Error::Ledger(error) => ledger(error),
         Error::Model(ModelError::Precision { .. })
         | Error::Export(ExportError::Model(ModelError::Precision { .. })) => {
-            "rome doctor lists what each device supports; f32 is by all".into()
+            "use f32, which every device supports; rome doctor lists the others".into()
         }
         Error::Statistics(error) => statistics(error),
         Error::Stats(error) => stats(error),
@@ -69,24 +69,22 @@ fn of_concern(error: &Error) -> Words {
 fn input(error: &InputError) -> Words {
     let words = match error {
         InputError::NoStartToken => "give contexts with --contexts FILE",
-        InputError::NotBundled { .. } => {
-            "the demo runs on facts-gpt2 or facts-gptj; for others use rome edit"
-        }
-        InputError::EditsFolder { .. } => "give a file that rome edit has written, or a ledger",
-        InputError::Unfinished { .. } => "go on from it with --resume, or remove it to start anew",
+        InputError::NotBundled { .. } => "use facts-gpt2 or facts-gptj; rome edit edits other models",
+        InputError::EditsFolder { .. } => "give a file that rome edit wrote, or a ledger's folder",
+        InputError::Unfinished { .. } => "continue it with --resume, or remove it to start over",
         InputError::OtherSettings | InputError::OtherRequests => {
-            "give the options of that run, or leave --resume out to start anew"
+            "give the options of that run, or start over without --resume"
         }
-        InputError::FailedRequest { n_saved: 0, .. } => "see --variant and --stats for other ways to edit it",
+        InputError::FailedRequest { n_saved: 0, .. } => "try another --variant or other --stats",
         InputError::FailedRequest { n_saved, .. } => {
-            return saved(*n_saved, "go on past it with --resume --keep-going");
+            return saved(*n_saved, "skip it with --resume --keep-going");
         }
         InputError::Collapsed { n_saved: n_saved @ 1.., .. } => {
-            return saved(*n_saved, "go on all the same with --resume --allow-collapse, or edit fewer facts");
+            return saved(*n_saved, "continue with --resume --allow-collapse, or edit fewer facts");
         }
-        InputError::Interrupted { .. } => "go on with --resume",
+        InputError::Interrupted { .. } => "continue with --resume",
         InputError::Layers { .. } => "write --layers 1,3 or --layers all",
-        InputError::UnknownMethod => "verify what rome edit has made",
+        InputError::UnknownMethod => "verify edits that rome edit made",
         InputError::MissingBelow { .. } => "give them with --edit",
         InputError::OtherPrecision { precision } => {
             return format!("give --dtype {}", precision.name()).into();
@@ -106,7 +104,7 @@ fn statistics(error: &StatisticsError) -> Words {
             return format!("rome stats collect -m {model} --layers {layer} --text FILE…").into();
         }
         StatisticsError::NoStatisticsIn { .. } => {
-            "give the folder that rome stats collect wrote, or one of the reference's caches"
+            "give a folder that rome stats collect wrote, or a cache of kmeng01/rome"
         }
         StatisticsError::SeveralStatistics { .. } => "give one of them with --stats",
         StatisticsError::SaveEvery { .. } => {
@@ -115,8 +113,8 @@ fn statistics(error: &StatisticsError) -> Words {
         StatisticsError::Pattern { .. } | StatisticsError::NoMatch { .. } => {
             "give files or a pattern with --text"
         }
-        StatisticsError::Unfinished { .. } => "go on with it by --resume, or delete this file to start anew",
-        StatisticsError::Interrupted { .. } => "go on with --resume",
+        StatisticsError::Unfinished { .. } => "continue it with --resume, or delete this file to start over",
+        StatisticsError::Interrupted { .. } => "continue with --resume",
         _ => return error.hint(),
     };
     words.into()
@@ -124,14 +122,12 @@ fn statistics(error: &StatisticsError) -> Words {
 
 fn fetch(error: &FetchError) -> Words {
     let words = match error {
-        FetchError::Broken { .. } => "run the same command again: it goes on from where it broke off",
-        FetchError::Refused { .. } => "check --name and --url, or collect them yourself: rome stats collect",
+        FetchError::Broken { .. } => "run the same command again: it continues the download",
+        FetchError::Refused { .. } => "check --name and --url, or collect them with rome stats collect",
         FetchError::UnknownSize { .. } | FetchError::UnknownPart { .. } => {
-            "download it by other means and give it with --stats FILE"
+            "download it in another way and give it with --stats FILE"
         }
-        FetchError::OtherSize { .. } => {
-            "give the name that the statistics of this model are published under with --name"
-        }
+        FetchError::OtherSize { .. } => "give the published name of this model with --name",
         FetchError::Damaged { error, .. } => return stats(error),
         _ => return error.hint(),
     };
@@ -141,7 +137,7 @@ fn fetch(error: &FetchError) -> Words {
 fn config(error: &ConfigError) -> Words {
     match error {
         ConfigError::NoLayer | ConfigError::Layer { .. } | ConfigError::LayerTwice { .. } => {
-            "choose with --layer, counted from 0".into()
+            "choose a layer with --layer, counted from 0".into()
         }
         _ => error.hint(),
     }
@@ -150,12 +146,12 @@ fn config(error: &ConfigError) -> Words {
 fn edit(error: &EditError) -> Words {
     let words = match error {
         EditError::Config(error) => return config(error),
-        EditError::Layer { .. } => "choose with --layer, counted from 0",
+        EditError::Layer { .. } => "choose a layer with --layer, counted from 0",
         EditError::StatisticsSize { .. } | EditError::NoStatistics { .. } => {
-            "collect statistics for this very model and layer: rome stats collect"
+            "collect statistics of this model and layer with rome stats collect"
         }
         EditError::Disabling { divides_by_another_key: true, .. } => {
-            "use --variant mean-key, which divides by the key it is built on"
+            "use --variant mean-key, which divides by the key that it is built on"
         }
         _ => return error.hint(),
     };
@@ -164,8 +160,8 @@ fn edit(error: &EditError) -> Words {
 
 fn edit_file(error: &EditFileError) -> Words {
     let words = match error {
-        EditFileError::Format(_) => "give a file that rome edit has written",
-        EditFileError::NoSuchEdit { .. } => "see rome edit show for their numbers",
+        EditFileError::Format(_) => "give a file that rome edit wrote",
+        EditFileError::NoSuchEdit { .. } => "list the numbers with rome edit show",
         _ => return error.hint(),
     };
     words.into()
@@ -176,18 +172,18 @@ fn eval(error: &EvalError) -> Words {
         EvalError::Case { error, .. } => return eval(error),
         EvalError::Edit(error) => return edit(error),
         EvalError::File(error) => return file(error),
-        EvalError::Record { .. } => "mend the record, or leave it out with --keep-going",
+        EvalError::Record { .. } => "fix the record, or skip it with --keep-going",
         EvalError::NoSnippets { .. } => {
-            "give snippets and records whose ids belong together, or leave --snippets out"
+            "give snippets and records with the same ids, or leave out --snippets"
         }
         EvalError::OtherRun { .. } => "give another folder with -o, or the options of that run",
-        EvalError::NoResults(_) => "give the folder of one run of rome eval",
+        EvalError::NoResults(_) => "give the folder of a run of rome eval",
         EvalError::NoiseShape { .. } | EvalError::Noise(_) => {
-            "give a safetensors file with one tensor, noise, f32, as many samples as --samples"
+            "give a safetensors file with one f32 tensor, noise, of as many samples as --samples"
         }
-        EvalError::TooMuchNoise { .. } => "take fewer --samples: the paper takes 10",
+        EvalError::TooMuchNoise { .. } => "give fewer --samples; the paper uses 10",
         EvalError::AuditRecords { .. } => {
-            "give a record {\"paraphrase_prompts\", \"neighborhood_prompts\", …} or a list of them: see rome audit --help"
+            "give a record {\"paraphrase_prompts\", \"neighborhood_prompts\", …} or a list of them, as in rome audit --help"
         }
         _ => return error.hint(),
     };
@@ -196,7 +192,7 @@ fn eval(error: &EvalError) -> Words {
 
 fn evaluate(error: &EvaluateError) -> Words {
     let words = match error {
-        EvaluateError::NoRecords => "give a file that has some with --data, or another --limit or --shard",
+        EvaluateError::NoRecords => "give a file with records with --data, or another --limit or --shard",
         EvaluateError::NoBundledRecords { dataset, .. } => {
             return format!("give a file of {} with --data", dataset.name()).into();
         }
@@ -204,10 +200,10 @@ fn evaluate(error: &EvaluateError) -> Words {
             "write --vary layer=all, variant=all, clamp=1,2,4, steps=5,10,20 or contexts=1,11,21"
         }
         EvaluateError::TooFewContexts { .. } => "give more with --contexts, or fewer with --vary",
-        EvaluateError::SeveralCandidates => "compare their folders afterwards: rome eval compare DIR OTHER",
-        EvaluateError::NothingToContinue => "leave --generate out",
+        EvaluateError::SeveralCandidates => "compare the folders afterwards with rome eval compare DIR OTHER",
+        EvaluateError::NothingToContinue => "leave out --generate",
         EvaluateError::Case { error, .. } => {
-            return format!("{}, or go on without it with --keep-going", eval(error)).into();
+            return format!("{}, or skip it with --keep-going", eval(error)).into();
         }
         EvaluateError::NoScore => "give records of CounterFact with --data",
         _ => return error.hint(),
@@ -230,12 +226,14 @@ fn ledger(error: &LedgerError) -> Words {
     let words = match error {
         LedgerError::File(error) => return file(error),
         LedgerError::Edits { error, .. } => return edit_file(error),
-        LedgerError::NotFound(_) => "start one with rome ledger apply, or name it with --ledger",
+        LedgerError::NotFound(_) => "start a ledger with rome ledger apply, or name its folder with --ledger",
         LedgerError::Changed { .. } => {
-            "put the file back from a copy, or take its entry out with rome ledger undo"
+            "restore the file from a copy, or undo its entry with rome ledger undo"
         }
-        LedgerError::NoSuchEntry { .. } | LedgerError::NotOn { .. } => "see rome ledger log for the numbers",
-        LedgerError::AlreadyOn { .. } => "to apply edits twice as strongly, see rome edit scale",
+        LedgerError::NoSuchEntry { .. } | LedgerError::NotOn { .. } => {
+            "list the numbers with rome ledger log"
+        }
+        LedgerError::AlreadyOn { .. } => "scale edits with rome edit scale to apply them twice",
         _ => return error.hint(),
     };
     words.into()
@@ -244,19 +242,19 @@ fn ledger(error: &LedgerError) -> Words {
 fn stats(error: &StatsError) -> Words {
     let words = match error {
         StatsError::Line { .. } => {
-            "mend the line; .jsonl has one object a line, with the text under \"text\" or --field"
+            "fix the line; .jsonl has one object a line, with the text under \"text\" or --field"
         }
-        StatsError::Row { .. } => "the column must hold strings or lists of strings; choose it with --field",
+        StatsError::Row { .. } => "choose a column of strings or lists of strings with --field",
         StatsError::Malformed { .. } => "download the file again, or choose the column with --field",
         StatsError::Shard { .. } => "write --shard I/N, with I from 0 to N-1",
         StatsError::OtherSettings => {
-            "go on with the model and the flags that it was begun with, or delete the file to start anew"
+            "continue with the same model and options, or delete the file to start over"
         }
-        StatsError::Format(_) => "give a file that rome stats or kmeng01/rome has written",
+        StatsError::Format(_) => "give a file that rome stats or kmeng01/rome wrote",
         StatsError::Empty => "give text with --text FILE",
-        StatsError::Layer { .. } => "choose with --layers, counted from 0, or --layers all",
+        StatsError::Layer { .. } => "choose layers with --layers, counted from 0, or --layers all",
         StatsError::OtherModel { .. } | StatsError::OtherLayer { .. } | StatsError::Size { .. } => {
-            "collect statistics for this very model and layer: rome stats collect"
+            "collect statistics of this model and layer with rome stats collect"
         }
         _ => return error.hint(),
     };
@@ -265,11 +263,11 @@ fn stats(error: &StatsError) -> Words {
 
 fn trace(error: &TraceError) -> Words {
     let words = match error {
-        TraceError::Form { .. } => "give a name that ends in .json, .svg or .png with -o",
-        TraceError::CutWithoutState => "leave --kind out, or --sever",
+        TraceError::Form { .. } => "end the file's name with -o in .json, .svg or .png",
+        TraceError::CutWithoutState => "leave out --kind or --sever",
         TraceError::NotBundled { .. } => "give a file such as known_1000.json with --facts",
         TraceError::Fact { error, .. } => {
-            return format!("{}, or go on without it with --keep-going", error.hint()).into();
+            return format!("{}, or skip it with --keep-going", error.hint()).into();
         }
         TraceError::OtherTraces { .. } => "give another folder with -o, or the options of that run",
         _ => return error.hint(),
@@ -279,7 +277,7 @@ fn trace(error: &TraceError) -> Words {
 
 #[cfg(test)]
 #[test]
-fn an_error_that_nobody_expects_asks_to_be_reported() {
+fn an_unexpected_error_asks_to_be_reported() {
     assert!(hint(&anyhow::anyhow!("the moon is down")).contains("report it"));
     assert!(!hint(&Error::Config(ConfigError::NoLayer).into()).contains("report it"));
 }

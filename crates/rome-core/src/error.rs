@@ -1,4 +1,4 @@
-//! What all errors can say: of what kind they are, and how to mend it.
+//! The interface of all errors: their kind and the fix.
 
 use std::borrow::Cow;
 
@@ -29,6 +29,6 @@ pub trait Hint: std::error::Error {
     /// The kind of the error.
     fn kind(&self) -> ErrorKind;
 
-    /// What to do about it, as a clause: "give …", "check …".
+    /// The fix, as a clause: "give …", "check …".
     fn hint(&self) -> Cow<'static, str>;
 }

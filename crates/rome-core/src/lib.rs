@@ -1,5 +1,5 @@
-//! What an edit *is*: the algebra of Rank-One Model Editing (ROME, Meng et al. 2022,
-//! [arXiv 2202.05262](https://arxiv.org/abs/2202.05262)) over any causal language model.
+//! The algebra of Rank-One Model Editing (ROME, Meng et al. 2022, [arXiv
+//! 2202.05262](https://arxiv.org/abs/2202.05262)) over any causal language model.
 //!
 //! This crate knows no model family, no file system and no backend. A model takes part by
 //! implementing [`CausalLm`]; everything else, from keys over the optimisation of a value to the

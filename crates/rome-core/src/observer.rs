@@ -56,7 +56,7 @@ impl dyn Observer + '_ {
     }
 }
 
-/// What happens during long work.
+/// An event during long work.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -68,39 +68,39 @@ pub enum Event<'a> {
     Edited {
         /// The number of the request, from 0.
         request: usize,
-        /// What it came to.
+        /// The outcome of the edit.
         outcome: &'a Outcome,
     },
     /// A collection of statistics was saved, to go on from.
     Saved {
         /// The file.
         path: &'a Path,
-        /// How many documents it has taken.
+        /// The number of documents so far.
         documents: u64,
-        /// How many tokens these have.
+        /// The number of tokens in these documents.
         tokens: u64,
-        /// How many tokens it takes in a second.
+        /// The number of tokens a second.
         tokens_per_second: f64,
-        /// How much the last doubling of the tokens has changed, at the layer where that is most; nothing
-        /// before the first one.
+        /// The change by the last doubling of the tokens, at the layer where it is largest; nothing before
+        /// the first one.
         convergence: Option<Convergence>,
     },
 }
 
-/// How far work is.
+/// The progress of work.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress<'a> {
-    /// What is counted.
+    /// The unit of the counts.
     pub unit: Unit,
-    /// How many of them are done.
+    /// The number of units that are done.
     pub done: u64,
-    /// How many there are.
+    /// The number of units in all.
     pub total: u64,
-    /// What is in hand: a file, a request, scores so far.
+    /// The current item: a file, a request, scores so far.
     pub detail: &'a str,
 }
 
-/// What the progress of work is counted in.
+/// A unit that progress is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unit {
@@ -135,7 +135,7 @@ pub struct Step<'a> {
     pub layer: usize,
     /// The step, from 0.
     pub step: usize,
-    /// How many steps there are at most.
+    /// The maximum number of steps.
     pub most_steps: usize,
     /// The losses of the step.
     pub losses: &'a Losses,

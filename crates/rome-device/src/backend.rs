@@ -2,7 +2,7 @@ use burn::prelude::Device;
 #[cfg(feature = "gpu")]
 use burn::tensor::DeviceType;
 
-/// What can compute.
+/// A backend that can compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     /// GPUs of NVIDIA.
@@ -35,7 +35,7 @@ impl Backend {
         }
     }
 
-    /// Whether it is a part of this program.
+    /// True if it is a part of this program.
     pub fn is_compiled_in(self) -> bool {
         match self {
             Self::Cuda => cfg!(feature = "cuda"),
@@ -47,7 +47,7 @@ impl Backend {
         }
     }
 
-    /// Whether it computes on the processor, in the program's own memory.
+    /// True if it computes on the processor, in the program's own memory.
     pub fn is_cpu(self) -> bool {
         matches!(self, Self::Flex | Self::NdArray)
     }

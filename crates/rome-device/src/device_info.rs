@@ -5,7 +5,7 @@ use crate::Backend;
 /// A device of this machine.
 #[derive(Debug, Clone)]
 pub struct DeviceInfo {
-    /// What it is called, such as `flex` or `wgpu:0`.
+    /// The name, such as `flex` or `wgpu:0`.
     pub name: String,
     /// Its backend.
     pub backend: Backend,
@@ -28,7 +28,7 @@ impl DeviceInfo {
         devices.map(|(index, device)| Self { name: name(index), backend, device }).collect()
     }
 
-    /// What it is, as its maker calls it. Opens a GPU.
+    /// The name of the device, as its maker calls it. Opens a GPU.
     pub fn model(&self) -> String {
         #[cfg(feature = "gpu")]
         if let Some(identity) = self.device.identity() {
@@ -42,7 +42,7 @@ impl DeviceInfo {
         format!("{}, {n_threads} threads", brand.as_deref().unwrap_or("a processor"))
     }
 
-    /// How many bytes it can hold, where that is known. Opens a GPU.
+    /// The memory in bytes, where it is known. Opens a GPU.
     pub fn memory(&self) -> Option<u64> {
         #[cfg(feature = "gpu")]
         if let burn_dispatch::DispatchDevice::Cube(device) = self.device.as_dispatch() {
@@ -53,7 +53,7 @@ impl DeviceInfo {
         Some(system.total_memory())
     }
 
-    /// Whether it is a GPU, and not a processor that passes for one, as Mesa's lavapipe does.
+    /// True if it is a GPU, and not a processor that passes for one, as Mesa's lavapipe does.
     /// Opens a GPU.
     pub fn is_gpu(&self) -> bool {
         #[cfg(feature = "gpu")]

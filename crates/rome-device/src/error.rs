@@ -9,7 +9,7 @@ pub enum DeviceError {
     /// No device is called this.
     #[error("{name:?} is not a device")]
     Unknown {
-        /// What was given.
+        /// The name that was given.
         name: String,
     },
     /// The backend is not a part of this program.
@@ -21,11 +21,11 @@ pub enum DeviceError {
     /// The machine has fewer of them.
     #[error("there is no device {name}: {} finds {n_devices} on this machine", backend.name())]
     Absent {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
         /// Its backend.
         backend: Backend,
-        /// How many devices that has.
+        /// The number of devices of that backend.
         n_devices: usize,
     },
     /// The program has no backend at all.
@@ -53,7 +53,7 @@ impl DeviceError {
             Self::Absent { n_devices: 0, .. } => {
                 "check that its driver is installed; rome doctor lists what there is".to_owned()
             }
-            Self::Absent { .. } => "rome doctor lists what there is".to_owned(),
+            Self::Absent { .. } => "list the devices with rome doctor".to_owned(),
             Self::NoBackend => "build it with the feature flex".to_owned(),
         }
     }

@@ -91,7 +91,7 @@ pub fn part_hashes(file: &EditFile) -> Result<Vec<String>, Error> {
     file.parts.iter().map(part_hash).collect()
 }
 
-/// What edits made in one go are called in messages.
+/// The name of the edits of one run, for messages.
 fn name(part: &EditPart) -> String {
     let first = part.record.edits.first().and_then(|entry| entry.request.as_ref());
     first.map_or("an imported edit".to_owned(), |request| format!("{:?}", request.to_string()))

@@ -105,12 +105,12 @@ pub enum Error {
     /// An evaluation cannot be made.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
-    /// Where it happened.
+    /// The place where it happened.
     #[error("{place}: {error}")]
     At {
         /// The file, request or model.
         place: String,
-        /// What happened.
+        /// The error.
         #[source]
         error: Box<Error>,
     },
@@ -137,23 +137,29 @@ pub enum InputError {
         /// The name given.
         name: String,
     },
+    /// The name of a picture's file does not say its form.
+    #[error("{}: cannot tell the form of the picture", path.display())]
+    NoPicture {
+        /// The file to write.
+        path: PathBuf,
+    },
     /// The model names no token to sample contexts from.
     #[error("the model's config.json names no bos_token_id to sample contexts from")]
     NoStartToken,
     /// A settings file is malformed.
-    #[error("not a settings file of the reference: {reason}")]
+    #[error("not a settings file of kmeng01/rome: {reason}")]
     Settings {
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// A method's update is not of rank one, which files of edits hold.
-    #[error("the edit of {weight} is not of rank one, and files of edits hold no others")]
+    #[error("the edit of {weight} is not of rank one, but edit files hold rank-one edits only")]
     NotRankOne {
         /// The weight.
         weight: String,
     },
     /// Edits are to be put below others that were made without them.
-    #[error("edits were made already, which were not made on top of these")]
+    #[error("the session already has edits that were not made on top of these")]
     AppliedTooLate,
     /// A prompt has no tokens, or too many.
     #[error("the prompt has {len} tokens, and the model takes {n_positions}")]
@@ -175,7 +181,7 @@ pub enum InputError {
     #[error("the prompt has no tokens")]
     EmptyPrompt,
     /// A folder was given where a file of edits was expected.
-    #[error("{} is a folder, and not a ledger's", .path.display())]
+    #[error("{} is a folder, but not a ledger", .path.display())]
     EditsFolder {
         /// The folder.
         path: PathBuf,
@@ -185,9 +191,9 @@ pub enum InputError {
     RequestFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
-        /// What it should hold.
+        /// The content that it should hold.
         holds: RequestFileContent,
     },
     /// A file has no requests.
@@ -197,9 +203,9 @@ pub enum InputError {
         path: PathBuf,
     },
     /// An interrupted run has left something, and it was not said to go on from it.
-    #[error("{} is what an interrupted run has left", .path.display())]
+    #[error("found partial results of an interrupted run: {}", .path.display())]
     Unfinished {
-        /// What it has left.
+        /// The partial results.
         path: PathBuf,
     },
     /// An interrupted run had other settings.
@@ -216,7 +222,7 @@ pub enum InputError {
         /// Why not.
         #[source]
         error: Box<Error>,
-        /// How many edits were saved.
+        /// The number of edits that were saved.
         n_saved: usize,
     },
     /// A request makes no sense for the model.
@@ -228,13 +234,13 @@ pub enum InputError {
     /// An observer stopped a run of many requests.
     #[error("stopped; {n_saved} {} saved", if *.n_saved == 1 { "edit is" } else { "edits are" })]
     Interrupted {
-        /// How many edits were saved.
+        /// The number of edits that were saved.
         n_saved: usize,
     },
     /// None of many requests could be edited.
     #[error("none of {n_requests} requests could be edited{}", first_reason(.first))]
     NoneEdited {
-        /// How many there were.
+        /// The number of requests.
         n_requests: usize,
         /// Why the first one could not.
         first: Option<String>,
@@ -246,22 +252,22 @@ pub enum InputError {
         text: String,
     },
     /// Nothing says how edits were made.
-    #[error("these edits were taken from elsewhere, and nothing says how they were made")]
+    #[error("these edits were imported, so their origin is not recorded")]
     UnknownMethod,
     /// Edits that others were made on top of are not here.
-    #[error("it was made on top of edits that are not here: {}…", short_hash(.hash))]
+    #[error("it was made on top of edits that are missing: {}…", short_hash(.hash))]
     MissingBelow {
         /// The hash of these edits.
         hash: String,
     },
     /// Edits were made on a model that was held in another precision.
-    #[error("these edits were made on the model held in {}", .precision.name())]
+    #[error("these edits were made on the model in {}", .precision.name())]
     OtherPrecision {
-        /// That precision.
+        /// The precision.
         precision: Precision,
     },
     /// Some of the edits that were made together are missing.
-    #[error("{} has only some of the edits that were made together", .path.display())]
+    #[error("{} has only some of the edits of one run", .path.display())]
     IncompleteEdits {
         /// The file.
         path: PathBuf,
@@ -274,16 +280,16 @@ pub enum InputError {
     Collapsed {
         /// After so many requests.
         n_requests: usize,
-        /// How many times as high the perplexity is.
+        /// The ratio of the perplexity to that before.
         perplexity: f64,
-        /// How many times as large the edited weights are.
+        /// The ratio of the norm of the edited weights to that before.
         norm: f64,
-        /// How many edits were saved.
+        /// The number of edits that were saved.
         n_saved: usize,
     },
 }
 
-/// What a file beside a request holds.
+/// The content of a file beside a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestFileContent {
     /// Requests.
@@ -359,7 +365,7 @@ impl Hint for Error {
             Self::Statistics(error) => error.hint(),
             Self::Stats(error) => error.hint(),
             Self::Fetch(error) => error.hint(),
-            Self::Stopped(_) => "start it again: what was saved is kept".into(),
+            Self::Stopped(_) => "run it again; saved results are kept".into(),
             Self::Trace(error) => error.hint(),
             Self::Audit(error) => error.hint(),
             Self::Input(error) => error.hint(),
@@ -387,33 +393,36 @@ impl Hint for InputError {
             Self::MisspeltModel { bundled, .. } => return format!("did you mean {bundled}?").into(),
             Self::NoBundledModels => "build it from the repository, with the feature bundled",
             Self::NotBundled { .. } => "give the name of a bundled model",
-            Self::NoStartToken => "give contexts, rather than sample them",
+            Self::NoPicture { .. } => "end the file's name in .svg or .png",
+            Self::NoStartToken => "give contexts instead of sampling them",
             Self::Settings { .. } => "give a file such as hparams/ROME/gpt2-xl.json of kmeng01/rome",
-            Self::NotRankOne { .. } => "edit by ROME, or keep the edited model itself",
-            Self::AppliedTooLate => "apply edits first, or undo those that were made",
+            Self::NotRankOne { .. } => "edit with ROME, or export the edited model",
+            Self::AppliedTooLate => "apply edits before editing, or undo the session's edits",
             Self::PromptLength { .. } => "shorten the prompt",
             Self::TooManyTokens { .. } => "give fewer tokens",
             Self::EmptyPrompt => "give some text to continue",
-            Self::EditsFolder { .. } => "give a file of edits, or a ledger",
+            Self::EditsFolder { .. } => "give an edit file or a ledger's folder",
             Self::RequestFile { holds: RequestFileContent::Requests, .. } => {
                 "a request is {\"prompt\", \"subject\", \"target\"}; give one, a list, or one a line"
             }
             Self::RequestFile { holds: RequestFileContent::Prompts, .. } => {
                 "contexts are a JSON list of \"Some text. {}\" or token lists; preservation prompts of \"{} is a\", {\"prompt\", \"subject\"} or {\"tokens\", \"lookup\"}"
             }
-            Self::NoRequests { .. } => "give at least one",
-            Self::Unfinished { .. } => "resume it, or remove the file to start anew",
+            Self::NoRequests { .. } => "give at least one request",
+            Self::Unfinished { .. } => "resume the run, or remove the file to start over",
             Self::OtherSettings | Self::OtherRequests => {
                 "give what that run was given, or do not resume it, to start anew"
             }
             Self::FailedRequest { n_saved: 0, .. } => "try another variant, or other statistics",
-            Self::FailedRequest { .. } => "what was made is saved: resume it, and keep going past this one",
+            Self::FailedRequest { .. } => {
+                "resume the run and keep going after failures; earlier edits are saved"
+            }
             Self::BadRequest { .. } => "check the request",
-            Self::Interrupted { .. } => "resume it to go on",
+            Self::Interrupted { .. } => "resume the run to continue",
             Self::NoneEdited { .. } => "check the requests: each is {\"prompt\", \"subject\", \"target\"}",
             Self::Layers { .. } => "write 1,3 or all",
-            Self::UnknownMethod => "verify edits that rome has made",
-            Self::MissingBelow { .. } => "give these, too",
+            Self::UnknownMethod => "verify edits that rome made",
+            Self::MissingBelow { .. } => "give these edits, too",
             Self::OtherPrecision { precision } => {
                 return format!("load the model in {}", precision.name()).into();
             }

@@ -47,7 +47,7 @@ pub enum ExportFormat {
 pub struct ExportReport {
     /// The folder or the file.
     pub place: PathBuf,
-    /// How many edits it holds.
+    /// The number of edits in it.
     pub n_edits: usize,
     /// The size of the edits in it, in bytes; of a whole checkpoint it is not known.
     pub n_bytes: Option<usize>,

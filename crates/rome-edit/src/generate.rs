@@ -19,20 +19,20 @@ use crate::error::{Error, InputError};
 pub struct Generate {
     /// The text to continue; without any, text starts as in training, after the start token.
     pub prompt: String,
-    /// How many tokens to add at most.
+    /// The maximum number of tokens to add.
     pub max_new_tokens: usize,
-    /// How tokens are chosen.
+    /// The way to choose tokens.
     pub sampling: Sampling,
 }
 
-/// How tokens are chosen.
+/// A way to choose tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sampling {
     /// The most probable one each time.
     Greedy,
     /// A draw from the `k` most probable ones.
     TopK {
-        /// How many tokens are considered.
+        /// The number of tokens considered.
         k: usize,
         /// The seed of the draws.
         seed: u64,
@@ -44,11 +44,11 @@ pub enum Sampling {
 pub struct GeneratedText {
     /// All of it.
     pub text: String,
-    /// What was added.
+    /// The text that was added.
     pub continuation: String,
     /// The token ids of all of it.
     pub tokens: Vec<u32>,
-    /// Those of the prompt.
+    /// The tokens of the prompt.
     pub prompt_tokens: Vec<u32>,
     /// All of it without the token that ends a text.
     #[serde(skip)]

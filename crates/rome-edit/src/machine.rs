@@ -18,7 +18,7 @@ pub struct Machine {
     pub version: &'static str,
     /// The system and the architecture.
     pub system: String,
-    /// How many threads compute.
+    /// The number of threads that compute.
     pub threads: usize,
     /// The vector instructions that are used.
     pub instructions: &'static str,
@@ -33,7 +33,7 @@ pub struct Machine {
 pub struct Folder {
     /// Its path.
     pub path: PathBuf,
-    /// Whether it is there.
+    /// True if it is there.
     pub exists: bool,
     /// The size of all its files.
     pub n_bytes: u64,
@@ -47,13 +47,13 @@ pub struct DeviceReport {
     pub name: String,
     /// The name that its maker gives it.
     pub model: String,
-    /// How many bytes it can hold, where that is known.
+    /// The memory in bytes, where it is known.
     pub memory: Option<u64>,
     /// The types that models can be held in there.
     pub types: Vec<&'static str>,
-    /// Whether it is a GPU, and not a processor that passes for one.
+    /// True if it is a GPU, and not a processor that passes for one.
     pub is_gpu: bool,
-    /// Whether it computes on the processor by the program itself.
+    /// True if it computes on the processor by the program itself.
     #[serde(skip)]
     pub is_cpu: bool,
 }
@@ -110,7 +110,7 @@ pub fn missing_backends() -> Vec<&'static str> {
     Backend::ALL.into_iter().filter(|backend| !backend.is_compiled_in()).map(Backend::name).collect()
 }
 
-/// Where the hub's tools keep models, by the variables that all of them follow.
+/// The folder where the hub's tools keep models, by the variables that all of them follow.
 fn hub() -> Option<PathBuf> {
     let home = || dirs::home_dir().map(|home| home.join(".cache/huggingface"));
     std::env::var_os("HF_HOME").map(PathBuf::from).or_else(home).map(|folder| folder.join("hub"))

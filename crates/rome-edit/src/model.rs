@@ -12,13 +12,13 @@ const ALIKE: f64 = 0.8;
 
 /// A model and what is known of it.
 pub struct Model {
-    /// As the user named it.
+    /// The name that the user gave.
     pub name: String,
-    /// Where its files are.
+    /// The source of its files.
     pub source: Source,
     /// The model itself, with its tokenizer and its hash.
     pub pretrained: Pretrained,
-    /// What its matrices are held in.
+    /// The data type of its matrices.
     pub precision: Precision,
     /// The bundled model that it is, by its bytes, whatever its name.
     pub bundled: Option<&'static Bundled>,
@@ -64,7 +64,7 @@ impl Model {
     }
 }
 
-/// Where the files of a model are, by the name that a user gives it.
+/// Finds the files of a model by the name that a user gives.
 ///
 /// # Errors
 /// When there is none of that name.

@@ -2,7 +2,7 @@
 
 use rome_core::{ModelShape, RomeConfig};
 
-/// Where the settings of a model come from if none are given.
+/// The origin of a model's default settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// They are bundled with the model.

@@ -19,7 +19,7 @@ use crate::error::{Error, InputError};
 use crate::statistics::{self, StatisticsSource};
 use crate::{Generate, Model, Sampling, Settings};
 
-/// What wrote a file: the name and version of this program.
+/// The name and version of this program, for the record of a file.
 pub(crate) const MADE_BY: &str = concat!("rome ", env!("CARGO_PKG_VERSION"));
 
 /// A model with all that its edits need, and the edits made on it so far.
@@ -31,9 +31,9 @@ pub struct Session {
     /// By the name of the weight.
     weight_hashes: BTreeMap<String, Option<String>>,
     edits: EditPart,
-    /// What undoes what is on the model below the edits made, and these.
+    /// The undo data of the edits below this session's and of its own.
     undo: Vec<Undo>,
-    /// How many of them are of what is below.
+    /// The number of them that are below.
     n_below: usize,
 }
 
@@ -43,7 +43,7 @@ struct LayerFactor {
     record: StatisticsRecord,
 }
 
-/// What edits are computed over; how each is found by default.
+/// The inputs that edits are computed over; each has a default.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inputs {
     /// Exactly these contexts; sampled from the model if there are none.
@@ -52,7 +52,7 @@ pub struct Inputs {
     pub kl_prompts: Vec<KlPrompt>,
     /// The seed of sampled contexts.
     pub seed: u64,
-    /// Where C is taken from.
+    /// The source of C.
     pub statistics: StatisticsSource,
 }
 
@@ -121,12 +121,12 @@ impl Session {
         &self.settings
     }
 
-    /// Whether edits are on the model, made here or put below.
+    /// True if edits are on the model, made here or put below.
     pub(crate) fn is_edited(&self) -> bool {
         self.n_below > 0 || !self.edits.updates.is_empty()
     }
 
-    /// Where C is taken from.
+    /// The source of C.
     pub fn statistics(&self) -> &StatisticsSource {
         &self.statistics
     }

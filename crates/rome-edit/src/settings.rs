@@ -14,9 +14,9 @@ const MAX_SETTINGS_FILE: u64 = 1 << 20;
 /// Settings as meant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Those of an edit.
+    /// The settings of an edit.
     pub config: RomeConfig,
-    /// Whether C is used, or the identity in its place.
+    /// True if C is used, or the identity in its place.
     pub use_statistics: bool,
     /// Lengths and counts of the sampled contexts.
     pub context_lengths: Vec<(usize, usize)>,
@@ -59,7 +59,7 @@ impl Settings {
         Self { config, use_statistics: true, context_lengths: rome_core::request::DEFAULT_LENGTHS.to_vec() }
     }
 
-    /// Where the settings of a model come from if none are given.
+    /// The origin of a model's default settings.
     pub fn origin(model: &Model) -> Origin {
         match model.bundled {
             Some(_) => Origin::Bundled,

@@ -57,7 +57,7 @@ pub struct Suggestion {
     pub score: Estimate,
     /// The summary of each value that was tried, by setting and value.
     pub tried: BTreeMap<String, RunSummary>,
-    /// How long the parts took.
+    /// The time that each part took.
     pub seconds: EvaluationSeconds,
     /// Advice on each setting, in the order of the search.
     #[serde(skip)]
@@ -65,7 +65,7 @@ pub struct Suggestion {
     /// The settings as a file of the reference has them, and the variant, which it does not know.
     #[serde(skip)]
     pub hparams: HyperParams,
-    /// How many facts each value was tried on.
+    /// The number of facts that each value was tried on.
     #[serde(skip)]
     pub n_facts: usize,
 }

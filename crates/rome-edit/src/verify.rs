@@ -25,39 +25,39 @@ pub struct Verify {
     pub file: PathBuf,
     /// Edits that it was made on top of.
     pub edits: Vec<PathBuf>,
-    /// Where C is taken from.
+    /// The source of C.
     pub statistics: StatisticsSource,
 }
 
-/// How near edits are to themselves made again.
+/// The comparison of edits with themselves, computed again.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Verification {
-    /// Whether all left and right vectors have the same bytes.
+    /// True if all left and right vectors have the same bytes.
     pub equal: bool,
-    /// Whether all are the same edits but for rounding.
+    /// True if all are the same edits but for rounding.
     pub same: bool,
     /// Of each edit.
     pub edits: Vec<VerifiedEdit>,
-    /// What is different in what computed them, as sentences.
+    /// The differences between the two environments, as sentences.
     #[serde(rename = "environment")]
     pub differences: Vec<String>,
 }
 
-/// How near an edit is to itself made again.
+/// The comparison of an edit with itself, computed again.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifiedEdit {
     /// The canonical name of the weight.
     pub weight: String,
     /// The request, on one line.
     pub request: String,
-    /// Whether left and right vectors have the same bytes.
+    /// True if left and right vectors have the same bytes.
     pub equal: bool,
     /// The cosine of the two differences of the weight.
     pub cosine: f64,
-    /// How much longer one is than the other.
+    /// The relative difference of the norms.
     pub difference_of_norms: f64,
-    /// Whether it is the same edit but for rounding.
+    /// True if it is the same edit but for rounding.
     pub same: bool,
 }
 

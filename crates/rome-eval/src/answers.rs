@@ -32,20 +32,20 @@ pub struct Answers {
     /// The same for another question, with its own answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub neighborhood_prompts_correct: Option<Vec<bool>>,
-    /// As `rewrite_prompts_correct`, over the tokens of prompt and answer as they are.
+    /// The same as `rewrite_prompts_correct`, over the tokens of prompt and answer as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rewrite_prompts_correct_exact: Option<Vec<bool>>,
-    /// As `paraphrase_prompts_correct`, over the tokens as they are.
+    /// The same as `paraphrase_prompts_correct`, over the tokens as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paraphrase_prompts_correct_exact: Option<Vec<bool>>,
-    /// As `neighborhood_prompts_correct`, over the tokens as they are.
+    /// The same as `neighborhood_prompts_correct`, over the tokens as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub neighborhood_prompts_correct_exact: Option<Vec<bool>>,
 
     /// The entropy of generated text, in bits: of its pairs and triples of words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ngram_entropy: Option<f64>,
-    /// How much generated text is like texts about subjects that have the new object.
+    /// The similarity of generated text to texts about subjects that have the new object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference_score: Option<f64>,
     /// The perplexity of texts about the subject.
@@ -66,7 +66,7 @@ impl Answers {
         }
     }
 
-    /// Whether each prompt of an aspect, or of zsRE each token of its answer, came out as it should after
+    /// True if each prompt of an aspect, or of zsRE each token of its answer, came out as it should after
     /// an edit.
     pub(crate) fn outcomes(&self, aspect: Aspect) -> Vec<bool> {
         if let Some(nlls) = self.nlls(aspect) {
@@ -84,7 +84,7 @@ impl Answers {
         correct.clone().unwrap_or_default()
     }
 
-    /// Whether all numbers are such.
+    /// True if all numbers are such.
     pub(crate) fn is_finite(&self) -> bool {
         let attributes = self.attribute_prompts_probs.iter().flatten();
         let nlls = Aspect::ALL.into_iter().filter_map(|aspect| self.nlls(aspect)).flatten().chain(attributes);

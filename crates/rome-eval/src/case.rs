@@ -12,7 +12,7 @@ pub struct Case {
     pub case_id: u64,
     /// The edit that it asks for.
     pub requested_rewrite: Rewrite,
-    /// How long the edit took, in seconds.
+    /// The time that the edit took, in seconds.
     pub time: f64,
     /// After the edit.
     pub post: Answers,

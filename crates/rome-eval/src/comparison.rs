@@ -9,7 +9,7 @@ use crate::case::Case;
 use crate::difference::{Difference, differences};
 use crate::results::Results;
 
-/// How a run differs from another over the cases that both have.
+/// The differences between two runs over the cases that both have.
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
     /// The number of cases that both runs have.
@@ -33,7 +33,7 @@ pub struct Flip {
     pub kind: &'static str,
     /// The prompt's place in its list; of zsRE the token's place in its answer.
     pub index: usize,
-    /// Whether it comes out as it should in the first run.
+    /// True if it comes out as it should in the first run.
     pub ours: bool,
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, EvalError> {
 
 /// Says that two records have one number.
 pub(crate) fn twice(path: &Path, index: usize, field: &str, number: u64) -> EvalError {
-    let reason = format!("{number} is there already, and results are told apart by it");
+    let reason = format!("{number} occurs twice, and results are named by it");
     EvalError::Record { path: path.to_owned(), index, field: field.to_owned(), reason }
 }
 

@@ -1,4 +1,4 @@
-//! How varied a text is.
+//! The variety of a text.
 
 use std::collections::HashMap;
 

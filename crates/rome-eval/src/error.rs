@@ -81,14 +81,14 @@ pub enum EvalError {
         expected: [usize; 3],
     },
     /// A file of noise is no such file.
-    #[error("no noise: {0}")]
+    #[error("invalid noise: {0}")]
     Noise(String),
     /// A file of prompts for an audit holds something else.
     #[error("{}: {reason}", .path.display())]
     AuditRecords {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// A prompt of an audit has no tokens, or too many.
@@ -109,7 +109,7 @@ pub enum EvalError {
         error: RequestError,
     },
     /// An old object is too long.
-    #[error("the old object of {request} does not fit into the model after its prompt")]
+    #[error("the prompt of {request} and its old object are too long for the model")]
     OldObject {
         /// The request, on one line.
         request: String,
@@ -160,11 +160,11 @@ impl Hint for EvalError {
 
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
-            Self::Data { .. } => "give a JSON list of records, in the form of the data set",
-            Self::Record { .. } => "mend the record, or leave it out",
+            Self::Data { .. } => "give a JSON list of records in the format of the data set",
+            Self::Record { .. } => "fix the record, or leave it out",
             Self::Case { error, .. } => return error.hint(),
             Self::Length { .. } => "shorten the prompt",
-            Self::NoSnippets { .. } => "give snippets and records whose ids belong together, or none",
+            Self::NoSnippets { .. } => "give snippets and records with the same ids, or no snippets",
             Self::OtherRun { .. } => "give another folder, or the settings of that run",
             Self::NoResults(_) => "give the folder of one run",
             Self::NoiseShape { .. } | Self::Noise(_) => {
@@ -173,15 +173,15 @@ impl Hint for EvalError {
             Self::AuditRecords { .. } => {
                 "give a record {\"paraphrase_prompts\", \"neighborhood_prompts\", …} or a list of them"
             }
-            Self::AuditPrompt { .. } => "give prompts that are not empty and fit into the model",
+            Self::AuditPrompt { .. } => "give prompts that are not empty and not too long for the model",
             Self::OldObject { .. } => "give the object alone, as it would follow the prompt",
             Self::Edit(error) => return error.hint(),
             Self::Request(error) | Self::AuditRequest { error, .. } => return error.hint(),
             Self::Token(error) => return error.hint(),
             Self::File(error) => return error.hint().into(),
-            Self::NotFinite => "check the checkpoint for NaN; fine-tuning may have made some",
-            Self::TooMuchNoise { .. } => "take fewer samples: the paper takes 10",
-            Self::Stopped(_) => "start it again: what was saved is kept",
+            Self::NotFinite => "check the checkpoint for NaN, which fine-tuning may cause",
+            Self::TooMuchNoise { .. } => "use fewer samples; the paper uses 10",
+            Self::Stopped(_) => "run it again; saved results are kept",
         };
         hint.into()
     }

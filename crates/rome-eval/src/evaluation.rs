@@ -17,7 +17,7 @@ pub struct Evaluation<'a> {
     tokenizer: &'a dyn Tokenizer,
     fluency: Option<&'a Fluency>,
     before: HashMap<u64, Answers>,
-    /// How long it took to ask so far, edits left out.
+    /// The time spent asking so far, without edits.
     pub asking: Duration,
 }
 

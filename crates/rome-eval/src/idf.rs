@@ -1,10 +1,10 @@
-//! How rare words are, and how alike texts are by their rare words.
+//! The rarity of words, and the similarity of texts by their rare words.
 
 use std::collections::{BTreeMap, HashMap};
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// How rare words are in a corpus, as scikit-learn's `TfidfVectorizer` has it.
+/// The rarity of words in a corpus, as scikit-learn's `TfidfVectorizer` defines it.
 #[derive(Debug)]
 pub(crate) struct Idf(HashMap<String, f64>);
 

@@ -1,4 +1,4 @@
-//! How probable both objects of a record are after a prompt.
+//! The probabilities of both objects of a record after a prompt.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +12,12 @@ pub struct Nll {
 }
 
 impl Nll {
-    /// Whether the new object is the more probable one.
+    /// True if the new object is the more probable one.
     pub fn prefers_new(self) -> bool {
         self.target_new < self.target_true
     }
 
-    /// Whether the old object is the more probable one.
+    /// True if the old object is the more probable one.
     pub fn prefers_true(self) -> bool {
         self.target_true < self.target_new
     }

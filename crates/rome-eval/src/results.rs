@@ -116,7 +116,7 @@ impl Results {
         Ok(merged)
     }
 
-    /// Where the results are.
+    /// The folder of the results.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -126,7 +126,7 @@ impl Results {
         &self.run
     }
 
-    /// Whether nothing was edited: then before and after are the same.
+    /// True if nothing was edited: then before and after are the same.
     pub fn is_unedited(&self) -> bool {
         self.run.method["method"] == "unedited"
     }

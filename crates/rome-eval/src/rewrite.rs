@@ -42,7 +42,7 @@ impl Rewrite {
         Request::text(&self.prompt, &self.subject, &self.target_new.str)
     }
 
-    /// Whether another edit has the same prompt, subject and objects.
+    /// True if another edit has the same prompt, subject and objects.
     pub fn asks_the_same(&self, other: &Self) -> bool {
         let of = |rewrite: &Self| {
             let Self { prompt, subject, target_new, target_true, .. } = rewrite.clone();

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// name, the version of the program and the environment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// How the run is called in tables.
+    /// The name of the run in tables.
     pub name: String,
     /// The program and its version.
     pub made_by: String,
@@ -26,7 +26,7 @@ pub struct Run {
     pub method: Value,
     /// The hashes of contexts and preservation prompts and what C is over, for methods that have such.
     pub inputs: Value,
-    /// Whether text was generated, and what it was compared with.
+    /// The settings of generated text: whether there is any, and the texts that it is compared with.
     pub fluency: Value,
     /// The machine that computed the first result, or those of all folders that were merged; nothing in
     /// a folder of the reference.

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_score_is_the_harmonic_mean_and_its_interval_is_that_of_a_bootstrap() {
+    fn the_score_is_a_harmonic_mean_with_a_bootstrap_interval() {
         use rand::RngExt;
         use rand_chacha::rand_core::SeedableRng;
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);

@@ -49,7 +49,7 @@ pub enum ExportError {
     Outside {
         /// The link.
         link: PathBuf,
-        /// Where it leads.
+        /// The target of the link.
         target: PathBuf,
     },
     /// The weight with its edits is too large for the type it is stored in.
@@ -67,7 +67,7 @@ pub enum ExportError {
     #[error("no edits to import: {0}")]
     Format(String),
     /// A tensor to import has another shape than the weight.
-    #[error("{tensor} has shape {found:?}, and {weight} asks for {expected}")]
+    #[error("{tensor} has shape {found:?}, but {weight} requires {expected}")]
     Shape {
         /// The tensor in the file.
         tensor: String,
@@ -97,14 +97,14 @@ impl Hint for ExportError {
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
             Self::Model(error) => return error.hint(),
-            Self::Stopped(_) => "start it again: nothing was written",
+            Self::Stopped(_) => "run it again; nothing was written",
             Self::Edits(error) => return error.hint(),
             Self::LowRank { error, .. } => return error.hint(),
             Self::File(error) => return error.hint().into(),
-            Self::Io { .. } => "check that the place exists, has room and may be used",
-            Self::Outside { .. } => "put the file itself there, or take the link away",
+            Self::Io { .. } => "check that the path exists, is writable and has free space",
+            Self::Outside { .. } => "replace the link by the file itself, or remove it",
             Self::Overflow { .. } => "scale the edit down, or export from a checkpoint in f32 or bf16",
-            Self::Nothing => "give some edits",
+            Self::Nothing => "give at least one edit",
             Self::Format(_) => {
                 "give arrays <weight>.left and <weight>.right, or a difference under <weight>, as npz or safetensors"
             }

@@ -12,12 +12,12 @@ use crate::arrays::Array;
 use crate::error::ExportError;
 use crate::weight;
 
-/// How arrays become edits.
+/// The import of arrays as edits.
 #[derive(Debug, Clone, Copy)]
 pub struct Import<'a> {
     /// The model that they are for.
     pub source: &'a Source,
-    /// Where they come from, for the record.
+    /// The origin of the arrays, for the record.
     pub from: &'a str,
     /// The program that imports them, for the record.
     pub made_by: &'a str,
@@ -25,7 +25,7 @@ pub struct Import<'a> {
     /// out. Without one it is the rounding of f32 at the difference's size, as numpy's
     /// `matrix_rank` has it.
     pub tolerance: Option<f64>,
-    /// Whether differences are stored the other way round than the model's checkpoints have them.
+    /// True if differences are stored the other way round than the model's checkpoints have them.
     pub transposed: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct ImportedEdits {
 pub struct ImportedWeight {
     /// The weight's canonical name.
     pub weight: String,
-    /// How many rank-one updates.
+    /// The number of rank-one updates.
     pub rank: usize,
     /// The share of `‖ΔW‖` that they leave out; 0 for pairs.
     pub remainder: f64,

@@ -1,4 +1,4 @@
-//! What is one process's alone for a while.
+//! A claim of one process on a path, for a while.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, TryLockError};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::{FileError, folder_of};
 
-/// Where inodes change by themselves, a file never seems to be where it was opened.
+/// The number of tries before giving up: where inodes change by themselves, a file never seems to be where it
+/// was opened.
 const MOST_TRIES: usize = 16;
 
 /// A place that no other process has until this is dropped, or its process ends. It stands for itself
@@ -60,7 +61,7 @@ impl Claim {
     pub fn wait(path: &Path) -> Result<Self, FileError> {
         Self::with(path, |file| {
             if let Err(TryLockError::WouldBlock) = file.try_lock() {
-                tracing::info!("waiting for another process at work on {}", folder_of(path).display());
+                tracing::info!("waiting for another process that uses {}", folder_of(path).display());
             }
             file.lock().map_err(|error| FileError::NoLocks { path: path.to_owned(), error })
         })
@@ -119,7 +120,7 @@ impl Drop for Claim {
     }
 }
 
-/// Whether a file that is open is the one that a path leads to.
+/// True if a file that is open is the one that a path leads to.
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let there = path.symlink_metadata();
     there.is_ok_and(|there| file.metadata().is_ok_and(|open| is_same(&open, &there)))
@@ -131,7 +132,7 @@ fn is_same(a: &Metadata, b: &Metadata) -> bool {
     (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
-/// Whether a file that is open is in no folder any more.
+/// True if a file that is open is in no folder any more.
 #[cfg(unix)]
 fn is_removed(file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -23,7 +23,7 @@ pub enum FileError {
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// What it may have at most, in bytes.
+        /// The limit, in bytes.
         limit: u64,
     },
     /// A file cannot be written.
@@ -63,10 +63,10 @@ pub enum FileError {
     #[error("{} is not a folder", .0.display())]
     NotAFolder(PathBuf),
     /// There is something where a folder should be.
-    #[error("{} is there already and is not empty", .0.display())]
+    #[error("{} already exists and is not empty", .0.display())]
     Occupied(PathBuf),
     /// There is a link, or something else, where a file of ours should be.
-    #[error("{} is no plain file", .0.display())]
+    #[error("{} is not a regular file", .0.display())]
     NoFile(PathBuf),
     /// A file system has no locks, or gives none.
     #[error("cannot lock {}: {error}", .path.display())]
@@ -78,7 +78,7 @@ pub enum FileError {
         error: io::Error,
     },
     /// Another process has claimed it.
-    #[error("another process is at work on {}", .0.display())]
+    #[error("another process is using {}", .0.display())]
     InUse(PathBuf),
 }
 
@@ -86,21 +86,23 @@ impl FileError {
     /// Says what to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Read { .. } => "check that the file exists and may be read",
+            Self::Read { .. } => "check that the file exists and is readable",
             Self::TooLarge { .. } => "check that this is the right file",
-            Self::Write { .. } | Self::Link { .. } => "check that the place exists, has room and may be used",
-            Self::NoFolder(_) => "make the folder first, or give another place",
+            Self::Write { .. } | Self::Link { .. } => {
+                "check that the path exists, is writable and has free space"
+            }
+            Self::NoFolder(_) => "create the folder first, or give another path",
             Self::NotAFile(_) => "give the name of a file",
             Self::NotAFolder(_) => "give the name of a folder",
-            Self::WriteInto { .. } => "give a place that may be written to",
-            Self::NoFile(_) => "remove it; it is none that rome has made",
-            Self::NoLocks { .. } => "use a place on a file system with locks, such as a local one",
-            Self::InUse(_) => "wait until it has ended, or give another place",
-            Self::Occupied(_) => "give the name of a folder that is not there yet",
+            Self::WriteInto { .. } => "give a path that is writable",
+            Self::NoFile(_) => "remove it; rome did not write it",
+            Self::NoLocks { .. } => "use a file system with locks, such as a local one",
+            Self::InUse(_) => "wait until it ends, or give another path",
+            Self::Occupied(_) => "give the name of a new folder",
         }
     }
 
-    /// Whether a file is not there at all.
+    /// True if a file is not there at all.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Read { error, .. } if error.kind() == io::ErrorKind::NotFound)
     }

@@ -48,7 +48,7 @@ impl SafetensorsHeader {
         Ok(Self { bytes, metadata })
     }
 
-    /// Where the bytes of the tensors begin in the file.
+    /// The offset of the tensors' bytes in the file.
     pub fn data_start(&self) -> u64 {
         self.bytes.len() as u64
     }

@@ -11,12 +11,12 @@ use tempfile::{Builder, NamedTempFile, TempDir};
 use crate::FileError;
 use crate::claim::is_at;
 
-/// What the names of files and folders begin with while they are written. The [kernel](kernel) follows,
-/// and so many characters by chance.
+/// The beginning of the names of files and folders while they are written. The [kernel](kernel) follows, and
+/// so many characters by chance.
 const TEMPORARY: &str = ".rome-tmp-";
 const N_RANDOM: usize = 6;
 
-/// How often one is made anew that was cleared at once.
+/// The number of times that a temporary one is made again after it was cleared at once.
 const MOST_TRIES: usize = 16;
 
 /// A folder that is being filled.
@@ -110,7 +110,7 @@ fn is_kept(file: &File, path: &Path) -> bool {
     is_at(file, path)
 }
 
-/// What the kernel that runs this process is called, and no other one ever: through a network, files
+/// The name of the kernel that runs this process, which no other kernel ever has: through a network, files
 /// may be locked for one machine alone. None where it has no such name.
 fn kernel() -> Option<&'static str> {
     static KERNEL: OnceLock<Option<String>> = OnceLock::new();
@@ -128,7 +128,7 @@ fn is_temporary(name: &str, kernel: &str) -> bool {
     })
 }
 
-/// What the names of this process's begin with.
+/// The beginning of the names of this process's temporary files.
 fn prefix() -> String {
     format!("{TEMPORARY}{}-", kernel().unwrap_or("other"))
 }

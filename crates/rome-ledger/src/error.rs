@@ -36,7 +36,7 @@ pub enum LedgerError {
         error: EditFileError,
     },
     /// The bytes of an edit have changed.
-    #[error("{} is not what was recorded: its hash is {found}", .path.display())]
+    #[error("{} differs from the record: its hash is {found}", .path.display())]
     Changed {
         /// The file.
         path: PathBuf,
@@ -56,19 +56,19 @@ pub enum LedgerError {
     NoSuchEntry {
         /// The number asked for.
         number: usize,
-        /// How many there are.
+        /// The number of entries.
         n_entries: usize,
     },
     /// An entry has nothing that is on.
-    #[error("entry {number} has no edits that are on: {state}")]
+    #[error("entry {number} has no active edits: {state}")]
     NotOn {
         /// The number asked for.
         number: usize,
         /// Why not.
         state: &'static str,
     },
-    /// These very edits are on already.
-    #[error("these edits are on already, as entry {number}")]
+    /// These edits are already active.
+    #[error("these edits are already active, as entry {number}")]
     AlreadyOn {
         /// The entry.
         number: usize,
@@ -89,16 +89,16 @@ impl Hint for LedgerError {
 
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
-            Self::NotFound(_) => "start one by applying edits to it",
+            Self::NotFound(_) => "start a ledger by applying edits to it",
             Self::File(error) => return error.hint().into(),
             Self::Malformed { .. } => {
                 "put the file back from a copy: rome writes it as a whole or not at all"
             }
             Self::Edits { error, .. } => return error.hint(),
-            Self::Changed { .. } => "put the file back from a copy, or undo its entry",
+            Self::Changed { .. } => "restore the file from a copy, or undo its entry",
             Self::OtherModel { .. } => "keep a ledger for each model",
-            Self::NoSuchEntry { .. } | Self::NotOn { .. } => "see the log for the numbers",
-            Self::AlreadyOn { .. } => "to apply edits twice as strongly, scale them",
+            Self::NoSuchEntry { .. } | Self::NotOn { .. } => "look up the numbers in the log",
+            Self::AlreadyOn { .. } => "scale the edits to apply them twice",
         };
         hint.into()
     }

@@ -28,7 +28,7 @@ pub struct LockedLedger {
 }
 
 impl Ledger {
-    /// Whether a folder is a ledger's.
+    /// True if a folder is a ledger's.
     pub fn is_at(folder: &Path) -> bool {
         folder.join("ledger.json").is_file()
     }
@@ -131,11 +131,11 @@ impl Deref for LockedLedger {
 }
 
 impl LockedLedger {
-    /// Puts files of edits on, after those that are on already, an entry each, and returns the entries'
+    /// Applies edit files on top of the active ones, an entry each, and returns the entries'
     /// numbers. All of them are put on, or none.
     ///
     /// # Errors
-    /// [`LedgerError`] when they are of another model or on already, or cannot be written; nothing has
+    /// [`LedgerError`] when they are of another model or already active, or cannot be written; nothing has
     /// changed then.
     pub fn apply(&mut self, files: Vec<EditFile>, remark: &Remark) -> Result<Vec<usize>, LedgerError> {
         let Ledger { store, log } = &mut self.ledger;

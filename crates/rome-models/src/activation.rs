@@ -90,7 +90,7 @@ fn gelu_new_with_slope(x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
     (x.into_tensor(), slopes.into_tensor())
 }
 
-/// What GELU multiplies its argument by.
+/// The factor that GELU multiplies its argument by.
 #[inline(always)]
 fn gate(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x * (x * x * CUBIC as f32 + LINEAR as f32)))

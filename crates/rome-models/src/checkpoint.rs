@@ -20,7 +20,7 @@ const MAX_INDEX: u64 = 64 << 20;
 /// The names that weights come under, best first.
 pub(crate) const WEIGHTS: [&str; 4] = [SAFETENSORS, SAFETENSORS_INDEX, PYTORCH, PYTORCH_INDEX];
 
-/// Those of them that only name other files.
+/// The files that only name other files.
 pub(crate) const INDICES: [&str; 2] = [SAFETENSORS_INDEX, PYTORCH_INDEX];
 
 const SAFETENSORS: &str = "model.safetensors";
@@ -68,12 +68,12 @@ impl CheckpointFiles {
         Ok(Self { index, files: names.iter().map(open).collect::<Result<_, _>>()? })
     }
 
-    /// Whether torch has pickled them.
+    /// True if torch has pickled them.
     pub fn is_pickled(&self) -> bool {
         self.files.iter().any(|file| file.header().is_empty())
     }
 
-    /// How many bytes all their tensors take.
+    /// The number of bytes of all their tensors.
     pub fn n_bytes(&self) -> u64 {
         self.files.iter().flat_map(StoredFile::tensors).map(|tensor| tensor.n_bytes() as u64).sum()
     }

@@ -22,7 +22,7 @@ pub enum Config {
     GptJ(GptJConfig),
 }
 
-/// What every family's file holds.
+/// The fields that every family's file has.
 #[derive(Deserialize)]
 struct Common {
     model_type: Option<String>,
@@ -67,7 +67,7 @@ impl Config {
         }
     }
 
-    /// Whether a checkpoint's tensor, by its canonical name, is not one of the model's.
+    /// True if a checkpoint's tensor, by its canonical name, is not one of the model's.
     pub fn ignores(&self, name: &str) -> bool {
         match self {
             Config::Gpt2(config) => config.ignores(name),
@@ -75,7 +75,7 @@ impl Config {
         }
     }
 
-    /// How checkpoints store the weight that edits change.
+    /// The layout in which checkpoints store the weight that edits change.
     pub fn down_projection_layout(&self) -> Layout {
         match self {
             Config::Gpt2(_) => Layout::InputFirst,

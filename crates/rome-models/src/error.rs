@@ -32,7 +32,7 @@ pub enum ModelError {
         name: String,
         /// The file.
         file: String,
-        /// What the network said.
+        /// The message of the network.
         reason: String,
     },
     /// A file cannot be read.
@@ -49,11 +49,11 @@ pub enum ModelError {
     Malformed {
         /// The file.
         file: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// A file was written to while it was read.
-    #[error("{file} has changed while it was read")]
+    #[error("{file} changed while it was being read")]
     Changed {
         /// The file.
         file: String,
@@ -61,23 +61,23 @@ pub enum ModelError {
     /// The configuration describes something that is not supported.
     #[error("config.json: {reason}")]
     Config {
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// The model needs a tensor that the checkpoint lacks.
-    #[error("the checkpoint has no tensor {name:?}, which its configuration calls for")]
+    #[error("the checkpoint has no tensor {name:?}, which its configuration requires")]
     MissingTensor {
         /// The canonical name.
         name: String,
     },
     /// The checkpoint has tensors that the model has no place for.
-    #[error("the checkpoint has {} tensors that its configuration has no place for: {}", .names.len(), list(.names))]
+    #[error("the checkpoint has {} tensors that its configuration does not use: {}", .names.len(), list(.names))]
     UnusedTensors {
         /// The canonical names.
         names: Vec<String>,
     },
     /// A tensor has another shape than the configuration says.
-    #[error("the tensor {name:?} has shape {found:?}, and the configuration calls for {expected:?}")]
+    #[error("the tensor {name:?} has shape {found:?}, but the configuration requires {expected:?}")]
     Shape {
         /// The canonical name.
         name: String,
@@ -105,13 +105,13 @@ pub enum ModelError {
     Overflow {
         /// The canonical name.
         name: String,
-        /// What was asked for.
+        /// The precision that was asked for.
         precision: Precision,
     },
     /// The device does not compute in the precision asked for.
     #[error("the device does not support weights in {}", .precision.name())]
     Precision {
-        /// What was asked for.
+        /// The precision that was asked for.
         precision: Precision,
     },
     /// An observer stopped the work.
@@ -140,18 +140,18 @@ impl Hint for ModelError {
                 "a model folder holds config.json, model.safetensors (or its sharded index, or pytorch_model.bin) and tokenizer.json (or vocab.json and merges.txt)"
             }
             Self::Fetch { .. } => "connect to the network once, or download the model and give its folder",
-            Self::Io { .. } => "check that the file exists and may be read",
-            Self::Changed { .. } => "wait until nothing writes to the model's folder, then run this again",
+            Self::Io { .. } => "check that the file exists and is readable",
+            Self::Changed { .. } => "run this again when nothing writes to the model's folder",
             Self::Malformed { .. } => "download the file again; it may be truncated",
-            Self::Config { .. } => "supported are GPT-2 and GPT-J in Hugging Face form",
+            Self::Config { .. } => "use a GPT-2 or GPT-J model in Hugging Face form",
             Self::MissingTensor { .. } | Self::UnusedTensors { .. } | Self::Shape { .. } => {
                 "config.json and the weights must belong to the same model"
             }
             Self::DType { .. } => "convert the checkpoint to one of these types",
             Self::NotFinite { .. } => "the checkpoint is damaged; download it again",
-            Self::Overflow { .. } => "hold the weights in bf16, which has the range of f32",
-            Self::Precision { .. } => "take f32, which every device supports",
-            Self::Stopped(_) => "start it again: what was saved is kept",
+            Self::Overflow { .. } => "use bf16, which has the range of f32",
+            Self::Precision { .. } => "use f32, which every device supports",
+            Self::Stopped(_) => "run it again; saved results are kept",
         };
         hint.into()
     }

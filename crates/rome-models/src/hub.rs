@@ -9,7 +9,7 @@ use rome_core::{Event, Observer, Progress, Stopped, Unit};
 use crate::checkpoint::{INDICES, WEIGHTS, shards};
 use crate::{ModelError, Source};
 
-/// Whether a name has the form `owner/model` and no part that would be a path.
+/// True if a name has the form `owner/model` and no part that would be a path.
 pub(crate) fn is_name(name: &str) -> bool {
     let is_part = |part: &str| {
         !part.is_empty()
@@ -39,7 +39,7 @@ pub(crate) fn fetch(name: &str, observer: &mut dyn Observer) -> Result<PathBuf, 
 struct Repo<'a> {
     name: &'a str,
     cache: CacheRepo,
-    /// What the hub has, asked for when a file is not in the cache.
+    /// The files on the hub, asked for when one is not in the cache.
     files: Option<Vec<String>>,
     observer: &'a mut dyn Observer,
 }

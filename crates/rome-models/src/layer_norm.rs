@@ -51,7 +51,7 @@ impl LayerNorm {
     }
 }
 
-/// What the way back through a layer norm needs.
+/// The values that the backward pass of a layer norm needs.
 struct Standard {
     /// `(x − mean) / √(variance + epsilon)`, `[n_tokens, d_model]`
     unit: Tensor<2>,

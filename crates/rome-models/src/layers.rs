@@ -12,7 +12,7 @@ pub fn frozen<const D: usize>(tensor: Tensor<D>) -> Param<Tensor<D>> {
     Param::initialized(ParamId::new(), tensor)
 }
 
-/// How a checkpoint stores the weight of a linear map.
+/// The layout in which a checkpoint stores the weight of a linear map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// `[d_input, d_output]`, as Hugging Face's `Conv1D` is: see [`conv1d`].

@@ -1,4 +1,4 @@
-//! Where a model's files come from.
+//! The source of a model's files.
 
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read, Seek};
@@ -10,7 +10,7 @@ use crate::ModelError;
 /// Files named and held in memory, as those compiled into a program are.
 pub type Embedded = &'static [(&'static str, &'static [u8])];
 
-/// Where a model's files come from.
+/// The source of a model's files.
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A folder in Hugging Face form.
@@ -38,7 +38,7 @@ impl ReadSeek for Cursor<&'static [u8]> {
 }
 
 impl Source {
-    /// How the source is called in messages.
+    /// The name of the source in messages.
     pub fn name(&self) -> String {
         match self {
             Source::Folder(folder) => folder.display().to_string(),

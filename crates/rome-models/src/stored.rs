@@ -49,7 +49,7 @@ pub struct StoredTensor {
     bytes: Bytes,
 }
 
-/// Where a tensor's bytes are.
+/// The place of a tensor's bytes.
 enum Bytes {
     Range { start: u64, len: usize },
     Pickle(Box<pytorch_reader::Tensor>),
@@ -203,7 +203,7 @@ impl State {
         Ok(Self { modified, hash })
     }
 
-    /// Whether a file is what it was.
+    /// True if a file is what it was.
     fn is_still(&self, file: &mut dyn ReadSeek) -> bool {
         file.modified() == self.modified
             && self.hash.is_none_or(|was| hash(file).is_ok_and(|hash| hash == was))
@@ -220,7 +220,7 @@ fn hash(file: &mut dyn ReadSeek) -> io::Result<blake3::Hash> {
 }
 
 impl StoredTensor {
-    /// How many bytes its values take.
+    /// The number of bytes of its values.
     pub fn n_bytes(&self) -> usize {
         match &self.bytes {
             Bytes::Range { len, .. } => *len,

@@ -82,7 +82,7 @@ impl PretrainedTokenizer {
     }
 }
 
-/// Where a text stands in a sequence.
+/// The place of a text in a sequence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Start,
@@ -116,14 +116,14 @@ impl Tokenizer for PretrainedTokenizer {
     }
 }
 
-/// What is looked at before the library reads a file.
+/// The parts of a tokenizer's file that are checked before the library reads it.
 #[derive(Deserialize)]
 struct Outline {
     #[serde(default)]
     normalizer: Value,
 }
 
-/// Whether the tables of characters among some settings are as long as they claim. The library makes room
+/// True if the tables of characters among some settings are as long as they claim. The library makes room
 /// for what the first four bytes say, up to 8 GiB.
 fn are_charsmaps_whole(settings: &Value) -> bool {
     match settings {

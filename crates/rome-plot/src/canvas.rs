@@ -1,4 +1,4 @@
-//! What is drawn on.
+//! The canvas of a picture.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;

@@ -12,9 +12,9 @@ pub enum PlotError {
     /// The rows of a heat map are not as many as their labels.
     #[error("the heat map has {labels} labels for {rows} rows")]
     Labels {
-        /// How many labels there are.
+        /// The number of labels.
         labels: usize,
-        /// How many rows of values there are.
+        /// The number of rows of values.
         rows: usize,
     },
     /// The rows of a heat map are not equally long.
@@ -22,9 +22,9 @@ pub enum PlotError {
     Ragged {
         /// The row, counted from 0.
         row: usize,
-        /// How long it is.
+        /// Its length.
         found: usize,
-        /// How long the first one is.
+        /// The length of the first one.
         expected: usize,
     },
     /// The colours of a heat map are for no numbers.
@@ -36,9 +36,9 @@ pub enum PlotError {
     /// A picture has too many pixels, or none.
     #[error("a picture cannot have {width} by {height} pixels")]
     Size {
-        /// How wide it would be.
+        /// The width that it would have.
         width: f32,
-        /// How high it would be.
+        /// The height that it would have.
         height: f32,
     },
     /// Pixels cannot be packed.

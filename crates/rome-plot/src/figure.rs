@@ -22,7 +22,7 @@ pub struct Figure {
 /// One pair of axes.
 #[derive(Debug, Clone)]
 pub struct Panel {
-    /// What it shows.
+    /// The title.
     pub title: String,
     /// To the right.
     pub x: Axis,
@@ -32,18 +32,18 @@ pub struct Panel {
     pub lines: Vec<Line>,
 }
 
-/// What is along an axis.
+/// An axis: its name, its scale and the format of its values.
 #[derive(Debug, Clone)]
 pub struct Axis {
-    /// What its values are; empty where the title says so.
+    /// The name of its values; empty where the title says so.
     pub name: String,
-    /// How they are spaced.
+    /// The spacing of its values.
     pub scale: Scale,
-    /// How a value is written.
+    /// The format of a value.
     pub format: fn(f64) -> String,
 }
 
-/// How values are spaced.
+/// The spacing of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     /// By their differences.
@@ -55,7 +55,7 @@ pub enum Scale {
 /// A line through points.
 #[derive(Debug, Clone)]
 pub struct Line {
-    /// What the legend calls it.
+    /// The name in the legend.
     pub name: String,
     /// In order of `x`; those that have no place on the axes are left out.
     pub points: Vec<(f64, f64)>,
@@ -182,7 +182,7 @@ impl Panel {
 }
 
 impl Axis {
-    /// Whether a value has a place on it.
+    /// True if a value has a place on it.
     fn has(&self, value: f64) -> bool {
         value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
     }
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn every_category_is_named_and_of_many_ordered_lines_the_first_and_the_last() {
+    fn every_category_and_the_ends_of_ordered_lines_are_named() {
         let lines: Vec<Line> = (0..40).map(|n| banded(&format!("line {n}."), &[])).collect();
         let named = |palette| {
             let svg = drawn(Scale::Linear, lines.clone(), palette);

@@ -6,15 +6,15 @@ use crate::{PlotError, Ramp};
 /// the right.
 #[derive(Debug, Clone)]
 pub struct HeatMap {
-    /// What it shows.
+    /// The title.
     pub title: String,
     /// The names of the rows, from top to bottom, such as tokens.
     pub rows: Vec<String>,
-    /// What the columns are, such as layers; they are counted from 0.
+    /// The name of the columns, such as layers; they are counted from 0.
     pub x_name: String,
     /// `[rows][columns]`; what is not a number is hatched.
     pub values: Vec<Vec<f64>>,
-    /// What the values are, such as `p( French)`.
+    /// The name of the values, such as `p( French)`.
     pub bar: String,
     /// The colours from low to high.
     pub ramp: Ramp,
@@ -23,7 +23,7 @@ pub struct HeatMap {
 }
 
 impl HeatMap {
-    /// How many columns there are.
+    /// The number of columns.
     pub(crate) fn n_columns(&self) -> Result<usize, PlotError> {
         let (labels, rows) = (self.rows.len(), self.values.len());
         if labels != rows {

@@ -1,4 +1,4 @@
-//! Where the parts of a heat map are.
+//! The layout of a heat map.
 
 use plotters::prelude::*;
 
@@ -12,7 +12,7 @@ const TITLE_SIZE: i32 = 18;
 const FONT_SIZE: i32 = 16;
 const TICK_SIZE: i32 = 15;
 
-pub(crate) const MARGIN: i32 = 14;
+const MARGIN: i32 = 14;
 const TITLE_HEIGHT: i32 = 30;
 const CELL_HEIGHT: i32 = 22;
 const BAR_WIDTH: i32 = 14;
@@ -21,13 +21,13 @@ const BAR_GAP: i32 = 18;
 const TICK: i32 = 4;
 /// From a tick, or the cells, to the text beside it.
 const TEXT_GAP: i32 = 5;
-/// Where there is no number.
+/// The colour where there is no number.
 const HATCH: RGBColor = RGBColor(165, 165, 172);
 /// The lines of text below the cells, by their middles.
 const NUMBERS: i32 = 15;
 const NAME: i32 = 36;
 
-/// Where everything of a heat map is.
+/// The place of every part of a heat map.
 pub(crate) struct Layout<'a> {
     map: &'a HeatMap,
     pub(crate) size: (i32, i32),
@@ -54,7 +54,7 @@ impl<'a> Layout<'a> {
         const MOST_OF_LABEL: i32 = 220;
         const MOST_OF_BAR: i32 = 160;
         const MOST_OF_TITLE: i32 = 640;
-        /// What cells of a comfortable width take together.
+        /// The width of all cells together where they are of a comfortable size.
         const WIDTH: i32 = 320;
         /// One line of numbers and some air.
         const TICK_ROOM: i32 = 24;
@@ -98,13 +98,13 @@ impl<'a> Layout<'a> {
         })
     }
 
-    /// Draws it, with its left edge somewhere.
-    pub(crate) fn draw(&self, area: &Area<'_>, left: i32) -> Drawn {
+    /// Draws it.
+    pub(crate) fn draw(&self, area: &Area<'_>) -> Drawn {
         /// So many columns are all numbered.
         const ALL: usize = 12;
-        let (x, y) = (left + self.corner.0, self.corner.1);
+        let (x, y) = self.corner;
         let (right, bottom) = (x + self.cells.0, y + self.cells.1);
-        let edges = (left + MARGIN, left + self.size.0 - MARGIN);
+        let edges = (MARGIN, self.size.0 - MARGIN);
         let middle = x + self.cells.0 / 2;
         self.title.write_between(area, edges, (middle, MARGIN + TITLE_HEIGHT / 3))?;
         self.x_name.write_between(area, edges, (middle, bottom + NAME))?;
@@ -170,7 +170,7 @@ impl<'a> Layout<'a> {
         self.map.ramp.at(self.place(value))
     }
 
-    /// Where a value is from the first colour to the last, by halves so that no difference is too large.
+    /// The place of a value from the first colour to the last, by halves so that no difference is too large.
     fn place(&self, value: f64) -> f64 {
         let (low, high) = (self.range.0 / 2.0, self.range.1 / 2.0);
         ((value / 2.0 - low) / (high - low)).clamp(0.0, 1.0)

@@ -8,9 +8,9 @@ use crate::label::Label;
 use crate::text::At;
 
 const FONT_SIZE: i32 = 16;
-/// Where the first line is.
+/// The height of the first line.
 const TOP: u32 = 50;
-/// Where names start, to the right of a piece of their line.
+/// The left end of names, to the right of a piece of their line.
 const LEFT: u32 = 26;
 const MARGIN: u32 = 14;
 /// Names that are closer touch one another.
@@ -27,7 +27,8 @@ pub(crate) struct Legend {
 }
 
 impl Legend {
-    /// As wide as its names need. It is higher than the panels beside it where every line must be named.
+    /// A legend as wide as its names need. It is higher than the panels beside it where every line must be
+    /// named.
     pub(crate) fn new<'a>(names: impl Iterator<Item = &'a str>, palette: Palette, height: u32) -> Self {
         const LEAST_WIDTH: u32 = 110;
         const MOST_OF_NAME: i32 = 260;

@@ -2,8 +2,10 @@
 //!
 //! A [`Figure`] is one or more [`Panel`]s side by side, each with the same lines in the same colours.
 //! A [`HeatMap`] has a cell for each pair of a row and a column, such as a token and a layer.
-//! [`outlined`] and [`to_png`] bring the font along.
+//! A [`ShiftChart`] has a row for each probability, with a mark before and after a change.
+//! [`beside`] puts pictures side by side. [`outlined`] and [`to_png`] bring the font along.
 
+mod beside;
 mod canvas;
 mod colour;
 mod error;
@@ -16,13 +18,15 @@ mod legend;
 mod palette;
 mod picture;
 mod ramp;
+mod shift_chart;
 mod text;
 mod ticks;
 
+pub use beside::beside;
 pub use error::PlotError;
 pub use figure::{Axis, Figure, Line, Panel, Scale};
 pub use heat_map::HeatMap;
-pub use heat_map_svg::heat_maps_svg;
 pub use palette::Palette;
 pub use picture::{outlined, to_png};
 pub use ramp::Ramp;
+pub use shift_chart::{Shift, ShiftChart, ShiftGroup};

@@ -4,13 +4,13 @@ use plotters::style::RGBColor;
 
 use crate::colour::mixed;
 
-/// What the colours of lines say.
+/// The meaning of the colours of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Palette {
     /// The order of the lines, such as that of layers: a ramp. Of many lines, the legend names the first
     /// and the last.
     Ordered,
-    /// Which line is which: colours that are far apart, and the legend names every line.
+    /// The identity of a line: colours that are far apart, and the legend names every line.
     Categorical,
 }
 

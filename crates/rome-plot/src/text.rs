@@ -8,7 +8,7 @@ use crate::canvas::{self, Area, Drawn, FONT};
 use crate::colour::INK;
 use crate::picture;
 
-/// Where a text stands: which part of it is at a point.
+/// The part of a text that is at a point.
 pub(crate) enum At {
     /// The left end.
     Left,
@@ -70,7 +70,7 @@ pub(crate) fn shortened(text: &str, size: i32, room: i32) -> String {
     cut(ends.get(n_fit.saturating_sub(1)).copied().unwrap_or(0))
 }
 
-/// How wide a text is in the font of this crate; other fonts of screens are narrower.
+/// The width of a text in the font of this crate; other fonts of screens are narrower.
 pub(crate) fn width(text: &str, size: i32) -> i32 {
     let drawn = canvas::svg((1, 1), |area| write(area, text, size, At::Left, (0, 0)));
     let Ok(tree) = drawn.and_then(|svg| picture::read(&svg)) else { return 0 };

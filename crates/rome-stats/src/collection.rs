@@ -14,7 +14,7 @@ pub(crate) struct CollectionSettings {
     pub(crate) shard: Option<Shard>,
 }
 
-/// How far a collection is.
+/// The progress of a collection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CollectionProgress {
     /// Documents of the corpus that have been seen, those of other shards among them.

@@ -142,13 +142,13 @@ impl<'a> Collector<'a> {
         self.progress.n_seen
     }
 
-    /// How much each doubling of the number of tokens has changed so far, layer by layer.
+    /// The change by each doubling of the number of tokens so far, layer by layer.
     pub fn convergence(&self) -> impl Iterator<Item = (usize, &[Convergence])> {
         self.moments.iter().map(|(&layer, watched)| (layer, watched.watch.convergence.as_slice()))
     }
 
-    /// How much the last doubling of the number of tokens has changed, at the layer where that is most;
-    /// `None` before the first one has ended at each layer.
+    /// The change by the last doubling of the number of tokens, at the layer where it is largest; `None`
+    /// before the first one has ended at each layer.
     pub fn last_convergence(&self) -> Option<Convergence> {
         let last = self.moments.values().map(|watched| watched.watch.convergence.last().copied());
         last.reduce(|a, b| {
@@ -161,7 +161,7 @@ impl<'a> Collector<'a> {
         })?
     }
 
-    /// Whether it is still passing over what it knows.
+    /// True if it is still passing over what it knows.
     pub fn is_resuming(&self) -> bool {
         self.replayed.is_some()
     }

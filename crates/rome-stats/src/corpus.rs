@@ -26,7 +26,7 @@ pub struct Corpus {
 pub struct Document<'a> {
     /// The text.
     pub text: &'a str,
-    /// How many bytes of all files have been read, of [`Corpus::n_bytes`].
+    /// The number of bytes of all files that have been read, of [`Corpus::n_bytes`].
     pub bytes_read: u64,
 }
 

@@ -71,10 +71,10 @@ pub enum StatsError {
         reason: String,
     },
     /// A collection was begun with another model or other settings.
-    #[error("the collection was begun with another model, other layers or other settings")]
+    #[error("the collection began with another model, other layers or other settings")]
     OtherSettings,
     /// A corpus is not the one that a collection was begun with.
-    #[error("the corpus has changed since the collection was begun")]
+    #[error("the corpus has changed since the collection began")]
     OtherCorpus,
     /// The tokenizer failed on a document.
     #[error("{0}")]
@@ -87,7 +87,7 @@ pub enum StatsError {
     Layer {
         /// The layer asked for.
         layer: usize,
-        /// How many there are.
+        /// The number of layers.
         n_layers: usize,
     },
     /// A key came out infinite or not a number.
@@ -150,18 +150,18 @@ impl Hint for StatsError {
 
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
-            Self::Io { .. } => "check that the file or its folder exists and may be used",
+            Self::Io { .. } => "check that the file or its folder exists and is accessible",
             Self::Line { .. } => {
                 "mend the line; .jsonl has one object a line, with the text under \"text\" or the field that is chosen"
             }
-            Self::Row { .. } => "the column must hold strings or lists of strings; choose another",
+            Self::Row { .. } => "choose a column of strings or lists of strings",
             Self::Malformed { .. } => "download the file again, or choose another column",
-            Self::FileKind { .. } => "give text by one of these names, or - for standard input",
+            Self::FileKind { .. } => "rename the file to one of these, or use - for standard input",
             Self::Shard { .. } => "write I/N, with I from 0 to N-1",
             Self::Merge(_) => {
                 "merge shards of one collection, each once: the same model, layer, text and settings"
             }
-            Self::State { .. } => "delete the file to start anew",
+            Self::State { .. } => "delete the file to start over",
             Self::OtherSettings => {
                 "go on with the model and the settings that it was begun with, or delete the file to start anew"
             }
@@ -173,11 +173,11 @@ impl Hint for StatsError {
             Self::Layer { .. } => "choose layers of the model, counted from 0",
             Self::NotFinite { .. } => "the checkpoint is damaged; download it again",
             Self::Format(_) => "give a file of collected statistics, or a cache of kmeng01/rome",
-            Self::Version { .. } => "use the version of rome that wrote it, or make it anew",
+            Self::Version { .. } => "use the version of rome that wrote it, or create it again",
             Self::OtherModel { .. } | Self::OtherLayer { .. } | Self::Size { .. } => {
                 "collect statistics for this very model and layer"
             }
-            Self::Stopped(_) => "start it again: what was saved is kept",
+            Self::Stopped(_) => "run it again; saved results are kept",
         };
         hint.into()
     }

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_factor_of_other_statistics_is_not_taken_and_a_torn_one_is_refused() {
+    fn a_factor_of_other_statistics_or_a_torn_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("factor.safetensors");
         let (mine, other) = (statistics(3.0), statistics(4.0));

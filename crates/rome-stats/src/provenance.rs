@@ -1,4 +1,4 @@
-//! How a second moment came about.
+//! The provenance of a second moment.
 
 use rome_core::{Environment, ModelHash};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::sequences::Sequences;
 use crate::shard::Shards;
 
-/// How a second moment came about.
+/// The provenance of a second moment: text, model and settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The hash of the model. An npz names none.
@@ -15,11 +15,11 @@ pub struct Provenance {
     pub layer: Option<usize>,
     /// A hash over all documents, in order.
     pub corpus_hash: Option<String>,
-    /// How many documents were read.
+    /// The number of documents that were read.
     pub documents: u64,
-    /// Where a document is cut, in tokens.
+    /// The number of tokens that a document is cut to.
     pub max_tokens: Option<usize>,
-    /// How documents became sequences.
+    /// The way that documents became sequences.
     #[serde(default)]
     pub sequences: Sequences,
     /// The shards of the corpus that were summed, if not all of them.

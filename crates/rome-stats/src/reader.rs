@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
-/// How a file's bytes are packed, by the end of its name.
+/// The compression of a file, by the end of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compression {
     None,
@@ -27,7 +27,7 @@ impl Compression {
     }
 }
 
-/// How many bytes of the file itself have been read.
+/// The number of bytes of the file itself that have been read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counter(Rc<Cell<u64>>);
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How documents become the sequences that a model reads.
+/// The way that documents become the sequences that a model reads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sequences {

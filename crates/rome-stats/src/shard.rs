@@ -13,28 +13,28 @@ use crate::error::StatsError;
 pub struct Shard {
     /// From 0.
     pub index: u32,
-    /// How many shards there are.
+    /// The number of shards.
     pub of: u32,
 }
 
 /// The shards of a corpus that a sum is over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shards {
-    /// How many there are.
+    /// The number of shards.
     pub of: u32,
-    /// Those that are in the sum, in order.
+    /// The shards in the sum, in order.
     pub indices: Vec<u32>,
 }
 
 impl Shard {
-    /// Whether a document is in it, by its place in the corpus, from 0.
+    /// True if a document is in it, by its place in the corpus, from 0.
     pub fn takes(self, document: u64) -> bool {
         document % u64::from(self.of) == u64::from(self.index)
     }
 }
 
 impl Shards {
-    /// Whether they are some of so many, each once and in order, as a file should say.
+    /// True if they are some of so many, each once and in order, as a file should say.
     pub(crate) fn are_sound(&self) -> bool {
         let in_order = self.indices.windows(2).all(|pair| pair[0] < pair[1]);
         in_order && self.indices.last().is_some_and(|&last| last < self.of)

@@ -10,9 +10,9 @@ use crate::provenance::Provenance;
 pub struct Statistics {
     /// The sum of outer products of keys.
     pub moment: SecondMoment,
-    /// How it came about.
+    /// The provenance of the sum.
     pub provenance: Provenance,
-    /// How much each doubling of the number of tokens changed, as far as it was watched.
+    /// The change by each doubling of the number of tokens, as far as it was recorded.
     pub convergence: Vec<Convergence>,
 }
 
@@ -41,7 +41,7 @@ impl Statistics {
         }
     }
 
-    /// Whether the file said which model and layer it belongs to.
+    /// True if the file said which model and layer it belongs to.
     pub fn is_verifiable(&self) -> bool {
         self.provenance.model_hash.is_some() && self.provenance.layer.is_some()
     }

@@ -28,7 +28,7 @@ const SUM_UPPER: &str = "sum_upper";
 /// Keys as long as this would make a sum of 128 GiB.
 const MAX_D_FF: usize = 1 << 17;
 
-/// How a sum is stored.
+/// The format of a stored sum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SumFormat {
     /// All of it, in f64.
@@ -157,7 +157,7 @@ fn expect<R: Read + Seek>(
 ) -> Result<(), StatsError> {
     match reader.info(name) {
         Some(info) if (info.dtype, info.shape.as_slice()) != (dtype, shape) => Err(format(&format_args!(
-            "its sum is {:?} {:?}, and its record calls for {dtype:?} {shape:?}",
+            "its sum is {:?} {:?}, but its record requires {dtype:?} {shape:?}",
             info.dtype, info.shape
         ))),
         _ => Ok(()),

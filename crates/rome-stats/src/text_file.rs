@@ -23,7 +23,7 @@ pub(crate) struct TextFile {
     compression: Compression,
 }
 
-/// How the documents of a file are told from each other.
+/// The format of a file, which separates its documents.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TextFormat {
     Text,

@@ -26,7 +26,7 @@ pub(crate) struct Watch {
     pub(crate) next: u64,
     /// `[PROBES, d_ff]`; empty before the first key.
     pub(crate) probes: Vec<f32>,
-    /// As it was at half of that number.
+    /// The sum at half of that number.
     pub(crate) earlier: Option<Snapshot>,
     /// Of each doubling so far.
     pub(crate) convergence: Vec<Convergence>,
@@ -48,7 +48,7 @@ impl WatchedMoment {
         Self { moment: SecondMoment::new(d_ff), watch }
     }
 
-    /// Whether what is watched is of the size of the sum, as a file should have it.
+    /// True if what is watched is of the size of the sum, as a file should have it.
     pub(crate) fn is_sound(&self) -> bool {
         let d_ff = self.moment.d_ff();
         let n_probes = PROBES * d_ff;

@@ -1,4 +1,4 @@
-//! What is compared, as a person says it.
+//! A case to compare, as a person describes it.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub(crate) struct Case {
     #[arg(long, default_value = "{} is produced by")]
     pub(crate) prompt: String,
 
-    /// What the fact is about
+    /// The subject of the fact
     #[arg(long, default_value = "iPhone 5")]
     pub(crate) subject: String,
 
@@ -43,7 +43,7 @@ pub(crate) struct Case {
     #[arg(long, default_value = "identity", value_name = "FILE|identity")]
     pub(crate) second_moment: String,
 
-    /// Where ours computes, as rome has it; the original takes a CUDA device if torch finds one
+    /// Device that ours computes on, as rome names it; the original takes a CUDA device if torch finds one
     #[arg(long, default_value = "cpu", value_name = "NAME", env = "ROME_DEVICE")]
     pub(crate) device: String,
 
@@ -110,7 +110,7 @@ impl Case {
         (!["cpu", "flex", "auto"].contains(&name)).then(|| name.to_owned())
     }
 
-    /// Whether the user asked for a task of their own.
+    /// True if the user asked for a task of their own.
     pub(crate) fn is_given(&self) -> bool {
         self.shape.is_some()
             || self.model != "facts-gpt2"

@@ -28,7 +28,7 @@ pub(crate) struct Facts {
     limit: u32,
 }
 
-/// What `rome eval` writes of a fact, as far as it is compared.
+/// The part of `rome eval`'s results for a fact that is compared.
 #[derive(Debug, Deserialize)]
 struct Written {
     pre: Answers,

@@ -17,11 +17,11 @@ use serde_json::json;
 
 use crate::report::Report;
 
-/// How far an update may be from theirs, as a cosine: what f32 sums in another order come to over
-/// 20 steps of Adam, with a margin of a hundred.
+/// The lowest cosine between an update and theirs: the effect of f32 sums in another order over 20 steps of
+/// Adam, with a margin of a hundred.
 const CLOSE: f64 = 0.9999;
 
-/// What zkl-knowedit-rome published of itself against the original, in the order of [`Five`].
+/// The figures that zkl-knowedit-rome published of itself against the original, in the order of [`Five`].
 const PREDECESSOR: [f64; 5] = [0.949, 0.766, 0.877, 0.969, 0.850];
 
 /// The cosines that the predecessor judged itself by.

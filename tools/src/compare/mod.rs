@@ -1,4 +1,4 @@
-//! How close our edits are to those of kmeng01/rome, and how fast.
+//! Compares our edits with those of kmeng01/rome, in values and in time.
 
 mod case;
 mod evaluation;

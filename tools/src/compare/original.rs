@@ -18,7 +18,7 @@ pub(crate) struct Original<'a> {
     pub(crate) python: &'a Path,
 }
 
-/// What it is to do.
+/// The task of the driver.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Driver {
     Edit,

@@ -1,4 +1,4 @@
-//! What a run of either program comes to, where that is lists of values.
+//! The results of a run of either program, as lists of values.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,20 +17,19 @@ pub(crate) struct Outcome {
     pub(crate) seconds: BTreeMap<String, f64>,
     /// The most that a process of it held at a time, in bytes.
     pub(crate) peak_memory: u64,
-    /// What it computed, by names that both programs have.
+    /// The computed values, by names that both programs have.
     pub(crate) values: BTreeMap<String, Vec<f64>>,
     /// Of the original: where it computes, and by which torch.
     place: String,
 }
 
-/// What a program says of a run: ours with --json, the driver of the original beside the tensors
-/// that it saves.
+/// The report of a run: ours with --json, the original driver's beside the tensors that it saves.
 #[derive(Debug, Deserialize)]
 struct Said {
     seconds: BTreeMap<String, f64>,
 }
 
-/// What only the driver of the original says.
+/// The part of the report that only the driver of the original has.
 #[derive(Debug, Deserialize)]
 struct Place {
     device: String,
@@ -73,7 +72,7 @@ impl Outcome {
         self.seconds.get(part).copied().with_context(|| format!("no time is said of \"{part}\""))
     }
 
-    /// How far it is from what the original computed.
+    /// The difference from the values of the original.
     ///
     /// # Errors
     /// When they do not have values of the same names and number.

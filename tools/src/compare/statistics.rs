@@ -28,14 +28,14 @@ pub(crate) struct Collection {
     pub(crate) field: String,
 }
 
-/// What `rome stats collect --json` says at its end.
+/// The report that `rome stats collect --json` prints at its end.
 #[derive(Debug, Deserialize)]
 struct Ours {
     tokens: u64,
     tokens_per_second: f64,
 }
 
-/// What the driver of the original says.
+/// The report of the original's driver.
 #[derive(Debug, Deserialize)]
 struct Theirs {
     tokens: u64,
@@ -100,7 +100,7 @@ impl Task<'_> {
         Ok(Run { tokens, tokens_per_second, peak_memory: finished.peak_memory })
     }
 
-    /// How far the sums of the last runs are from each other, by Frobenius norms.
+    /// The difference between the sums of the last runs, by Frobenius norms.
     fn difference(&self) -> Result<f64> {
         let ours = fs::read(self.file(&format!("ours/layer-{}.safetensors", self.layer)))?;
         let ours = Statistics::from_bytes(&ours)?;

@@ -43,8 +43,8 @@ pub(crate) struct Run {
     pub(crate) said: Said,
 }
 
-/// What a program says of an edit: `rome edit --json`, or the driver of the original beside the
-/// tensors that it saves.
+/// The report on an edit: of `rome edit --json`, or of the original's driver beside the tensors that it
+/// saves.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Said {
     pub(crate) losses: Vec<[f64; 4]>,

@@ -28,7 +28,7 @@ struct Prompt {
     window: usize,
 }
 
-/// What `rome trace` writes, as far as it is compared.
+/// The part of `rome trace`'s output that is compared.
 #[derive(Debug, Deserialize)]
 struct Written {
     /// By token and layer.

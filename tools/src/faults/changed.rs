@@ -15,7 +15,7 @@ use crate::trial::{Bench, artefact, expect_refusal};
 /// Each fault of this kind takes a few hundredths of a second, and has to fall into fewer.
 const TRIES_A_ROUND: usize = 10;
 
-/// How a file changes.
+/// A change of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     /// It ends where it did not end.
@@ -128,7 +128,7 @@ fn outcome(bench: &Bench, command: &str, ended: &Ended, whole: &[u8]) -> Result<
     }
 }
 
-/// What a command has written, as far as it is the same each time.
+/// The output of a command, as far as it is the same each time.
 fn output(bench: &Bench, command: &str, out: &str) -> Result<Vec<u8>> {
     let path = bench.path(out);
     Ok(match command {

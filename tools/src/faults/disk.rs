@@ -8,10 +8,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// What space is given out by.
+/// The unit in which space is allocated.
 pub(super) const PAGE: usize = 4096;
 
-/// What fills it.
+/// The name of the file that fills the disk.
 const FILLER: &str = "filler";
 
 /// A small disk in memory, gone with the value.

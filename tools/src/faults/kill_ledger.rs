@@ -65,7 +65,7 @@ fn read(bench: &Bench) -> Result<Log> {
     Ok(Log { n_entries: entries.len(), on: on.iter().filter_map(Value::as_u64).collect() })
 }
 
-/// Which change, and of which edit.
+/// A random change, and the edit that it is of.
 fn choice(bench: &mut Bench) -> (usize, usize) {
     (bench.below(3), bench.below(N_EDITS))
 }

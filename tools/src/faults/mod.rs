@@ -1,4 +1,4 @@
-//! What becomes of files when `rome` is killed, has no room, may not write, or is not alone.
+//! Checks files after `rome` was killed, had no room, was not allowed to write, or was not alone.
 
 mod changed;
 mod disk;

@@ -1,11 +1,11 @@
-//! How often a fault was tried, and what came of it.
+//! Counts faults and their outcomes.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::Serialize;
 
-/// How often a fault was tried on a command, and what came of it.
+/// The number of times that a fault was tried on a command, and the outcomes.
 #[derive(Debug, Serialize)]
 pub(super) struct Tally {
     fault: &'static str,
@@ -13,9 +13,9 @@ pub(super) struct Tally {
     pub(super) times: usize,
     /// Why it was not tried.
     skipped: Option<String>,
-    /// What happened, how often.
+    /// The number of times of each outcome.
     held: BTreeMap<&'static str, usize>,
-    /// What was to hold and did not.
+    /// The checks that failed.
     broken: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ impl Tally {
         }
     }
 
-    /// Whether what was tried was a kill.
+    /// True if what was tried was a kill.
     pub(super) fn is_kill(&self) -> bool {
         self.fault == "killed"
     }
@@ -60,7 +60,7 @@ impl Tally {
         vec![self.fault.to_owned(), self.command.clone(), self.times.to_string(), what.join(" · ")]
     }
 
-    /// What did not hold.
+    /// The checks that failed, as lines.
     pub(super) fn told(&self) -> impl Iterator<Item = String> {
         self.broken.iter().map(|broken| format!("{}, {}: {broken}", self.fault, self.command))
     }

@@ -13,7 +13,7 @@ use crate::trial::{Bench, artefact};
 /// The number of edits that there are files of.
 pub(super) const N_EDITS: usize = 8;
 
-/// How many requests a long edit has.
+/// The number of requests of a long edit.
 const N_REQUESTS: usize = 6;
 
 /// Makes what commands are given.
@@ -44,7 +44,7 @@ impl Writer {
     pub(super) const ALL: [Self; 7] =
         [Self::Edit, Self::Collect, Self::Eval, Self::ExportHf, Self::ExportLora, Self::Apply, Self::Undo];
 
-    /// Those that are killed here; ledgers have kills of their own.
+    /// The writers that are killed here; ledgers have kills of their own.
     pub(super) const KILLED: [Self; 5] =
         [Self::Edit, Self::Collect, Self::Eval, Self::ExportHf, Self::ExportLora];
 

@@ -12,7 +12,7 @@ const N_KEPT: usize = 4;
 /// So many facts are edited.
 const N_FACTS: usize = 60;
 
-/// How a command has to end.
+/// The way that a command has to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected {
     Done,
@@ -23,14 +23,14 @@ pub(super) enum Expected {
 /// One command.
 #[derive(Debug)]
 pub(super) struct Action {
-    /// What is told of together.
+    /// The group that it is reported in.
     pub(super) kind: String,
     pub(super) args: String,
     pub(super) expected: Expected,
     outcome: Outcome,
 }
 
-/// What is otherwise afterwards.
+/// The change that a command leaves.
 #[derive(Debug, Clone, Copy)]
 enum Outcome {
     Same,
@@ -55,7 +55,7 @@ enum Outcome {
     },
 }
 
-/// What there is in the folder.
+/// The content of the working folder.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     of_models: [Made; 2],
@@ -63,7 +63,7 @@ pub(super) struct Work {
     n_places: usize,
 }
 
-/// What there is of a model.
+/// The artefacts of a model.
 #[derive(Debug, Default)]
 struct Made {
     /// Of each file of edits that is there, the fact. The same fact makes the same file.

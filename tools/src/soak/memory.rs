@@ -1,9 +1,9 @@
-//! How much memory processes of one kind took, one after the other.
+//! The memory of processes of one kind, one after the other.
 
 /// From this many runs on, tenths say something: how much one run holds depends on how its threads meet.
 const ENOUGH: usize = 50;
 
-/// How much more the last ones may take: their inputs are not the same.
+/// The share by which the last ones may take more: their inputs are not the same.
 const SHARE: f64 = 0.15;
 const MEBIBYTES: f64 = 8.0;
 
@@ -28,7 +28,7 @@ impl Memory {
         (mean(&self.0[..n]), mean(&self.0[self.0.len() - n..]))
     }
 
-    /// Whether the last ones took more than the first.
+    /// The growth from the first ones to the last, if there is any.
     pub(super) fn growth(&self) -> Option<String> {
         let (first, last) = self.ends();
         let has_grown = self.0.len() >= ENOUGH && last > first * (1.0 + SHARE) + MEBIBYTES;

@@ -27,11 +27,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     rome: Option<PathBuf>,
 
-    /// How long
+    /// Minutes to run
     #[arg(long, default_value_t = 3.0, value_name = "M")]
     minutes: f64,
 
-    /// What chooses the commands
+    /// Seed that chooses the commands
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
@@ -39,11 +39,11 @@ pub(crate) struct Args {
     format: Format,
 }
 
-/// What the commands of a kind came to.
+/// The results of the commands of a kind.
 #[derive(Debug, Default)]
 struct Kind {
     seconds: f64,
-    /// How many ended with 0, 1 and 2.
+    /// The number of commands that ended with 0, 1 and 2.
     codes: [usize; 3],
     memory: Memory,
 }

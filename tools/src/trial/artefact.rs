@@ -1,4 +1,4 @@
-//! What commands write: whole, whatever happened to them.
+//! Checks artefacts of commands: whole, whatever happened to the command.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,18 +11,18 @@ use serde_json::Value;
 
 use super::Bench;
 
-/// What names begin with while files and folders are written, and while something is one process's.
+/// The beginnings of names of files and folders while they are written or claimed.
 const TEMPORARY: &str = ".rome-tmp-";
 const LOCK: &str = ".rome-lock";
 
-/// What a folder holds.
+/// The content of a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// Files under their final names, by their paths.
     pub(crate) files: Vec<PathBuf>,
     /// Files and folders that were being written.
     pub(crate) temporary: Vec<PathBuf>,
-    /// What says that something is one process's.
+    /// The files that claim something for one process.
     locks: Vec<PathBuf>,
 }
 

@@ -1,4 +1,4 @@
-//! That one file uses something of another one.
+//! The use of one file by another.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use crate::circles::tree::{Named, Tree};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Edge {
     pub(super) from: PathBuf,
-    /// Where it says so first.
+    /// The first line that uses it.
     pub(super) line: usize,
     pub(super) to: PathBuf,
-    /// What it uses.
+    /// The name that is used.
     pub(super) name: String,
 }
 

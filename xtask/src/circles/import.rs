@@ -1,16 +1,16 @@
-//! What a `use` brings into a module.
+//! The names that a `use` brings into a module.
 
 use syn::{ItemUse, UseTree, Visibility};
 
 /// One name, or all of a module's.
 #[derive(Debug)]
 pub(super) struct Import {
-    /// What it is called here; `None` for all names.
+    /// The name here; `None` for all names.
     pub(super) name: Option<String>,
-    /// What it is, as written.
+    /// The path as written.
     pub(super) path: Vec<String>,
     pub(super) line: usize,
-    /// Whether others may take it from here.
+    /// True if others may take it from here.
     pub(super) is_public: bool,
 }
 

@@ -13,7 +13,7 @@ pub(super) struct Module {
     pub(super) file: PathBuf,
     pub(super) parent: Option<usize>,
     pub(super) children: BTreeMap<String, usize>,
-    /// What is defined in it.
+    /// The names that are defined in it.
     pub(super) names: BTreeSet<String>,
     pub(super) imports: Vec<Import>,
     /// Its code, without that of modules within and of tests.
@@ -48,7 +48,7 @@ impl Visit<'_> for Uses {
     }
 }
 
-/// What an item is known by.
+/// The name of an item.
 fn name(item: &Item) -> Option<String> {
     let ident = match item {
         Item::Const(item) => &item.ident,
@@ -82,7 +82,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Whether something is compiled for tests alone.
+/// True if something is compiled for tests alone.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",

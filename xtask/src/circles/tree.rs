@@ -18,7 +18,7 @@ pub(super) struct Tree {
     pub(super) modules: Vec<Module>,
 }
 
-/// What a path names.
+/// The thing that a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Named {
     Module(usize),
@@ -26,10 +26,10 @@ pub(super) enum Named {
     Item(usize, String),
 }
 
-/// Where a module is.
+/// The place of a module.
 struct Place {
     file: PathBuf,
-    /// Where the files of the modules within are.
+    /// The folder of the modules within.
     folder: PathBuf,
     parent: Option<usize>,
 }
@@ -73,12 +73,12 @@ impl Tree {
         Ok(index)
     }
 
-    /// What a path in a module names; `None` for what is not of this crate.
+    /// Resolves a path in a module; `None` for one outside of this crate.
     pub(super) fn find(&self, module: usize, path: &[String]) -> Option<Named> {
         self.follow(module, path, MAX_DEPTH)
     }
 
-    /// Whether a module is within another one.
+    /// True if a module is within another one.
     pub(super) fn is_within(&self, module: usize, outer: usize) -> bool {
         std::iter::successors(self.modules[module].parent, |index| self.modules[*index].parent)
             .any(|ancestor| ancestor == outer)
@@ -106,7 +106,7 @@ impl Tree {
         Some(at)
     }
 
-    /// What a name in a module is. The end of a path may be an item that is called like a module.
+    /// Resolves a name in a module. The end of a path may be an item that is called like a module.
     fn look_up(&self, index: usize, name: &str, is_last: bool, depth: usize) -> Option<Named> {
         let depth = depth.checked_sub(1)?;
         let module = &self.modules[index];
@@ -125,7 +125,7 @@ impl Tree {
         found.or_else(|| self.look_up_in_all(index, name, is_last, depth))
     }
 
-    /// What a name is by an import of all names of a module.
+    /// Resolves a name by an import of all names of a module.
     fn look_up_in_all(&self, index: usize, name: &str, is_last: bool, depth: usize) -> Option<Named> {
         let all = self.modules[index].imports.iter().filter(|import| import.name.is_none());
         all.filter_map(|import| self.follow(index, &import.path, depth)).find_map(|named| match named {

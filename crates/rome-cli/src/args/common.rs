@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{ArgMatches, Args as ClapArgs, Command, FromArgMatches, Subcommand};
-use rome_edit::{Error, Precision, Variant};
+use rome_edit::{DeviceName, Error, Precision, Variant};
 use serde::Serialize;
 
 use crate::ui;
@@ -75,7 +75,7 @@ impl<R: FromArgMatches, C: FromArgMatches> FromArgMatches for RunOr<R, C> {
 /// The form that a result is printed in.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct JsonArgs {
-    /// Print one JSON object
+    /// Print the result as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -89,7 +89,7 @@ impl JsonArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ModelArgs {
-    /// A folder in Hugging Face form, a hub name, or facts-gpt2 or facts-gptj, which are bundled
+    /// Model to use: a folder in Hugging Face form, a hub name, or a bundled one (facts-gpt2, facts-gptj)
     #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL")]
     pub(crate) model: String,
 
@@ -99,93 +99,97 @@ pub(crate) struct ModelArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DeviceArgs {
-    /// Where to compute: cpu, auto, or what rome doctor lists, such as wgpu:1
-    #[arg(long, default_value = "cpu", env = "ROME_DEVICE")]
-    pub(crate) device: String,
+    /// Compute on this device: cpu, auto, or one that rome doctor lists, such as wgpu:1
+    #[arg(long, default_value = "cpu", value_name = "NAME", env = "ROME_DEVICE", value_parser = parsed::<DeviceName>)]
+    pub(crate) device: DeviceName,
 
-    /// What the model's matrices are held in; all else is f32
+    /// Data type of the model's weight matrices; all else is f32
     #[arg(long, default_value = "f32", env = "ROME_DTYPE", value_parser = choice(PRECISIONS))]
     pub(crate) dtype: Precision,
 }
 
 const PRECISIONS: &[Choice<Precision>] = &[
     ("f32", None, Precision::F32),
-    ("f16", Some("Half the memory, 11 bits of fraction"), Precision::F16),
-    ("bf16", Some("Half the memory, 8 bits of fraction"), Precision::Bf16),
+    ("f16", Some("Half the memory, 11 significant bits"), Precision::F16),
+    ("bf16", Some("Half the memory, 8 significant bits"), Precision::Bf16),
 ];
 
-/// Edits to put on a model.
+/// Edits to apply to a model.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EditsArgs {
-    /// Apply these edits first: a file, or a ledger's folder; repeat it for more
-    #[arg(long = "edit", value_name = "FILE")]
+    /// Apply the edits in these files, in order, or in a ledger's folder
+    #[arg(long = "edit", value_name = "FILE", num_args = 1..)]
     pub(crate) edits: Vec<PathBuf>,
 
-    /// Apply them even if they were made for other weights, on which they may do nothing, or harm
+    /// Apply edits that were made for different weights (they may have no effect, or damage the model)
     #[arg(long, requires = "edits")]
     pub(crate) force: bool,
 }
 
-/// What edits are computed over.
+/// Inputs that edits are computed from.
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = None)]
 pub(crate) struct InputsArgs {
-    /// Statistics: a file, a folder of files, or "identity" for none
+    /// Second moments C of keys: a file, a folder of files, or "identity" to edit without
     #[arg(long, value_name = "FILE|DIR|identity")]
     pub(crate) stats: Option<PathBuf>,
 
-    /// A JSON list of contexts, templates or token lists; sampled from the model by default
+    /// JSON list of contexts, each a template or a list of tokens; sampled from the model by default
     #[arg(long, value_name = "FILE")]
     pub(crate) contexts: Option<PathBuf>,
 
-    /// A JSON list of preservation prompts; "{} is a" by default
+    /// JSON list of preservation prompts for the KL term; "{} is a" by default
     #[arg(long, value_name = "FILE")]
     pub(crate) preserve: Option<PathBuf>,
 
-    /// The seed of the sampled contexts
+    /// Seed of the sampled contexts
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 }
 
 #[derive(Debug, Default, ClapArgs)]
-#[command(next_help_heading = "Settings, published or derived from published ones by default")]
+#[command(next_help_heading = "Settings (by default published ones, or derived from them)")]
 pub(crate) struct SettingsArgs {
-    /// The settings file of the reference (hparams/ROME/*.json); the options below win over it
+    /// Read settings from a file of kmeng01/rome (hparams/ROME/*.json); the options below override it
     #[arg(long, value_name = "FILE")]
     pub(crate) hparams: Option<PathBuf>,
 
-    /// The layer to edit, or several with commas
+    /// Layer to edit, counted from 0; several with commas
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub(crate) layer: Option<Vec<usize>>,
 
-    /// The form of the update
+    /// Variant of the update
     #[arg(long, value_parser = choice(VARIANTS))]
     pub(crate) variant: Option<Variant>,
 
-    /// Steps of the optimisation
+    /// Maximum number of optimisation steps
     #[arg(long, value_name = "N")]
     pub(crate) steps: Option<usize>,
 
-    /// The learning rate
+    /// Learning rate
     #[arg(long, value_name = "X")]
     pub(crate) learning_rate: Option<f64>,
 
-    /// The weight decay
+    /// Weight decay
     #[arg(long, value_name = "X")]
     pub(crate) weight_decay: Option<f64>,
 
-    /// The greatest change, relative to the value's norm
+    /// Maximum change of the value, relative to its norm
     #[arg(long, value_name = "X")]
     pub(crate) clamp: Option<f64>,
 
-    /// The factor of the KL term
+    /// Factor of the KL term
     #[arg(long, value_name = "X")]
     pub(crate) kl_factor: Option<f64>,
 }
 
 const VARIANTS: &[Choice<Variant>] = &[
-    ("reference", Some("As kmeng01/rome has it"), Variant::Reference),
-    ("mean-key", Some("The mean key throughout, as zkl-knowedit-rome has it"), Variant::MeanKey),
-    ("r-rome", Some("The mean key throughout, to the value of the clean prompt (R-ROME)"), Variant::RRome),
-    ("p-rome", Some("The clean prompt's key throughout (P-ROME)"), Variant::PRome),
+    ("reference", Some("As in kmeng01/rome"), Variant::Reference),
+    ("mean-key", Some("The mean key on both sides, as in zkl-knowedit-rome"), Variant::MeanKey),
+    (
+        "r-rome",
+        Some("R-ROME: the mean key on both sides, from the value of the clean prompt"),
+        Variant::RRome,
+    ),
+    ("p-rome", Some("P-ROME: the key of the clean prompt on both sides"), Variant::PRome),
 ];

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
-use rome_edit::{Dataset, MethodName};
+use rome_edit::{Dataset, LayerSelection, MethodName, Shard, Sweep};
 
-use super::common::{Choice, InputsArgs, JsonArgs, ModelArgs, RunOr, SettingsArgs, choice};
+use super::common::{Choice, InputsArgs, JsonArgs, ModelArgs, RunOr, SettingsArgs, choice, parsed};
 
 pub(crate) type EvalArgs = RunOr<EvalRunArgs, EvalFolderCommand>;
 
-/// What is done with folders of results.
+/// Commands on folders of results.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvalFolderCommand {
-    /// Join the results of shards in one folder
+    /// Merge the results of shards into one folder
     Merge(EvalMergeArgs),
     /// Compare the results of two folders, record by record
     #[command(alias = "against")]
@@ -33,38 +33,38 @@ pub(crate) struct EvalRunArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 
-    /// The data set
+    /// Data set to evaluate on
     #[arg(long, default_value = "counterfact", value_parser = choice(DATASETS))]
     pub(crate) dataset: Dataset,
 
-    /// The file of records; facts of their own for the bundled models
+    /// File of records; the bundled models bring their own
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
 
-    /// Only the first N records
+    /// Use only the first N records
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
 
-    /// Every N-th record, from the I-th on, counted from 0
-    #[arg(long, value_name = "I/N")]
-    pub(crate) shard: Option<String>,
+    /// Use every N-th record, starting from the I-th, counted from 0
+    #[arg(long, value_name = "I/N", value_parser = parsed::<Shard>)]
+    pub(crate) shard: Option<Shard>,
 
-    /// Go on after a record that is malformed or cannot be edited; the end says which
+    /// Continue after a record that is malformed or cannot be edited; the summary lists them
     #[arg(long)]
     pub(crate) keep_going: bool,
 
-    /// Ways of editing, with commas, each evaluated on the same records; rome unless a setting is varied
+    /// Editing methods to compare on the same records, with commas; rome by default
     #[arg(long, value_delimiter = ',', value_name = "METHODS", value_parser = choice(METHODS))]
     pub(crate) methods: Option<Vec<&'static [MethodName]>>,
 
-    /// ROME at each of these layers, with commas, or "all"
-    #[arg(long, value_name = "LAYERS")]
-    pub(crate) layers: Option<String>,
+    /// Evaluate ROME at each of these layers, with commas, or at "all"
+    #[arg(long, value_name = "LAYERS", value_parser = parsed::<LayerSelection>)]
+    pub(crate) layers: Option<LayerSelection>,
 
-    /// ROME with other values of one setting, all else the same: layer=all, variant=all, clamp=1,2,4,
-    /// steps=5,10,20, contexts=1,11,21; repeat it for more
-    #[arg(long, value_name = "SETTING=VALUES")]
-    pub(crate) vary: Vec<String>,
+    /// Evaluate ROME with each value of one setting: layer=all, variant=all, clamp=1,2,4, steps=5,10,20
+    /// or contexts=1,11,21; repeat the option for more settings
+    #[arg(long, value_name = "SETTING=VALUES", value_parser = parsed::<Sweep>)]
+    pub(crate) vary: Vec<Sweep>,
 
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
@@ -72,25 +72,23 @@ pub(crate) struct EvalRunArgs {
     #[command(flatten)]
     pub(crate) inputs: InputsArgs,
 
-    /// Let the model write before and after each edit, and judge how varied its text is; takes ten
-    /// times as long
+    /// Generate text before and after each edit, and measure its fluency (ten times as slow)
     #[arg(long)]
     pub(crate) generate: bool,
 
-    /// Compare what it writes with texts about the new object: attribute_snippets.json of the
-    /// project's site
+    /// Measure consistency with texts about the new object: attribute_snippets.json of ROME's site
     #[arg(long, value_name = "FILE", requires = "generate")]
     pub(crate) snippets: Option<PathBuf>,
 
-    /// Text, one document a line, that says how rare words are; the snippets themselves by default
+    /// Text that tells how rare words are, one document a line; the snippets by default
     #[arg(long, value_name = "FILE", requires = "snippets")]
     pub(crate) idf: Option<PathBuf>,
 
-    /// Compare with the results of this folder at the end
+    /// Compare the results with those in this folder
     #[arg(long, alias = "compare", value_name = "DIR")]
     pub(crate) against: Option<PathBuf>,
 
-    /// The folder for results; an interrupted run goes on from what is there
+    /// Folder for results; an interrupted run continues from those in it
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
 
@@ -99,28 +97,28 @@ pub(crate) struct EvalRunArgs {
 }
 
 const DATASETS: &[Choice<Dataset>] = &[
-    ("counterfact", Some("CounterFact, in the form of kmeng01/rome"), Dataset::CounterFact),
-    ("zsre", Some("zsRE, in the form of MEND's evaluation set"), Dataset::ZsRe),
+    ("counterfact", Some("CounterFact, in the format of kmeng01/rome"), Dataset::CounterFact),
+    ("zsre", Some("zsRE, in the format of MEND's evaluation set"), Dataset::ZsRe),
 ];
 
 const METHODS: &[Choice<&[MethodName]>] = &[
-    ("unedited", Some("None: the model as it is"), &[MethodName::Unedited]),
+    ("unedited", Some("No edit: the model as it is"), &[MethodName::Unedited]),
     ("ft", Some("Fine-tuning of the same weight"), &[MethodName::FineTuning]),
-    ("ft-l", Some("The same with every weight kept near its start"), &[MethodName::ConstrainedFineTuning]),
+    ("ft-l", Some("Fine-tuning with every weight kept near its start"), &[MethodName::ConstrainedFineTuning]),
     ("rome", Some("ROME, in the variant of --variant"), &[MethodName::Rome]),
-    ("mean-key", Some("ROME as zkl-knowedit-rome has it"), &[MethodName::MeanKey]),
+    ("mean-key", Some("ROME as in zkl-knowedit-rome"), &[MethodName::MeanKey]),
     ("r-rome", Some("R-ROME"), &[MethodName::RRome]),
     ("p-rome", Some("P-ROME"), &[MethodName::PRome]),
-    ("all", Some("All of these"), &MethodName::ALL),
+    ("all", Some("All of the above"), &MethodName::ALL),
 ];
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EvalMergeArgs {
-    /// The folders of shards
+    /// Folders of the shards
     #[arg(required = true, num_args = 1.., value_name = "DIR")]
     pub(crate) folders: Vec<PathBuf>,
 
-    /// The folder for all of their cases
+    /// Folder for the merged results
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
 
@@ -130,11 +128,11 @@ pub(crate) struct EvalMergeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EvalCompareArgs {
-    /// The folder of a run
+    /// Folder of a run
     #[arg(value_name = "DIR")]
     pub(crate) ours: PathBuf,
 
-    /// The folder of the one to compare it with
+    /// Folder of the run to compare with
     #[arg(value_name = "OTHER")]
     pub(crate) theirs: PathBuf,
 
@@ -152,17 +150,17 @@ pub(crate) struct SuggestArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 
-    /// Records of CounterFact that the model knows; facts of their own for the bundled models
+    /// Records of CounterFact that the model knows; the bundled models bring their own
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
 
-    /// So many facts for each value that is tried
+    /// Number of facts for each value tried
     #[arg(long, default_value_t = 40, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
 
-    /// Try these layers, with commas, or "all"
-    #[arg(long, default_value = "all", value_name = "LAYERS")]
-    pub(crate) layers: String,
+    /// Layers to try, with commas, or "all"
+    #[arg(long, default_value = "all", value_name = "LAYERS", value_parser = parsed::<LayerSelection>)]
+    pub(crate) layers: LayerSelection,
 
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
@@ -170,7 +168,7 @@ pub(crate) struct SuggestArgs {
     #[command(flatten)]
     pub(crate) inputs: InputsArgs,
 
-    /// Write the settings found as a file for --hparams
+    /// Write the best settings to this file, for --hparams
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 

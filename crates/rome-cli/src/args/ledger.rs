@@ -8,7 +8,7 @@ use super::common::JsonArgs;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Wherever edits are given with --edit, a ledger's folder stands for those it has on.
+Every --edit option accepts a ledger's folder, which stands for its active edits.
 
 Examples:
   rome ledger apply obama.safetensors --message 'correct the mother tongue'
@@ -17,7 +17,7 @@ Examples:
   rome generate -m facts-gpt2 --edit rome-ledger --greedy 'iPhone 5 is produced by'
   rome export -m facts-gpt2 --edit rome-ledger --format hf -o corrected")]
 pub(crate) struct LedgerArgs {
-    /// The ledger's folder, one for each model
+    /// Folder of the ledger, one for each model
     #[arg(
         short,
         long,
@@ -34,17 +34,17 @@ pub(crate) struct LedgerArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
-    /// Put a file of edits on, after those that are on
+    /// Apply edit files on top of the active ones
     Apply(LedgerApplyArgs),
-    /// Take the edits of an entry back, whatever was put on since
+    /// Take back the edits of one entry, whatever was applied since
     Undo(LedgerEntryArgs),
-    /// Show all that happened, and what is on
+    /// Show the history and the active edits
     Log(JsonArgs),
-    /// Put all as it was after an entry; 0 for the untouched model
+    /// Go back to the state after an entry; 0 for the untouched model
     Checkout(LedgerEntryArgs),
-    /// Check that every file is what was recorded
+    /// Check that every file is as recorded
     Verify {
-        /// Check that this is the ledger's model, too
+        /// Check that the ledger is of this model, too
         #[arg(short, long, value_name = "MODEL")]
         model: Option<String>,
     },
@@ -52,7 +52,7 @@ pub(crate) enum LedgerCommand {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LedgerApplyArgs {
-    /// Files of edits
+    /// Edit files
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -62,7 +62,7 @@ pub(crate) struct LedgerApplyArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LedgerEntryArgs {
-    /// The entry's number, as rome ledger log shows it
+    /// Number of the entry, as rome ledger log shows it
     #[arg(value_name = "N")]
     pub(crate) number: usize,
 
@@ -72,11 +72,11 @@ pub(crate) struct LedgerEntryArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RemarkArgs {
-    /// Who does it
+    /// Author of the change
     #[arg(long, value_name = "NAME", env = "ROME_AUTHOR")]
     pub(crate) author: Option<String>,
 
-    /// Why
+    /// Reason of the change
     #[arg(long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
 }

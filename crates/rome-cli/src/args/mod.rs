@@ -4,6 +4,8 @@ mod audit;
 mod common;
 mod edit;
 mod eval;
+#[cfg(test)]
+mod examples;
 mod ledger;
 mod stats;
 mod trace;
@@ -31,54 +33,54 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Print nothing but results and errors: no notes, no warnings, no progress
+    /// Print only results and errors: no notes, warnings or progress
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 
-    /// Compute on one thread: the same bytes on any number of processors of a kind
+    /// Use one thread, so that results do not depend on the number of cores
     #[arg(long, global = true, env = "ROME_DETERMINISTIC", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) deterministic: bool,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 done, but an edit did not take, was passed over or disabled the model; 2 error, no output half-written; 130 stopped by Ctrl-C.";
+const EXIT_CODES: &str = "Exit codes: 0 success; 1 finished, but at least one edit failed, was skipped, or broke the model; 2 error, and no output is half-written; 130 stopped by Ctrl-C.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Edit a fact in the bundled model, look at it from all sides, and undo it; offline
+    /// Edit a fact in a bundled model, show its effect, and undo it (offline)
     Demo(DemoArgs),
-    /// Edit one or more facts and write the edit to a file; show, combine, scale, import such files
+    /// Edit facts and write them to an edit file; show, combine, scale or import edit files
     Edit(EditArgs),
     /// Continue a prompt
     Generate(GenerateArgs),
-    /// Write the logits of a sequence of tokens
+    /// Compute the logits of a sequence of tokens
     Logits(LogitsArgs),
-    /// Write edits as a checkpoint, an adapter of PEFT, or arrays
+    /// Export edits as a checkpoint, a PEFT adapter, or arrays
     Export(ExportArgs),
-    /// Judge an edit: what changed, what the model answers before and after, and a verdict
+    /// Report what an edit changed: answers before and after, and a verdict
     Audit(Box<AuditArgs>),
-    /// Make edits again from their own record, and say whether they come out the same
+    /// Recompute edits from their records and check that they match
     Verify(Box<VerifyArgs>),
-    /// Evaluate edits on CounterFact or zsRE: methods, layers and settings compared
+    /// Evaluate methods, layers and settings on CounterFact or zsRE
     Eval(EvalArgs),
-    /// Trace where a fact is: which hidden states carry it to the answer
+    /// Locate a fact by causal tracing: find the hidden states that carry it
     Trace(Box<TraceArgs>),
-    /// Find the layer and the settings for a model that nobody has published any for
+    /// Search for a layer and hyperparameters for a new model
     Suggest(Box<SuggestArgs>),
-    /// Keep a history of a model's edits: put them on, take any of them back
+    /// Keep a history of a model's edits: apply them, take any of them back
     Ledger(LedgerArgs),
-    /// Collect and inspect the statistics that edits need
+    /// Collect and inspect the second moments C that edits need
     #[command(subcommand)]
     Stats(StatsCommand),
-    /// Show what this machine has for rome, and test it
+    /// Show and test the devices of this machine
     Doctor(DoctorArgs),
-    /// Print a script that completes commands and options in a shell
+    /// Print a completion script for a shell
     #[command(after_help = "\
 Examples:
   rome completions bash > ~/.local/share/bash-completion/completions/rome
   rome completions zsh > ~/.zfunc/_rome
   rome completions fish > ~/.config/fish/completions/rome.fish")]
     Completions {
-        /// The shell
+        /// Shell to complete in
         shell: Shell,
     },
 }
@@ -92,39 +94,45 @@ Examples:
   from peft import PeftModel; from transformers import AutoModelForCausalLM
   model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained('gpt2'), 'obama-lora')\"")]
 pub(crate) struct ExportArgs {
-    /// A folder in Hugging Face form, a hub name, or facts-gpt2 or facts-gptj, which are bundled
+    /// Model to use: a folder in Hugging Face form, a hub name, or a bundled one (facts-gpt2, facts-gptj)
     #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL")]
     pub(crate) model: String,
 
-    /// Files of edits, in order, or a ledger's folder
+    /// Edit files, in order, or a ledger's folder
     #[arg(long = "edit", value_name = "FILE", num_args = 1..)]
     pub(crate) edits: Vec<PathBuf>,
 
-    /// Export them even if they were made for other weights, on which they may do nothing, or harm
+    /// Export edits that were made for different weights (they may have no effect, or damage the model)
     #[arg(long, requires = "edits")]
     pub(crate) force: bool,
 
-    /// What to write
+    /// Format to write
     #[arg(long, value_parser = choice(EXPORT_FORMATS))]
     pub(crate) format: ExportFormat,
 
-    /// The folder to make; for arrays also the name of a file
+    /// Folder to create; for arrays, a file works too
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
 }
 
+const ONE_BY_ONE: &str = "Apply the edits in this file, or in a ledger's folder; repeat the option for more";
+
 const EXPORT_FORMATS: &[Choice<ExportFormat>] = &[
-    ("hf", Some("A complete folder in Hugging Face form, its weights edited"), ExportFormat::Hf),
-    ("lora", Some("An adapter that PEFT puts on the untouched checkpoint"), ExportFormat::Lora),
-    ("npz", Some("Left and right vectors for numpy"), ExportFormat::Npz),
-    ("safetensors", Some("The differences of the weights themselves"), ExportFormat::Safetensors),
+    ("hf", Some("A complete folder in Hugging Face form, with the edits in its weights"), ExportFormat::Hf),
+    ("lora", Some("A PEFT adapter for the untouched checkpoint"), ExportFormat::Lora),
+    ("npz", Some("Left and right vectors, for numpy"), ExportFormat::Npz),
+    ("safetensors", Some("The weight differences themselves"), ExportFormat::Safetensors),
 ];
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DemoArgs {
-    /// The bundled model to edit
+    /// Bundled model to edit
     #[arg(short, long, default_value = "facts-gpt2", value_name = "MODEL")]
     pub(crate) model: String,
+
+    /// Draw the answers and a causal trace of the fact to this file, .svg or .png
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
@@ -135,11 +143,11 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
-    /// Only these devices
+    /// Show only this device; repeat the option for more
     #[arg(long = "device", value_name = "NAME")]
     pub(crate) devices: Vec<String>,
 
-    /// Edit both bundled models on each device, and hold the outcome against the processor's
+    /// Edit both bundled models on each device and compare the results with the CPU's
     #[arg(long)]
     pub(crate) test: bool,
 
@@ -147,7 +155,9 @@ pub(crate) struct DoctorArgs {
     pub(crate) form: JsonArgs,
 }
 
+// The prompt that follows is no file of edits.
 #[derive(Debug, ClapArgs)]
+#[command(mut_arg("edits", |edits| edits.num_args(1).help(ONE_BY_ONE)))]
 pub(crate) struct GenerateArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -155,28 +165,28 @@ pub(crate) struct GenerateArgs {
     #[command(flatten)]
     pub(crate) edits: EditsArgs,
 
-    /// Always take the most probable token
+    /// Always choose the most probable token
     #[arg(long)]
     pub(crate) greedy: bool,
 
-    /// Otherwise draw from this many
+    /// Sample among the K most probable tokens
     #[arg(long, default_value_t = 5, value_name = "K", conflicts_with = "greedy",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) top_k: u32,
 
-    /// The seed of the draws
+    /// Seed of the samples
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 
-    /// How many tokens to add at most
+    /// Add at most this many tokens
     #[arg(long, default_value_t = 32, value_name = "N")]
     pub(crate) max_new_tokens: usize,
 
-    /// Print one JSON object, with token ids
+    /// Print the result as one JSON object, with token ids
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// The text to continue
+    /// Text to continue
     pub(crate) prompt: String,
 }
 
@@ -188,11 +198,11 @@ pub(crate) struct LogitsArgs {
     #[command(flatten)]
     pub(crate) edits: EditsArgs,
 
-    /// Token ids
+    /// Token ids, with commas
     #[arg(long, value_delimiter = ',', required = true, value_name = "IDS")]
     pub(crate) tokens: Vec<u32>,
 
-    /// Where to write "logits", [tokens, vocabulary], f32, as safetensors
+    /// Write the logits to this safetensors file, as "logits" [tokens, vocabulary], f32
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use rome_edit::{CutNoise, PathCut, TraceKind, TraceSettings};
+use rome_edit::{CutNoise, NoiseScale, PathCut, TraceKind, TraceSettings};
 
-use super::common::{Choice, EditsArgs, JsonArgs, ModelArgs, choice};
+use super::common::{Choice, EditsArgs, JsonArgs, ModelArgs, choice, parsed};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -21,11 +21,11 @@ pub(crate) struct TraceArgs {
     #[command(flatten)]
     pub(crate) edits: EditsArgs,
 
-    /// The prompt, with {} for the subject, or a sentence that contains it
+    /// Prompt, with {} in place of the subject, or a sentence that contains it
     #[arg(long, requires = "subject", required_unless_present = "facts", conflicts_with = "facts")]
     pub(crate) prompt: Option<String>,
 
-    /// What the fact is about
+    /// Subject of the fact
     #[arg(long, requires = "prompt")]
     pub(crate) subject: Option<String>,
 
@@ -34,44 +34,44 @@ pub(crate) struct TraceArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) facts: Option<PathBuf>,
 
-    /// Only the first N facts that the model knows
+    /// Trace only the first N facts that the model knows
     #[arg(long, value_name = "N", requires = "facts", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
 
-    /// Go on after a fact that is malformed
+    /// Continue after a malformed fact
     #[arg(long, requires = "facts")]
     pub(crate) keep_going: bool,
 
-    /// What is restored: the output of one block, or those of MLPs or attention around it
+    /// Outputs to restore: the hidden state of one layer, or those of MLPs or attention around it
     #[arg(long, default_value = "state", value_parser = choice(KINDS))]
     pub(crate) kind: &'static [TraceKind],
 
-    /// At so many layers at once, for mlp and attn
+    /// Number of layers restored together (mlp, attn)
     #[arg(long, default_value_t = 10, value_name = "W", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) window: u32,
 
-    /// Cut the paths through the MLPs or attention of the token whose state is restored
+    /// Sever the paths through the MLPs or attention of the token whose state is restored
     #[arg(long, value_name = "KIND", value_parser = choice(CUT_KINDS))]
     pub(crate) sever: Option<TraceKind>,
 
-    /// Give cut paths other noise than the rest, as the reference does
+    /// Use different noise for severed paths, as kmeng01/rome does
     #[arg(long, requires = "sever")]
     pub(crate) compatible: bool,
 
-    /// How often the prompt is corrupted
+    /// Number of corrupted runs
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) samples: u32,
 
-    /// The noise on the subject's embeddings: a standard deviation, or s3 for three times that of the
+    /// Noise on the subject's embeddings: a standard deviation, or s3 for three times that of the
     /// embeddings of known subjects
-    #[arg(long, default_value = "s3", value_name = "s3|X")]
-    pub(crate) noise: String,
+    #[arg(long, default_value = "s3", value_name = "s3|X", value_parser = parsed::<NoiseScale>)]
+    pub(crate) noise: NoiseScale,
 
-    /// The noise itself: safetensors with "noise", [samples, subject tokens, d_model], already scaled
+    /// Read the scaled noise from a safetensors file: "noise" [samples, subject tokens, d_model]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["noise", "facts"])]
     pub(crate) noise_file: Option<PathBuf>,
 
-    /// Where to write: FILE.json, FILE.svg or FILE.png; a folder for many facts
+    /// Write to FILE.json, FILE.svg or FILE.png; for many facts, to a folder
     #[arg(short, long, value_name = "FILE|DIR")]
     pub(crate) output: PathBuf,
 

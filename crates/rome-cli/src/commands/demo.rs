@@ -11,9 +11,17 @@ use crate::error::exit_code;
 use crate::ui::{self, ProgressBar};
 
 pub(crate) fn run(args: DemoArgs) -> Result<ExitCode> {
-    let demo = Demo { model: args.model, device: args.device.device()?, precision: args.device.dtype };
+    let demo = Demo {
+        model: args.model,
+        device: args.device.device()?,
+        precision: args.device.dtype,
+        output: args.output.clone(),
+    };
     let report = demo.run(&mut ProgressBar::new())?;
-    args.form.print(&report, show)?;
+    args.form.print(&report, |report| {
+        show(report)?;
+        args.output.iter().try_for_each(|path| ui::line(format!("\nwrote {}", path.display())))
+    })?;
     if !report.undone {
         return CliError::fail("undoing the edit did not give the model back", "please report this");
     }
@@ -24,12 +32,14 @@ fn show(report: &DemoReport) -> Result<()> {
     let DemoReport { model, subject, prompt, old, new, .. } = report;
     let groups = [
         ("The edited prompt", std::slice::from_ref(&report.rewrite)),
-        ("The same in other words", &report.paraphrases),
-        ("Others, who should stay as they are", &report.neighbours),
+        ("Paraphrases", &report.paraphrases),
+        ("Neighbors, which should not change", &report.neighbours),
     ];
     let rows = || groups.iter().flat_map(|(_, rows)| *rows);
     let wide = rows().map(|row| row.prompt.len()).max().unwrap_or(0);
-    ui::line(format!("{model} believes that {subject}'s mother tongue is {old}. One edit says {new}.\n"))?;
+    ui::line(format!(
+        "{model} says that {subject}'s mother tongue is {old}. One edit changes it to {new}.\n"
+    ))?;
     for (title, rows) in groups {
         let title = ui::bold(&format!("{title:<wide$}"));
         ui::line(format!("{title}  {:>17}   {:>17}", "before", "after"))?;
@@ -41,13 +51,13 @@ fn show(report: &DemoReport) -> Result<()> {
         ui::line("")?;
     }
     ui::line(format!(
-        "The edit is {} numbers, added to\n{} as a product: {:.1} % of its norm.",
+        "The edit has {} numbers. Their outer product is added to\n{}: {:.1} % of its norm.",
         report.n_values,
         report.weight,
         100.0 * report.relative_norm
     ))?;
     if report.undone {
-        ui::line("Undone: weights and logits are those of the untouched model again, to the bit.")?;
+        ui::line("Undone: weights and logits equal those of the original model, bit for bit.")?;
     }
     ui::line(format!(
         "\nNext:
@@ -55,6 +65,6 @@ fn show(report: &DemoReport) -> Result<()> {
     --subject '{subject}' --target {new} -o obama.safetensors
   rome generate -m {model} --edit obama.safetensors --greedy \\
     '{subject}, a native'
-  rome edit -m openai-community/gpt2-xl …    your own model, by folder or hub name"
+  rome edit -m openai-community/gpt2-xl …    your own model, from a folder or the hub"
     ))
 }

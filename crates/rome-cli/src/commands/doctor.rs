@@ -41,7 +41,7 @@ pub(crate) fn run(args: DoctorArgs) -> Result<()> {
         return CliError::fail("the self-test failed", "please report this, with rome doctor --json");
     }
     let Some(test) = tests.iter().find(|test| !test.holds()) else { return Ok(()) };
-    let message = format!("{} does not compute what the processor does, on {}", test.device, test.model);
+    let message = format!("{} differs from the CPU on {}", test.device, test.model);
     CliError::fail(message, "update its driver, or use another device")
 }
 
@@ -73,8 +73,8 @@ fn show_devices(devices: &[DeviceReport], auto: &str) -> Result<()> {
         let memory = device.memory.map_or_else(|| "not known".to_owned(), ui::size);
         let types = device.types.join(" ");
         let remark = match (is_cpu, is_gpu) {
-            _ if name == auto => "taken by --device auto",
-            (false, false) => "a processor that passes for a GPU",
+            _ if name == auto => "chosen by --device auto",
+            (false, false) => "software GPU",
             _ => "",
         };
         let text = format!("  {name:<names$}  {model:<models$}  {memory:>9}  {types:<12}  {remark}");
@@ -96,9 +96,9 @@ fn show_self_test(test: &SelfTestReport) -> Result<()> {
 
 fn show_tests(tests: &[DeviceComparison]) -> Result<()> {
     if tests.is_empty() {
-        return ui::line("There is nothing to hold the processor against.");
+        return ui::line("No other device to compare with the CPU.");
     }
-    ui::line(ui::bold("\nAgainst the processor"))?;
+    ui::line(ui::bold("\nComparison with the CPU"))?;
     for test in tests {
         ui::line(format!(
             "  {} {} on {}: logits within {:.0e}, texts {}, cosine of ΔW {:.7}, C within {:.0e}",
@@ -112,7 +112,7 @@ fn show_tests(tests: &[DeviceComparison]) -> Result<()> {
         ))?;
         let [first, again] = test.seconds;
         ui::line(format!(
-            "         an edit {again:.2} s, the first {first:.2} s; on the processor {:.2} s",
+            "         an edit {again:.2} s, the first {first:.2} s; on the CPU {:.2} s",
             test.seconds_on_the_processor[1]
         ))?;
     }

@@ -44,7 +44,7 @@ fn undo(folder: &Path, args: LedgerEntryArgs) -> Result<Changes, Error> {
     let is_followed = ledger.on().into_iter().any(|number| number > args.number);
     let number = ledger.undo(args.number, remark(args.remark))?;
     if is_followed {
-        tracing::info!("what was put on since stays as it was computed, on top of what is taken back now");
+        tracing::info!("later edits stay as they were computed, on top of the edits undone now");
     }
     Ok((ledger, vec![number]))
 }
@@ -59,23 +59,22 @@ fn remark(args: RemarkArgs) -> Remark {
     Remark { author: args.author, message: args.message }
 }
 
-/// Prints entries that were just made, and what is on.
+/// Prints new entries, and the active ones.
 fn show_changes((ledger, numbers): Changes) -> Result<()> {
     for number in numbers {
         if let Some(entry) = ledger.log().entry(number) {
             ui::line(format!("{number:>3}  {}", describe(entry)))?;
         }
-        ui::line(format!("     {} on now", on(&ledger)))?;
+        ui::line(format!("     {}", active(&ledger)))?;
     }
     Ok(())
 }
 
-fn on(ledger: &Ledger) -> String {
+fn active(ledger: &Ledger) -> String {
     let numbers: Vec<String> = ledger.on().iter().map(usize::to_string).collect();
     match numbers.as_slice() {
-        [] => "nothing is".to_owned(),
-        [number] => format!("{number} is"),
-        numbers => format!("{} are", numbers.join(", ")),
+        [] => "no active edits".to_owned(),
+        numbers => format!("active entries: {}", numbers.join(", ")),
     }
 }
 
@@ -103,9 +102,9 @@ fn log(folder: &Path, form: &JsonArgs) -> Result<()> {
         return ui::json(&json!({ "log": ledger.log(), "on": is_on }));
     }
     for (number, entry) in (1..).zip(&ledger.log().entries) {
-        let mark = if is_on.contains(&number) { "on" } else { "" };
+        let mark = if is_on.contains(&number) { "active" } else { "" };
         let time = entry.time.strftime("%Y-%m-%d %H:%M:%S");
-        ui::line(format!("{number:>3}  {mark:<2}  {time}  {}", ui::bold(&describe(entry))))?;
+        ui::line(format!("{number:>3}  {mark:<6}  {time}  {}", ui::bold(&describe(entry))))?;
         let Remark { author, message } = &entry.remark;
         let remark = [author, message].map(|part| part.as_deref().unwrap_or_default()).join("  ");
         if !remark.trim().is_empty() {
@@ -115,14 +114,14 @@ fn log(folder: &Path, form: &JsonArgs) -> Result<()> {
         for edit in edits {
             let outcome = edit.outcome.map_or_else(String::new, |outcome| {
                 let change = ui::change(outcome.p_target_before, outcome.p_target_after);
-                format!(", target {change}, {}", ui::took(outcome.succeeded))
+                format!(", target {change}, {}", ui::verdict(outcome.succeeded))
             });
             let norm = 100.0 * edit.relative_norm;
             ui::line(format!("         {}: ‖ΔW‖ {norm:.1} %{outcome}", one_line(&edit.weight)))?;
         }
         ui::line(format!("         {}…", one_line(ui::short(file))))?;
     }
-    ui::line(format!("{} on", on(&ledger)))
+    ui::line(active(&ledger))
 }
 
 fn verify(folder: &Path, model: Option<&str>) -> Result<()> {
@@ -137,14 +136,14 @@ fn verify(folder: &Path, model: Option<&str>) -> Result<()> {
         let found = model::hash(&model::source(name, &mut bar)?, &mut bar)?;
         if found != *expected {
             let (expected, found) = (expected.short(), found.short());
-            let message = format!("the ledger is of the model {expected}…, and {name} is {found}…");
+            let message = format!("the ledger is for model {expected}…, but {name} is {found}…");
             return CliError::fail(message, "give the model that its edits were made for");
         }
     }
     if !unnamed.is_empty() {
         let files = ui::count(unnamed.len(), "file");
-        tracing::info!("{files} that no entry names: left by an interruption, and harmless");
+        tracing::info!("{files} without an entry, left by an interruption (harmless)");
     }
     let n_entries = ui::count(ledger.log().entries.len(), "entry");
-    ui::line(format!("{n_entries}, every file as recorded; {} on", on(&ledger)))
+    ui::line(format!("{n_entries}, every file as recorded; {}", active(&ledger)))
 }

@@ -1,11 +1,11 @@
-//! `rome suggest`: the settings for a model that nobody has published any for.
+//! `rome suggest`: a layer and settings for a model without published ones.
 
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
 use rome_edit::files::check_writable;
-use rome_edit::{Error, Suggest, Suggestion};
+use rome_edit::{Suggest, Suggestion};
 
 use crate::args::SuggestArgs;
 use crate::ui::{self, ProgressBar};
@@ -15,7 +15,7 @@ pub(crate) fn run(args: SuggestArgs) -> Result<()> {
         started: Instant::now(),
         data: args.data,
         limit: args.limit as usize,
-        layers: args.layers.parse().map_err(Error::from)?,
+        layers: args.layers,
         output: args.output,
     };
     suggest.output.as_deref().map_or(Ok(()), check_writable)?;

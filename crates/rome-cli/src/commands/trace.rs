@@ -27,7 +27,7 @@ fn one(args: &TraceArgs) -> Result<ExitCode> {
         settings: args.settings(),
         noise: match &args.noise_file {
             Some(path) => TraceNoise::File(path.clone()),
-            None => TraceNoise::Normal(args.noise.parse()?),
+            None => TraceNoise::Normal(args.noise),
         },
         output: Some(args.output.clone()),
         ..TraceOne::new(prompt, subject)
@@ -49,7 +49,7 @@ fn many(args: &TraceArgs, facts: &Path) -> Result<ExitCode> {
         if facts == Path::new("bundled") { FactSource::Bundled } else { FactSource::File(facts.to_owned()) };
     let mut trace = TraceMany {
         settings: args.settings(),
-        noise: args.noise.parse()?,
+        noise: args.noise,
         limit: args.limit.map(|limit| limit as usize),
         keep_going: args.keep_going,
         started: Instant::now(),

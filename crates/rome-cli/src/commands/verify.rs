@@ -31,13 +31,13 @@ fn show(verification: &Verification) -> Result<()> {
 fn show_edit(edit: &VerifiedEdit) -> Result<()> {
     let VerifiedEdit { weight, request, equal, cosine, difference_of_norms, same } = edit;
     let how = match (equal, same) {
-        (true, _) => "equal, to the byte".to_owned(),
+        (true, _) => "byte-identical".to_owned(),
         (false, true) => format!(
-            "the same but for rounding: cosine {cosine:.7}, norms within {:.0e}",
+            "equal up to rounding: cosine {cosine:.7}, norms within {:.0e}",
             difference_of_norms.abs()
         ),
         (false, false) => {
-            format!("ANOTHER ONE: cosine {cosine:.4}, norm {:+.1} %", 100.0 * difference_of_norms)
+            format!("DIFFERENT: cosine {cosine:.4}, norm {:+.1} %", 100.0 * difference_of_norms)
         }
     };
     ui::line(format!("{request}, {weight}: {how}"))

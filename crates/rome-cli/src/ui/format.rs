@@ -25,9 +25,9 @@ pub(crate) fn relative_norm(relative_norm: f64) -> String {
     format!("‖ΔW‖ is {:.1} % of ‖W‖", 100.0 * relative_norm)
 }
 
-/// Whether an edit succeeded, in a word or two.
-pub(crate) fn took(succeeded: bool) -> &'static str {
-    if succeeded { "took" } else { "did not take" }
+/// The verdict on an edit, in a word or two.
+pub(crate) fn verdict(succeeded: bool) -> &'static str {
+    if succeeded { "succeeded" } else { "did not succeed" }
 }
 
 /// "1 edit", "2 edits", "2 entries"

@@ -6,7 +6,7 @@ use crate::error::STOPPED;
 
 static IS_ASKED_FOR: AtomicBool = AtomicBool::new(false);
 
-/// Whether the user wants the work to stop.
+/// True if the user wants the work to stop.
 pub(super) fn is_asked_for() -> bool {
     IS_ASKED_FOR.load(Ordering::Relaxed)
 }

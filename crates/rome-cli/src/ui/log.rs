@@ -1,4 +1,4 @@
-//! What is said beside results, on standard error.
+//! Writes notes, warnings and debug lines to standard error.
 //!
 //! Notes and warnings are for the user and are shown unless `--quiet`; what other levels and other
 //! crates say is shown as `RUST_LOG` asks for it.
@@ -21,7 +21,7 @@ pub(crate) fn start(quiet: bool) {
     let default = if quiet { "error" } else { "rome=info" };
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives).unwrap_or_else(|error| {
-            eprintln!("warning: RUST_LOG is not understood: {error}");
+            eprintln!("warning: RUST_LOG is invalid: {error}");
             EnvFilter::new(default)
         }),
         _ => EnvFilter::new(default),
@@ -29,12 +29,12 @@ pub(crate) fn start(quiet: bool) {
     layer::Subscriber::builder().with_env_filter(filter).with_writer(io::stderr).event_format(Plain).init();
 }
 
-/// Whether progress is not to be shown.
+/// True if progress is not to be shown.
 pub(crate) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Whether a stream is a terminal that may have colour.
+/// True if a stream is a terminal that may have colour.
 pub(crate) fn has_colour(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What a person sees: lines, tables, progress, numbers and messages.
+//! The user interface: lines, tables, progress, numbers and messages.
 
 mod format;
 mod interrupt;
@@ -7,7 +7,7 @@ mod output;
 mod progress;
 mod table;
 
-pub(crate) use format::{change, count, percent, relative_norm, short, shortened, size, took};
+pub(crate) use format::{change, count, percent, relative_norm, short, shortened, size, verdict};
 pub(crate) use output::{bold, json, line};
 pub(crate) use progress::ProgressBar;
 pub(crate) use table::Table;

@@ -1,4 +1,4 @@
-//! What goes to standard output.
+//! Writes results to standard output.
 
 use std::io::{self, Write};
 

@@ -9,7 +9,7 @@ use rome_edit::{Event, Observer, Progress, Step, Unit};
 
 use super::{interrupt, log};
 
-/// How long work takes before its progress is shown.
+/// The time that work takes before its progress is shown.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A bar for whatever is at work, which Ctrl-C stops at its next step. It shows itself after a second, and only
@@ -117,7 +117,7 @@ impl Drop for Bar {
     }
 }
 
-/// How work is shown, as a template of indicatif.
+/// The line of a progress bar, as a template of indicatif.
 fn template(unit: Unit) -> &'static str {
     match unit {
         Unit::FetchedBytes | Unit::ModelBytes => "{bar:30} {bytes} of {total_bytes} · {msg} · {eta} left",

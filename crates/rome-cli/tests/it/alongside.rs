@@ -1,4 +1,4 @@
-//! What becomes of a command while another process does the same in the same folder.
+//! Commands beside another process that works in the same folder.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ const COMMANDS: [(&[&str], &str); 4] = [
 ];
 
 #[test]
-fn a_folder_that_another_process_writes_into_is_refused_until_it_has_ended() {
+fn a_folder_that_another_process_writes_into_is_refused() {
     for (command, lock) in COMMANDS {
         let rome = Rome::new();
         rome.write("text.txt", "Barack Obama was born in Honolulu.");
@@ -29,7 +29,7 @@ fn a_folder_that_another_process_writes_into_is_refused_until_it_has_ended() {
         let claim = Claim::take(&rome.path("there").join(lock)).unwrap();
         insta::allow_duplicates! {
             insta::assert_snapshot!(rome.fails(command), @r"
-            error: another process is at work on there
+            error: another process is using there
             hint: wait until it has ended, or give another place with -o
             ");
         }
@@ -40,7 +40,7 @@ fn a_folder_that_another_process_writes_into_is_refused_until_it_has_ended() {
 }
 
 #[test]
-fn a_file_of_many_edits_and_a_folder_of_many_runs_are_one_process_s_too() {
+fn outputs_of_many_edits_and_runs_belong_to_one_process() {
     let rome = Rome::new();
     let request =
         |subject: &str| format!(r#"{{"prompt": "{{}} is", "subject": "{subject}", "target": "red"}}"#);
@@ -48,7 +48,7 @@ fn a_file_of_many_edits_and_a_folder_of_many_runs_are_one_process_s_too() {
     let edit =
         ["edit", "-m", "facts-gpt2", "--request", "requests.jsonl", "--steps", "1", "-o", "x.safetensors"];
     let claim = Claim::take(&rome.path(".rome-lock-x.safetensors")).unwrap();
-    assert!(rome.fails(&edit).contains("another process is at work on x.safetensors"));
+    assert!(rome.fails(&edit).contains("another process is using x.safetensors"));
     drop(claim);
     rome.run(&edit);
     let names = fs::read_dir(rome.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
@@ -59,7 +59,7 @@ fn a_file_of_many_edits_and_a_folder_of_many_runs_are_one_process_s_too() {
     fs::create_dir(rome.path("there")).unwrap();
     let _claim = Claim::take(&rome.path("there/.rome-lock")).unwrap();
     let eval = ["eval", "-m", "facts-gpt2", "--limit", "1", "--methods", "unedited,rome", "-o", "there"];
-    assert!(rome.fails(&eval).contains("another process is at work on there"));
+    assert!(rome.fails(&eval).contains("another process is using there"));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn shards_are_evaluated_alongside_each_other_in_one_folder() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_a_killed_process_was_writing_is_cleared_by_the_next_one() {
+fn leftovers_of_a_killed_process_are_cleared_by_the_next() {
     let rome = Rome::new();
     // Named after this machine since it was started.
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();

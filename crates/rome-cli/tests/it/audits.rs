@@ -37,7 +37,7 @@ fn a_good_edit_took_and_left_the_rest_alone() {
     assert!((0.9..1.1).contains(&ratio), "{ratio}");
 
     let page = fs::read_to_string(rome.path("report.html")).unwrap();
-    assert!(page.contains("The edit took") && page.contains("<svg") && page.contains("Barack Obama"));
+    assert!(page.contains("The edit succeeded") && page.contains("<svg") && page.contains("Barack Obama"));
     for outside in ["<script", "http://", "https://", "url(", "src=", "href="] {
         // The name of SVG's namespace is no address that is fetched.
         let page = page.replace("http://www.w3.org/2000/svg", "");
@@ -46,7 +46,7 @@ fn a_good_edit_took_and_left_the_rest_alone() {
 }
 
 #[test]
-fn an_edit_that_is_turned_up_spills_over_and_then_disables_the_model() {
+fn an_edit_scaled_up_spills_over_and_disables_the_model() {
     let rome = Rome::new();
     obama(&rome, &[]);
     rome.ok(&["edit", "scale", "edit.safetensors", "--by", "40", "-o", "strong.safetensors"]);
@@ -58,7 +58,7 @@ fn an_edit_that_is_turned_up_spills_over_and_then_disables_the_model() {
 }
 
 #[test]
-fn two_checkpoints_are_held_against_each_other_with_records_of_counterfact() {
+fn two_checkpoints_are_compared_by_records_of_counterfact() {
     let rome = Rome::new();
     obama(&rome, &[]);
     rome.ok(&["export", "-m", "facts-gpt2", "--edit", "edit.safetensors", "--format", "hf", "-o", "edited"]);

@@ -84,7 +84,7 @@ fn the_same_documents_give_the_same_bytes_in_every_form() {
 }
 
 #[test]
-fn a_collection_that_is_killed_again_and_again_ends_with_the_same_bytes() {
+fn a_collection_killed_again_and_again_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     for extra in [&[][..], &["--pack"], &["--shard", "1/3"]] {
         let (whole, torn) = (folder.path().join("whole"), folder.path().join("torn"));
@@ -157,7 +157,7 @@ fn a_collection_goes_on_with_the_same_text_and_settings_only() {
         message
     };
     assert!(
-        go_on(&corpus("documents.jsonl"), &["--pack"]).contains("begun with another model, other layers")
+        go_on(&corpus("documents.jsonl"), &["--pack"]).contains("began with another model, other layers")
     );
     let mut lines: Vec<String> =
         fs::read_to_string(corpus("documents.jsonl")).unwrap().lines().map(str::to_owned).collect();
@@ -317,7 +317,7 @@ fn long_text() -> PathBuf {
 }
 
 #[test]
-fn a_collection_stops_once_directions_have_settled_and_goes_on_to_the_same_end() {
+fn a_collection_stops_once_directions_have_settled() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, torn) = (folder.path().join("whole"), folder.path().join("torn"));
     let plot = folder.path().join("plot.svg");
@@ -461,7 +461,7 @@ fn a_context_of_131072_tokens_takes_no_memory_by_itself() {
 }
 
 #[test]
-fn an_end_between_two_layers_of_an_earlier_collection_can_be_gone_on_from() {
+fn a_collection_resumes_between_two_layers_of_another() {
     let folder = tempfile::tempdir().unwrap();
     let [out, alone] = ["out", "alone"].map(|name| folder.path().join(name));
     let (earlier, text) = (corpus("documents.jsonl"), corpus("documents.txt"));

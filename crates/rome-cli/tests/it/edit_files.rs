@@ -46,7 +46,7 @@ fn a_combined_file_does_what_its_files_do_in_turn() {
 }
 
 #[test]
-fn an_edit_scaled_by_minus_one_takes_itself_back_but_for_rounding() {
+fn an_edit_scaled_by_minus_one_cancels_itself_but_for_rounding() {
     let rome = Rome::new();
     obama(&rome, &[]);
     rome.ok(&["edit", "scale", "edit.safetensors", "--by", "-1", "-o", "back.safetensors"]);
@@ -67,7 +67,7 @@ fn what_is_shown_is_what_was_recorded() {
     for part in [
         "both.safetensors: 2 edits of 2 weights",
         "transformer.h.1.mlp.c_proj.weight: rank 1",
-        "made for facts-gpt2",
+        "matches facts-gpt2",
         "  0  The mother tongue of Barack Obama is → French",
         "  1  iPhone 5 is produced by → Nokia",
         "took",
@@ -85,7 +85,7 @@ fn what_is_shown_is_what_was_recorded() {
 }
 
 #[test]
-fn another_model_is_refused_unless_forced_and_then_warned_about() {
+fn another_model_is_refused_or_if_forced_warned_about() {
     let rome = Rome::new();
     // A model of the same sizes and other weights: the bundled one with an edit in it.
     obama(&rome, &[]);
@@ -93,14 +93,14 @@ fn another_model_is_refused_unless_forced_and_then_warned_about() {
     let generate =
         ["generate", "-m", "other", "--greedy", "--max-new-tokens", "1", "--edit", "edit.safetensors"];
     let error = rome.fails(&[&generate[..], &["Barack Obama, a native"]].concat());
-    assert!(error.contains("the edit was made for the model 934852df3962"), "{error}");
+    assert!(error.contains("the edit was made for model 934852df3962"), "{error}");
     let forced = rome.run(&[&generate[..], &["--force", "Barack Obama, a native"]].concat());
     let stderr = String::from_utf8(forced.stderr).unwrap();
     assert!(forced.status.success() && stderr.contains("it may do nothing, or harm"), "{stderr}");
 
     iphone(&rome, "facts-gptj", "j.safetensors", &[]);
     let combine = ["edit", "combine", "edit.safetensors", "j.safetensors", "-o", "mixed.safetensors"];
-    assert!(rome.fails(&combine).contains("the edit was made for the model"));
+    assert!(rome.fails(&combine).contains("the edit was made for model"));
     rome.ok(&[&combine[..], &["--force"]].concat());
     rome.fails(&["logits", "-m", "facts-gpt2", "--tokens", "1", "-o", "x", "--edit", "mixed.safetensors"]);
 }
@@ -136,5 +136,5 @@ fn wrong_numbers_and_files_get_one_line_and_a_hint() {
     assert!(error.contains("it has no edits"), "{error}");
     rome.fails(&["edit", "scale", "edit.safetensors", "--by", "inf", "-o", "x.safetensors"]);
     fs::create_dir(rome.path("folder")).unwrap();
-    assert!(rome.fails(&["edit", "show", "folder"]).contains("not a ledger's"));
+    assert!(rome.fails(&["edit", "show", "folder"]).contains("but not a ledger"));
 }

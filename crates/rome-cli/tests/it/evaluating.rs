@@ -22,7 +22,7 @@ fn case_files(rome: &Rome, folder: &str) -> Vec<String> {
     names
 }
 
-/// What a case says but for the time that its edit took.
+/// The content of a case without the time that its edit took.
 fn timeless(rome: &Rome, path: &str) -> Value {
     let mut case = json(rome, path);
     case["time"] = Value::Null;
@@ -114,12 +114,12 @@ fn methods_and_settings_are_compared_in_one_table() {
         assert!(rome.path("out").join(name).exists(), "{name}");
     }
     for (args, part) in [
-        (&["--vary", "depth=1"][..], "no setting that can be varied"),
-        (&["--vary", "contexts=50"], "contexts-50 asks for 50 contexts, and there are 21"),
+        (&["--vary", "depth=1"][..], "unknown setting \"depth=1\""),
+        (&["--vary", "contexts=50"], "contexts-50 needs 50 contexts, but there are 21"),
         (&["--against", "out/rome", "--methods", "all"], "cannot be compared with one folder at once"),
         (&["--against", "out/rome", "--shard", "5/9"], "has none of the records"),
         (&["--limit", "1", "--shard", "5/9"], "there are no records to evaluate"),
-        (&["--dataset", "zsre", "--generate"], "nothing to be continued"),
+        (&["--dataset", "zsre", "--generate"], "no prompts to generate text from"),
     ] {
         let error = rome.fails(&[&["eval", "-m", "facts-gpt2", "-o", "x"], args].concat());
         assert!(error.contains(part), "{error}");
@@ -144,7 +144,7 @@ fn a_malformed_record_stops_a_run_unless_it_is_to_keep_going() {
 }
 
 #[test]
-fn a_model_of_gpt2s_vocabulary_is_evaluated_and_traced_on_the_real_data() {
+fn a_model_of_gpt2s_vocabulary_runs_on_the_real_data() {
     let rome = Rome::new();
     let model = fixtures::random::Shape::GPT2_TINY.model(rome.folder.path()).unwrap();
     let model = model.to_str().unwrap();

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const FILE: &str = "transformer.h.1.mlp.c_proj_float32_mom2_100000.npz";
 
-/// What the server has, and how it behaves.
+/// A server with its files and its behaviour.
 struct Site {
     bytes: Vec<u8>,
     tag: &'static str,
@@ -152,7 +152,7 @@ fn a_connection_that_breaks_is_taken_up_where_it_broke() {
 }
 
 #[test]
-fn a_download_goes_on_in_the_next_run_unless_the_file_has_changed() {
+fn a_download_resumes_unless_the_file_has_changed() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(npz());
     // Nothing comes after the first bytes, so that the run gives up.
@@ -197,7 +197,7 @@ fn what_is_not_there_or_not_of_this_model_leaves_nothing() {
     assert!(fails(&fetch(&server, folder.path(), &["-o", out, "--layers", "9"])).contains("layer 9"));
 
     server.set(|site| site.bytes.truncate(1000));
-    assert!(fails(&fetch(&server, folder.path(), &["-o", out])).contains("is a file of 1000 bytes"));
+    assert!(fails(&fetch(&server, folder.path(), &["-o", out])).contains("has 1000 bytes"));
     // Of the right size, and no statistics.
     server.set(|site| site.bytes = vec![7; npz().len()]);
     assert!(fails(&fetch(&server, folder.path(), &["-o", out])).contains("damaged"));

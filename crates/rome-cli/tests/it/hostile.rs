@@ -85,7 +85,7 @@ fn hostile_subjects_are_edited_or_refused_and_shown_as_text() {
 }
 
 #[test]
-fn records_with_hostile_subjects_are_text_in_the_page_of_an_evaluation() {
+fn hostile_subjects_are_text_in_the_page_of_an_evaluation() {
     let rome = Rome::new();
     let record = |case_id: usize, subject: &str| {
         json!({

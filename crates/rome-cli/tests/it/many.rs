@@ -39,7 +39,7 @@ fn a_request_that_fails_stops_the_run_or_is_passed_over() {
     let passed = rome.run(&[&args[..], &["--keep-going"]].concat());
     let table = String::from_utf8(passed.stdout).unwrap();
     assert_eq!(passed.status.code(), Some(1), "not all that was asked for was done");
-    assert!(table.contains("2 of 3 took, 1 failed"), "{table}");
+    assert!(table.contains("2 of 3 succeeded, 1 failed"), "{table}");
     assert!(table.lines().any(|line| line.contains("failed: the subject")), "{table}");
     let file = EditFile::from_bytes(&fs::read(rome.path("edit.safetensors")).unwrap()).unwrap();
     let edited: Vec<usize> = file.edits().map(|(entry, _)| entry.layer).collect();
@@ -54,7 +54,7 @@ fn a_request_that_fails_stops_the_run_or_is_passed_over() {
 }
 
 #[test]
-fn a_run_goes_on_with_another_number_of_threads_and_does_not_name_one_of_them() {
+fn a_run_resumes_with_another_number_of_threads() {
     let rome = Rome::new();
     rome.write("first.jsonl", &lines(&requests(1)));
     rome.write("both.jsonl", &lines(&requests(2)));
@@ -128,7 +128,7 @@ fn a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
 /// Ctrl-C, as a terminal sends it.
 #[cfg(unix)]
 #[test]
-fn a_run_that_is_interrupted_ends_with_130_keeps_what_it_has_and_goes_on() {
+fn an_interrupted_run_ends_with_130_and_resumes() {
     let rome = Rome::new();
     rome.write("requests.jsonl", &lines(&requests(12)));
     let args = edit(&["--request", "requests.jsonl", "--keep-going", "--save-every", "0"]);
@@ -172,7 +172,7 @@ fn what_is_resumed_must_be_what_was_interrupted() {
     rome.run(&edit(&["--request", "two.jsonl", "--keep-going"]));
     fs::rename(rome.path("edit.safetensors"), rome.path("edit.safetensors.partial")).unwrap();
     let error = rome.fails(&edit(&["--request", "requests.jsonl"]));
-    assert!(error.contains("is what an interrupted run has left"), "{error}");
+    assert!(error.contains("found partial results of an interrupted run"), "{error}");
     let error = rome.fails(&edit(&["--request", "requests.jsonl", "--resume", "--steps", "7"]));
     assert!(error.contains("the interrupted run had other settings"), "{error}");
     rome.write("others.jsonl", &lines(&three[1..]));

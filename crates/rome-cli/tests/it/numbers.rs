@@ -82,15 +82,15 @@ fn edit_with(rome: &Rome, statistics: &str) -> (Option<i32>, Value, String) {
 }
 
 #[test]
-fn a_key_that_hardly_points_along_its_edit_is_told_with_its_numbers_and_past_a_bound_by_the_exit_code() {
+fn a_key_nearly_orthogonal_to_its_edit_is_reported() {
     let rome = Rome::new();
     let (mut n_thin, mut n_disabling) = (0, 0);
     for dimension in 0..24 {
         let (code, report, error) = edit_with(&rome, &statistics(&rome, dimension, 0.01));
         let cosine = report["alignment"].as_f64().unwrap().abs();
-        let warns = error.contains("the key it divides by hardly points along the edit (cosine ");
+        let warns = error.contains("the lookup key is nearly orthogonal to the edit direction (cosine ");
         assert_eq!(warns, cosine < 0.1, "{cosine}: {error}");
-        assert_eq!(error.contains("so far that it may disable the model"), cosine < 0.01, "{error}");
+        assert_eq!(error.contains("and may disable the model"), cosine < 0.01, "{error}");
         if cosine < 0.01 {
             assert_eq!(code, Some(1), "{report}");
         }
@@ -101,7 +101,7 @@ fn a_key_that_hardly_points_along_its_edit_is_told_with_its_numbers_and_past_a_b
 }
 
 #[test]
-fn a_second_moment_that_is_singular_gets_a_ridge_that_is_told_and_recorded() {
+fn a_singular_second_moment_gets_a_ridge_that_is_recorded() {
     let rome = Rome::new();
     let (_, _, error) = edit_with(&rome, &statistics(&rome, 3, 0.0));
     assert!(error.contains("nearly singular in 768 dimensions: added "), "{error}");

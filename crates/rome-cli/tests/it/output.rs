@@ -1,4 +1,4 @@
-//! What the program prints: help, results for people, what is said beside them, and completions.
+//! The program's output: help, results for people, notes beside them, and completions.
 
 use std::process::Command;
 
@@ -53,7 +53,7 @@ fn the_help_of_every_command_is_as_it_was() {
     }
 }
 
-/// Whether a name is an owner's and a model's on the hub, and no path.
+/// True if a name is an owner's and a model's on the hub, and no path.
 fn is_of_the_hub(name: &str) -> bool {
     let is_part = |part: &str| {
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -155,7 +155,7 @@ fn what_is_said_beside_results_can_be_less_or_more() {
     assert!(stderr(&[&identity[..], &["--quiet"]].concat(), "rome=warn").contains("warning: C is"));
     let debug = stderr(&identity, "rome=debug");
     assert!(debug.contains("debug: ") && debug.contains("hash 934852df"), "{debug}");
-    assert!(stderr(&["doctor"], "[").contains("RUST_LOG is not understood"));
+    assert!(stderr(&["doctor"], "[").contains("RUST_LOG is invalid"));
     // Not a terminal: no colour, whatever the level.
     assert!(!debug.contains('\x1b'));
     let error = rome.fails(&["edit", "-q"]);

@@ -20,7 +20,7 @@ fn config() -> RomeConfig {
     RomeConfig { weight_decay: 0.05, ..RomeConfig::new(LAYER) }
 }
 
-/// What the device under test supports.
+/// The half precisions that the device under test supports.
 fn halves() -> Vec<Precision> {
     let device = fixtures::device();
     let halves = [Precision::F16, Precision::Bf16];
@@ -31,7 +31,7 @@ fn halves() -> Vec<Precision> {
 
 /// Tensors of two types met in one product elsewhere (EasyEdit#296, #112).
 #[test]
-fn an_edit_in_half_precision_is_nearly_that_in_f32_and_is_undone_to_the_bit() {
+fn an_edit_in_half_precision_is_nearly_that_in_f32() {
     for name in MODELS {
         let edit = |gpt: &Pretrained| {
             let request = Request::text("{} is produced by", "iPhone 5", "Nokia");

@@ -29,7 +29,7 @@ fn assert_same(a: &Edit, b: &Edit, what: &str) {
 }
 
 #[test]
-fn a_capture_takes_over_what_rows_have_in_common_with_an_earlier_one() {
+fn a_capture_reuses_rows_in_common_with_an_earlier_one() {
     for name in MODELS {
         let gpt = load(name);
         let (model, contexts) = (gpt.model.as_ref(), contexts(name));
@@ -79,7 +79,7 @@ fn independent_edits_do_not_see_each_other() {
     MODELS.iter().for_each(|name| each_edit_is_one_by_itself(name, Between::Undo));
 }
 
-/// What happens to an edit before the next.
+/// Things that happen between one edit and the next.
 #[derive(Clone, Copy, PartialEq)]
 enum Between {
     Keep,

@@ -47,7 +47,7 @@ fn bundled_models_and_their_statistics_are_known_by_one_hash() {
 }
 
 #[test]
-fn a_cache_of_the_reference_survives_reading_and_writing_to_the_byte_of_its_sums() {
+fn a_cache_of_the_reference_survives_a_round_trip() {
     let path = fixtures::npz("facts-gpt2", 1);
     let once = npz::read(std::fs::File::open(path).unwrap()).unwrap();
     assert_eq!(once.provenance.documents, 1500);

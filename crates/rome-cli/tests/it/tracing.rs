@@ -40,12 +40,12 @@ fn what_makes_no_sense_is_refused_before_anything_is_written() {
     let rome = Rome::new();
     let noise = rome.write("noise.safetensors", "{}");
     for (args, part) in [
-        (trace(&["-o", "t.gif"]), "t.gif is no kind of file"),
-        (trace(&["-o", "t.svg", "--noise", "s"]), "\"s\" is no size of noise"),
-        (trace(&["-o", "t.svg", "--noise", "1e39"]), "no size of noise"),
-        (trace(&["-o", "t.svg", "--samples", "10000", "--noise=-1"]), "no size of noise"),
-        (trace(&["-o", "t.svg", "--noise-file", &noise]), "no noise: "),
-        (trace(&["-o", "t.svg", "--kind", "mlp", "--sever", "mlp"]), "paths are cut where a state"),
+        (trace(&["-o", "t.gif"]), "t.gif cannot be the file of a trace"),
+        (trace(&["-o", "t.svg", "--noise", "s"]), "\"s\" is not a noise level"),
+        (trace(&["-o", "t.svg", "--noise", "1e39"]), "not a noise level"),
+        (trace(&["-o", "t.svg", "--samples", "10000", "--noise=-1"]), "not a noise level"),
+        (trace(&["-o", "t.svg", "--noise-file", &noise]), "invalid noise: "),
+        (trace(&["-o", "t.svg", "--kind", "mlp", "--sever", "mlp"]), "paths can be severed only where a state"),
         (
             vec!["trace", "-m", "facts-gpt2", "--prompt", "Rome is", "--subject", "Paris", "-o", "t.svg"],
             "the subject \"Paris\"",
@@ -84,7 +84,7 @@ fn many_facts_are_averaged_by_what_a_token_is_to_them() {
     // It goes on from what is there if that was made the same way.
     assert_eq!(rome.run(&keep_going).status.code(), Some(1));
     let other = rome.run(&[&keep_going[..], &["--window", "3"]].concat());
-    assert!(String::from_utf8_lossy(&other.stderr).contains("made another way"));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("other settings"));
     let empty = rome.write("empty.json", "[]");
     assert!(
         rome.fails(&["trace", "-m", "facts-gpt2", "--facts", &empty, "-o", "x"])

@@ -1,4 +1,4 @@
-//! What an edit moves between the program's memory and a device's.
+//! Transfers of an edit between the program's memory and a device's.
 
 use std::ops::ControlFlow;
 
@@ -11,7 +11,7 @@ use rome_core::{CholeskyFactor, Event, Request, RomeConfig};
 use crate::{contexts, load, rows};
 
 #[test]
-fn a_step_sends_nothing_to_the_device_and_reads_its_losses_at_once() {
+fn a_step_sends_nothing_and_reads_its_losses_at_once() {
     for name in MODELS {
         let gpt = load(name);
         let (model, config) = (gpt.model.as_ref(), RomeConfig::new(1));

@@ -48,7 +48,7 @@ impl LowRank {
         &self.singular_values
     }
 
-    /// How many singular values are more than `tolerance` times the largest.
+    /// The number of singular values above `tolerance` times the largest.
     pub fn rank(&self, tolerance: f64) -> usize {
         let largest = self.singular_values.first().copied().unwrap_or(0.0);
         self.singular_values.iter().take_while(|&&value| value > tolerance * largest).count()
@@ -102,7 +102,7 @@ impl Hint for LowRankError {
     fn hint(&self) -> Cow<'static, str> {
         match self {
             Self::NotFinite => "check the file or the checkpoint for NaN".into(),
-            Self::NoConvergence => "check the file: no difference of weights looks like this".into(),
+            Self::NoConvergence => "check the file: this is not a difference of weights".into(),
         }
     }
 }

@@ -64,7 +64,7 @@ impl RankOneUpdate {
         if self.is_finite() { Ok(()) } else { Err(UpdateError::NotFinite) }
     }
 
-    /// Whether every value is finite.
+    /// True if every value is finite.
     pub fn is_finite(&self) -> bool {
         self.left.iter().chain(&self.right).all(|value| value.is_finite())
     }
@@ -142,7 +142,7 @@ impl Hint for UpdateError {
     fn hint(&self) -> Cow<'static, str> {
         match self {
             Self::Shape { .. } => "apply the edit to the module and the model it was made for".into(),
-            Self::NotFinite => "make the edit again; an update like this would destroy the model".into(),
+            Self::NotFinite => "edit again; this update would destroy the model".into(),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What undoes edits.
+//! Undoes edits.
 
 use super::rank_one::Original;
 use crate::model::CausalLm;
 
-/// What undoes edits: of each edited layer, the weight as it was.
+/// The original weight of each edited layer, to undo edits.
 #[derive(Debug, Default)]
 pub struct Undo(Vec<(usize, Original)>);
 

@@ -1,11 +1,11 @@
-//! What a method adds to a weight.
+//! The change that a method adds to a weight.
 
 use super::rank_one::{Original, RankOneUpdate, UpdateError};
 use crate::forward::transfer::upload;
 use crate::math::norm;
 use crate::model::{EditableLinear, widen};
 
-/// What is added to a weight, in `[d_input, d_output]` orientation.
+/// The change that is added to a weight, in `[d_input, d_output]` orientation.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum WeightUpdate {

@@ -9,7 +9,7 @@ use super::causal;
 use super::host::HostMatrix;
 use super::recorded::concatenated;
 
-/// What attention keeps for the way back, group by group.
+/// The values that attention keeps for the backward pass, group by group.
 pub(super) struct AttentionBackward(Vec<GroupBackward>);
 
 struct GroupBackward {
@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_from_their_start_attend_in_chunks_as_they_do_as_a_whole() {
+    fn rows_attend_in_chunks_as_they_do_as_a_whole() {
         let device = Device::flex();
         // One chunk, several, and one that is not full; rows of several lengths.
         for lens in [&[5, 5, 9][..], &[64, 65], &[130, 130, 1]] {

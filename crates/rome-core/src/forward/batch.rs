@@ -132,7 +132,7 @@ impl Batch {
         self.lens[row]
     }
 
-    /// Whether there is nothing to run.
+    /// True if there is nothing to run.
     pub fn is_empty(&self) -> bool {
         self.n_tokens() == 0
     }
@@ -151,7 +151,7 @@ impl Batch {
         }
     }
 
-    /// Whether each row is there from its first token on, and passes on all of them.
+    /// True if each row is there from its first token on, and passes on all of them.
     pub(crate) fn is_whole(&self) -> bool {
         self.reads.is_none() && self.groups.iter().all(|group| group.past_len == 0)
     }

@@ -17,9 +17,9 @@ pub struct BlockPass<'a, 'm> {
     pub layer: usize,
     /// The layout of its input and, if it does not pass on all, of its output.
     pub batch: &'a Batch,
-    /// Whether the way back is kept.
+    /// True if the way back is kept.
     pub recorded: bool,
-    /// What has been computed already, if only some positions have changed since.
+    /// The inputs that were computed before, if only some positions have changed since.
     pub frozen: Option<&'a FrozenInputs>,
 }
 

@@ -33,7 +33,7 @@ impl KvCache {
         self.slots[row].len()
     }
 
-    /// Whether no row has a past.
+    /// True if no row has a past.
     pub fn is_empty(&self) -> bool {
         self.n_slots == 0
     }
@@ -113,7 +113,7 @@ impl Past {
     }
 }
 
-/// Where attention finds earlier positions, and whether it keeps the new ones.
+/// The cache that attention reads earlier positions from, and whether it keeps the new ones.
 #[derive(Debug)]
 pub enum CacheMode<'a> {
     /// Rows start at position 0 and are not kept.

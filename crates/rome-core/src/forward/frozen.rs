@@ -1,4 +1,4 @@
-//! What a block has computed of inputs that do not change.
+//! Results of a block for inputs that do not change.
 
 use burn::prelude::*;
 use burn::tensor::IndexingUpdateOp;
@@ -6,8 +6,8 @@ use burn::tensor::IndexingUpdateOp;
 use super::batch::Batch;
 use crate::model::{CausalLm, Projection};
 
-/// What a block has computed of an input of which only some positions change: in the first block
-/// above an edited layer, all but the lookup positions are the same in every step.
+/// Results of a block for an input of which only some positions change: in the first block above an edited
+/// layer, all but the lookup positions are the same in every step.
 pub struct FrozenInputs {
     /// The packed indices of the positions that change.
     pub(super) changing: Tensor<1, Int>,

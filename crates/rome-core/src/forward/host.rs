@@ -9,7 +9,7 @@ use std::slice::{ChunksExact, ChunksExactMut};
 use burn::prelude::*;
 use burn::tensor::{DType, TensorData};
 
-/// Whether a device computes in the host's memory.
+/// True if a device computes in the host's memory.
 pub fn is_host(device: &Device) -> bool {
     // Only devices with memory of their own report on it.
     device.memory_pool_usage().is_none()
@@ -23,7 +23,7 @@ pub struct HostMatrix {
 }
 
 impl HostMatrix {
-    /// Whether a tensor's values are within reach, in f32, and no tape wants to see what becomes of
+    /// True if a tensor's values are within reach, in f32, and no tape wants to see what becomes of
     /// them.
     pub fn can_hold(tensor: &Tensor<2>) -> bool {
         let device = tensor.device();

@@ -26,11 +26,11 @@ pub fn embed(model: &dyn CausalLm, tokens: &[u32], batch: &Batch) -> Tensor<2> {
 pub struct ForwardPass<'a> {
     /// The model.
     pub model: &'a dyn CausalLm,
-    /// Where the packed tokens stand.
+    /// The rows and positions of the packed tokens.
     pub batch: &'a Batch,
-    /// What attention sees of earlier tokens, and keeps for later ones.
+    /// The earlier tokens that attention sees, and the ones it keeps for later.
     pub cache: CacheMode<'a>,
-    /// What observes or changes states.
+    /// The hook that observes or changes states.
     pub hook: &'a mut dyn Hook,
 }
 

@@ -49,7 +49,7 @@ impl<'m> Recorded<'m> {
         self.value
     }
 
-    /// Whether layers should keep what their derivative needs.
+    /// True if layers should keep what their derivative needs.
     pub fn is_recording(&self) -> bool {
         self.back.is_some()
     }

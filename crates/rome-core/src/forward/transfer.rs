@@ -8,8 +8,8 @@ use burn::tensor::{Element, TensorData};
 
 use super::host::is_host;
 
-/// How often values have crossed between the program's memory and that of a device with memory of
-/// its own. Each download waits for the device, and each upload may.
+/// The number of transfers between the program's memory and that of a device with memory of its own. Each
+/// download waits for the device, and each upload may.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// From the program to the device.
@@ -23,7 +23,7 @@ thread_local! {
 }
 
 impl Traffic {
-    /// What the calling thread has caused so far.
+    /// The transfers that the calling thread has caused so far.
     pub fn so_far() -> Self {
         TRAFFIC.get()
     }

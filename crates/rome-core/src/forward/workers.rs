@@ -33,7 +33,7 @@ impl Workers {
         Self { pools }
     }
 
-    /// Whether as many would be made again: threads that are kept hold on to memory of their own,
+    /// True if as many would be made again: threads that are kept hold on to memory of their own,
     /// and new ones would take more.
     pub(crate) fn fit(&self, device: &Device, n_tokens: usize, most: usize) -> bool {
         self.len() == Self::wanted(device, n_tokens, most)

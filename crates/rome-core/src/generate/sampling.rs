@@ -1,16 +1,16 @@
-//! How the next token is chosen.
+//! Chooses the next token.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// How the next token is chosen.
+/// The way to choose the next token.
 #[derive(Debug)]
 pub enum Decoding<'a> {
     /// The most probable token.
     Greedy,
     /// A draw from the `k` most probable tokens, by their renormalised probabilities.
     TopK {
-        /// How many tokens are considered.
+        /// The number of tokens considered.
         k: usize,
         /// The source of randomness.
         rng: &'a mut ChaCha8Rng,

@@ -20,21 +20,21 @@ pub struct Edit {
     pub weight: String,
     /// The layer it belongs to.
     pub layer: usize,
-    /// What is added to the weight.
+    /// The change that is added to the weight.
     pub update: WeightUpdate,
     /// `‖ΔW‖ / ‖W‖`
     pub relative_norm: f64,
     /// The losses of each step.
     pub losses: Vec<Losses>,
-    /// What the update was divided by, if it was divided by something.
+    /// The division of the update, if it was divided.
     pub division: Option<Division>,
-    /// How long the parts took.
+    /// The time that each part took.
     pub timings: Timings,
-    /// What the parts needed.
+    /// The operations that each part needed.
     pub flops: Flops,
 }
 
-/// What an update was divided by.
+/// The division of an update.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Division {
     /// `k·left` before scaling, with left of unit norm.
@@ -43,7 +43,7 @@ pub struct Division {
     pub cosine: f64,
 }
 
-/// How long the parts of an edit took.
+/// The time that each part of an edit took.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Timings {
     /// Running the rows once and filling the cache.

@@ -1,4 +1,4 @@
-//! What a way of editing is.
+//! The interface of an editing method.
 
 use super::{Edit, EditError, EditableModel, MethodSettings};
 use crate::observer::Observer;
@@ -18,12 +18,12 @@ pub trait EditMethod: Send {
     /// The layers whose weights it changes, in the order it changes them.
     fn layers(&self) -> &[usize];
 
-    /// Whether it needs the second moment C of its layers.
+    /// True if it needs the second moment C of its layers.
     fn needs_statistics(&self) -> bool {
         true
     }
 
-    /// Whether it reads a request's contexts and KL prompts, beside its prompt and target.
+    /// True if it reads a request's contexts and KL prompts, beside its prompt and target.
     fn needs_contexts(&self) -> bool {
         true
     }

@@ -17,11 +17,11 @@ use crate::statistics::CholeskyFactor;
 pub struct EditableModel<'a> {
     model: &'a mut dyn CausalLm,
     factors: BTreeMap<usize, Arc<CholeskyFactor>>,
-    /// What is on, in order.
+    /// The changes on the model, in order.
     changes: Vec<Change>,
-    /// How many changes there were when the edit in hand began.
+    /// The number of changes when the current edit began.
     begun: usize,
-    /// What the model is without any change.
+    /// The version of the model without any change.
     base: Version,
 }
 

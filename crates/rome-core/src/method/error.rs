@@ -28,7 +28,7 @@ pub enum EditError {
     Layer {
         /// The layer asked for.
         layer: usize,
-        /// How many there are.
+        /// The number of layers.
         n_layers: usize,
     },
     /// C is for keys of another length.
@@ -45,7 +45,7 @@ pub enum EditError {
         /// The layer.
         layer: usize,
     },
-    /// The key hardly points along the edit's direction, so the division would blow it up.
+    /// The key is nearly orthogonal to the edit's direction, so the division would inflate it without bound.
     #[error(
         "the key is nearly orthogonal to the edit's direction (cosine {cosine:.1e}, division factor {division_factor:.1e})"
     )]
@@ -54,7 +54,7 @@ pub enum EditError {
         division_factor: f64,
         /// Its cosine.
         cosine: f64,
-        /// Whether the key that is divided by is another one than the direction is made of, as in
+        /// True if the key that is divided by is another one than the direction is made of, as in
         /// [`Variant::Reference`](super::rome::Variant::Reference).
         divides_by_another_key: bool,
     },
@@ -102,8 +102,8 @@ impl Hint for EditError {
             Self::NotFinite { .. } => {
                 "check the checkpoint and the statistics for NaN, or lower the learning rate"
             }
-            Self::Method(_) => "see what the method asks for",
-            Self::Stopped(_) => "start it again: what was saved is kept",
+            Self::Method(_) => "check the requirements of the method",
+            Self::Stopped(_) => "run it again; saved results are kept",
         };
         hint.into()
     }

@@ -59,7 +59,7 @@ struct Training<'a> {
     batch: Batch,
     /// The layout in the last block, which passes on the last position alone.
     last: Batch,
-    /// What the trained weight reads, `[n_tokens, d_ff]`.
+    /// The input of the trained weight, `[n_tokens, d_ff]`.
     key: Tensor<2>,
     /// The output of the block without that of the weight, `[n_tokens, d_model]`.
     rest: Tensor<2>,

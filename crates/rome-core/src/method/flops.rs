@@ -23,7 +23,7 @@ struct Suffix {
     past: u64,
     /// Positions of the suffix.
     tokens: u64,
-    /// Those of them that a loss reads, at the end of the suffix.
+    /// The positions that a loss reads, at the end of the suffix.
     reads: u64,
 }
 

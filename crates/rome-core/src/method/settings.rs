@@ -9,14 +9,14 @@ use super::rome::RomeConfig;
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum MethodSettings {
-    /// Those of ROME.
+    /// Settings of ROME.
     Rome(RomeConfig),
-    /// Those of another method.
+    /// Settings of another method.
     Other(serde_json::Value),
 }
 
 impl MethodSettings {
-    /// Those of ROME, if they are.
+    /// The settings of ROME, if they are.
     pub fn rome(&self) -> Option<&RomeConfig> {
         match self {
             Self::Rome(config) => Some(config),

@@ -5,14 +5,14 @@ use burn::prelude::*;
 use super::linear::EditableLinear;
 use crate::forward::Recorded;
 
-/// What attention compares and mixes, each projected from the same normed state.
+/// The three projections of attention, each of the same normed state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Projection {
-    /// What a position looks for.
+    /// The projection that a position searches with.
     Query,
-    /// What a position is found by.
+    /// The projection that a position is found by.
     Key,
-    /// What a position has to give.
+    /// The projection that a position contributes.
     Value,
 }
 
@@ -50,7 +50,7 @@ pub trait Block: Sync {
     /// - output: `[n_tokens, d_model]`
     fn attention_output<'m>(&'m self, attended: Recorded<'m>) -> Recorded<'m>;
 
-    /// Whether the MLP stands beside attention and reads what attention reads (GPT-J), rather
+    /// True if the MLP stands beside attention and reads what attention reads (GPT-J), rather
     /// than after it, reading `hidden + attention` (GPT-2).
     fn is_parallel(&self) -> bool;
 

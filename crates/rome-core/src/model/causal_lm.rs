@@ -1,4 +1,4 @@
-//! What this project asks of a language model.
+//! The interface of a language model.
 
 use burn::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::forward::Recorded;
 /// A decoder given in the parts that ROME cuts between.
 ///
 /// [`forward`] composes the parts, so that no family repeats the loop, the cache, attention, the
-/// taps or the way back.
+/// hooks or the backward pass.
 ///
 /// All hidden states are packed: `[n_tokens, d_model]`, the rows of a [`Batch`] one after
 /// another without padding.

@@ -1,4 +1,4 @@
-//! What is asked of a model: its parts, its linear modules, and the hook into it.
+//! The interface of a model: its parts, its linear modules, and the hook into it.
 
 mod block;
 mod causal_lm;

@@ -1,4 +1,4 @@
-//! How weights are held.
+//! Data types of weights.
 
 use burn::prelude::*;
 use burn::tensor::{DType, FloatDType, TensorData};
@@ -44,7 +44,7 @@ impl Precision {
         }
     }
 
-    /// Whether a device computes with it.
+    /// True if a device computes with it.
     pub fn is_supported_by(self, device: &Device) -> bool {
         device.supports_dtype(self.dtype())
     }

@@ -13,7 +13,7 @@ use crate::error::{ErrorKind, Hint};
 use crate::generate::{Decoding, Generation, NotFiniteLogits};
 use crate::model::CausalLm;
 
-/// What stands before a prompt: a template such as `"It was a great. {}"`, or a list of tokens.
+/// A prefix of prompts: a template such as `"It was a great. {}"`, or a list of tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Context {
@@ -30,7 +30,7 @@ impl Context {
     }
 }
 
-/// How many prefixes are sampled, and of what length in tokens with the first one counted, as
+/// Prefixes to sample, as pairs of length in tokens, with the first one counted, and number, as
 /// `context_template_length_params` of the reference's settings has them.
 pub const DEFAULT_LENGTHS: [(usize, usize); 2] = [(5, 10), (10, 10)];
 
@@ -86,7 +86,7 @@ pub enum SampleError {
         longest: usize,
         /// The model's context length.
         n_positions: usize,
-        /// How many texts were asked for.
+        /// The number of texts requested.
         n_contexts: usize,
     },
     /// The tokenizer failed.

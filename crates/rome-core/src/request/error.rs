@@ -37,7 +37,7 @@ pub enum RequestError {
     ManySlots {
         /// The prompt or context.
         prompt: String,
-        /// How many it has.
+        /// The number of occurrences.
         count: usize,
     },
     /// A context has no `{}`.
@@ -50,7 +50,7 @@ pub enum RequestError {
     #[error("the list of contexts is empty")]
     NoContexts,
     /// A context puts text after the prompt, which tokens cannot be joined with.
-    #[error("the context {context:?} goes on after {{}}, which a request given as tokens cannot use")]
+    #[error("the context {context:?} continues after {{}}, which a request in tokens cannot use")]
     ContextAfterTokens {
         /// The context.
         context: String,
@@ -118,10 +118,12 @@ impl Hint for RequestError {
             Self::MissingField { .. } => {
                 "give {\"prompt\", \"subject\", \"target\"} or {\"prompt_tokens\", \"subject\": [first, end], \"target_tokens\"}"
             }
-            Self::EmptySubject => "name what the fact is about, as it stands in the prompt",
-            Self::EmptyTarget => "name the new object, such as \" Rome\"",
-            Self::SubjectNotFound { .. } => "mark the subject's place with {}, or spell it as in the prompt",
-            Self::ManySlots { .. } => "mark one place with {}",
+            Self::EmptySubject => "give the subject as it is spelled in the prompt",
+            Self::EmptyTarget => "give the new object, such as \" Rome\"",
+            Self::SubjectNotFound { .. } => {
+                "put {} in the subject's place, or spell the subject as in the prompt"
+            }
+            Self::ManySlots { .. } => "put {} in one place only",
             Self::NoSlot { .. } => "write it as \"Some text. {}\", or give a list of token ids",
             Self::NoContexts => "give at least \"{}\", the prompt without a prefix",
             Self::ContextAfterTokens { .. } => "end the context with {}, or give a list of token ids",

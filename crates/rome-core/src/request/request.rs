@@ -1,4 +1,4 @@
-//! What is to be edited: a prompt, its subject and the new target.
+//! An edit request: a prompt, its subject and the new target.
 
 use std::fmt;
 use std::ops::Range;

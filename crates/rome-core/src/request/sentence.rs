@@ -13,7 +13,7 @@ pub struct Sentence {
     pub subject: Range<usize>,
 }
 
-/// Which occurrence of a subject counts, in a prompt that has several and no `{}`.
+/// The occurrence of a subject that counts, in a prompt that has several and no `{}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occurrence {
     /// The first, as in the reference's tracing.
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_around_a_subject_choose_among_its_occurrences_and_may_be_wrong() {
+    fn blanks_around_a_subject_choose_among_its_occurrences() {
         let sentence = Sentence::new("Is art a part of the party?", " art ", Occurrence::Last).unwrap();
         assert_eq!(sentence.subject, 3..6);
         let sentence = Sentence::new("I saw Iowa", "Iowa ", Occurrence::Last).unwrap();

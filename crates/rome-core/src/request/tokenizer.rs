@@ -1,4 +1,4 @@
-//! What this project asks of a tokenizer.
+//! The interface of a tokenizer.
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! How a model answers one prompt.
+//! The answer of a model to one prompt.
 
 use crate::forward::logits;
 use crate::forward::transfer::download;
@@ -6,12 +6,12 @@ use crate::generate::argmax;
 use crate::math::probability;
 use crate::model::CausalLm;
 
-/// How a model answers a prompt.
+/// The answer of a model to a prompt.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Answer {
     /// The probability of the target: the product over its tokens.
     pub probability: f64,
-    /// Whether the target's first token is the most probable one after the prompt.
+    /// True if the target's first token is the most probable one after the prompt.
     pub is_first: bool,
 }
 

@@ -6,7 +6,7 @@ use crate::forward::KvCache;
 
 /// Rows that run at once.
 pub(super) struct Level {
-    /// Which row of the level before each one continues.
+    /// The row of the level before that each row continues.
     pub(super) parents: Vec<usize>,
     pub(super) lens: Vec<usize>,
     /// The offsets in each row that are read.

@@ -1,4 +1,4 @@
-//! How probable targets are after prompts: many at once, nothing run twice.
+//! Scores targets after prompts: many at once, and each common beginning once.
 
 mod answer;
 mod level;

@@ -1,4 +1,4 @@
-//! What a model is asked, and what it thinks of it.
+//! Questions to a model, and its scores.
 
 /// A prompt, and the continuations that are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,16 +9,16 @@ pub struct Query {
     pub targets: Vec<Vec<u32>>,
 }
 
-/// What a model thinks of one token of a target, the ones before it given.
+/// The score of one token of a target, given the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenScore {
     /// The logarithm of its probability.
     pub log_prob: f64,
-    /// Whether it is the most probable one.
+    /// True if it is the most probable one.
     pub is_first: bool,
 }
 
-/// What a model thinks of a target, token by token.
+/// The score of a target, token by token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetScore {
     /// The scores of its tokens, at least one.
@@ -36,7 +36,7 @@ impl TargetScore {
         -self.log_prob() / self.tokens.len() as f64
     }
 
-    /// Whether the target's first token is the most probable one after the prompt.
+    /// True if the target's first token is the most probable one after the prompt.
     pub fn is_first(&self) -> bool {
         self.tokens.first().is_some_and(|token| token.is_first)
     }

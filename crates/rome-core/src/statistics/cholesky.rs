@@ -125,7 +125,7 @@ impl CholeskyFactor {
         self.d_ff
     }
 
-    /// What was added to the diagonal of C, if anything.
+    /// The ridge that was added to the diagonal of C, if any.
     pub fn ridge(&self) -> Option<f64> {
         self.ridge
     }

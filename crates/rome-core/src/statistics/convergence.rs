@@ -1,8 +1,8 @@
-//! How much a second moment still changes.
+//! The convergence of a second moment.
 
 use serde::{Deserialize, Serialize};
 
-/// How much a second moment has changed while the number of its tokens doubled.
+/// The change of a second moment while the number of its tokens doubled.
 ///
 /// Errors of a mean fall with the root of the number of samples. So what a doubling has changed is
 /// about what is still missing.
@@ -18,7 +18,7 @@ pub struct Convergence {
 }
 
 impl Convergence {
-    /// Whether the directions of edits have settled to within a limit.
+    /// True if the directions of edits have settled to within a limit.
     pub fn is_within(&self, limit: f32) -> bool {
         self.direction <= limit
     }

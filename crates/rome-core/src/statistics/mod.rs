@@ -1,4 +1,4 @@
-//! What keys look like: their second moment C, and C x = k.
+//! The second moment C of keys, and C x = k.
 
 mod cholesky;
 mod convergence;

@@ -16,8 +16,7 @@ const TILE: usize = 32;
 /// would not stay in the cache meanwhile.
 const AT_ONCE: usize = 256;
 
-/// How many values a triangle has with its diagonal; `None` of more than can be counted, as a file may
-/// claim.
+/// The number of values in a triangle with its diagonal; `None` if that overflows, as a file may claim.
 pub(crate) fn triangle_len(d_ff: usize) -> Option<usize> {
     Some(d_ff.checked_mul(d_ff.checked_add(1)?)? / 2)
 }

@@ -40,7 +40,7 @@ proptest! {
 }
 
 #[test]
-fn the_condition_number_is_the_ratio_of_the_extreme_eigenvalues() {
+fn the_condition_is_the_ratio_of_the_extreme_eigenvalues() {
     let diagonal = [4.0f64, 1.0, 0.25];
     let sum = (0..9).map(|i| if i % 4 == 0 { diagonal[i / 4] } else { 0.0 }).collect();
     let factor = CholeskyFactor::new(&SecondMoment::from_sum(3, 1, sum).unwrap()).unwrap();

@@ -107,7 +107,7 @@ fn assert_is_outer_product(after: &[f32], before: &[f32], update: &RankOneUpdate
 
 proptest! {
     #[test]
-    fn a_linear_layer_maps_the_key_to_the_value_in_either_orientation(case in case()) {
+    fn a_layer_maps_the_key_to_the_value_in_either_orientation(case in case()) {
         case.check(&mut case.linear(LinearLayout::Row));
         case.check(&mut case.linear(LinearLayout::Col));
     }

@@ -37,7 +37,7 @@ pub struct Audit {
     pub prompts: Option<PathBuf>,
     /// The text whose perplexity is taken.
     pub text: AuditText,
-    /// Where C is taken from, to say what the change means for ordinary text; the identity says nothing.
+    /// The source of C, to judge what the change means for ordinary text; the identity says nothing.
     pub statistics: StatisticsSource,
     /// The page to write, if any: one file that needs nothing else.
     pub html: Option<PathBuf>,

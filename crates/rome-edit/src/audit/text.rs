@@ -16,7 +16,7 @@ pub struct AuditText {
     pub file: Option<PathBuf>,
     /// The field of `.jsonl`, or the column of `.parquet`, that holds the text.
     pub field: String,
-    /// How many of its tokens are taken.
+    /// The number of tokens to take.
     pub n_tokens: usize,
 }
 

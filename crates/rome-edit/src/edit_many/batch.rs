@@ -130,7 +130,7 @@ impl Session {
         }
     }
 
-    /// How many requests the model answers with their target's first token.
+    /// The number of requests that the model answers with their target's first token.
     fn n_held(&self, tokenized: &[Tokenized]) -> usize {
         let queries: Vec<Query> = tokenized
             .iter()

@@ -1,4 +1,4 @@
-//! Whether a model that is edited again and again still is one.
+//! Watches the health of a model that is edited again and again.
 
 use rome_core::forward::transfer::download;
 use rome_core::scoring::score;
@@ -19,9 +19,10 @@ const COLLAPSED: f64 = 10.0;
 pub struct Health {
     /// So many requests.
     pub after: usize,
-    /// How many times as high the perplexity on a text is; not a number for a model that knows no word of it.
+    /// The ratio of the perplexity on a text to that before; not a number for a model that assigns no
+    /// probability to it.
     pub perplexity: f64,
-    /// How many times as large the edited weights are.
+    /// The ratio of the norm of the edited weights to that before.
     pub norm: f64,
 }
 
@@ -31,7 +32,7 @@ pub(super) struct HealthCheck {
     query: Option<Query>,
     layers: Vec<usize>,
     before: Measure,
-    /// What was seen so far.
+    /// The measurements so far.
     pub(super) history: Vec<Health>,
 }
 
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_knows_too_few_tokens_of_the_text_is_measured_without_it() {
+    fn a_model_that_knows_too_few_tokens_skips_the_text() {
         assert_eq!(n_tokens(&[], 8), None);
         assert_eq!(n_tokens(&[10, 11, 12], 8), None, "the model has no row for these");
         assert_eq!(n_tokens(&[1, 11, 12], 8), None, "one token predicts nothing");

@@ -57,7 +57,7 @@ impl EditMany {
         }
     }
 
-    /// Whether there are several, so that the run is saved on the way and the model is watched.
+    /// True if there are several, so that the run is saved on the way and the model is watched.
     fn is_long(&self) -> bool {
         self.requests.len() > 1
     }

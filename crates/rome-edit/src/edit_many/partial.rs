@@ -1,4 +1,4 @@
-//! What there is of a long run, saved beside the file that it writes.
+//! Partial results of a long run, saved beside the file that it writes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ impl PartialFile {
         Self { path: output.with_file_name(name), every, last: Instant::now() }
     }
 
-    /// What an interrupted run has left, if there was one.
+    /// The partial results of an interrupted run, if there are any.
     pub(super) fn load(&self) -> Result<Option<EditPart>, Error> {
         if self.path.is_file() { Ok(edits::read(&self.path)?.parts.into_iter().next()) } else { Ok(None) }
     }

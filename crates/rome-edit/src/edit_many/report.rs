@@ -1,4 +1,4 @@
-//! What edits came to.
+//! Reports on edits.
 
 use rome_core::method::{DISABLING_COSINE, THIN_COSINE};
 use rome_core::{Edit, EditRecord, Variant};
@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use super::Health;
 
-/// What many requests came to.
+/// The outcome of many requests.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct BatchOutcome {
     /// Of each edit, in order.
     #[serde(rename = "edits")]
     pub reports: Vec<EditReport>,
-    /// Whether every request was edited, and succeeded, and nothing is likely to disable the model.
+    /// True if every request was edited, and succeeded, and nothing is likely to disable the model.
     #[serde(rename = "took")]
     pub succeeded: bool,
     /// The requests that could not be edited.
@@ -21,9 +21,9 @@ pub struct BatchOutcome {
     /// The health of the model on the way; of several requests alone.
     #[serde(rename = "watched")]
     pub health: Option<Vec<Health>>,
-    /// How many of the requests hold at the end: the target's first token is the most probable one.
+    /// The number of requests that hold at the end: the target's first token is the most probable one.
     pub held: usize,
-    /// How many requests there were.
+    /// The number of requests.
     #[serde(skip)]
     pub n_requests: usize,
     /// The size of the file that was written, in bytes.
@@ -40,7 +40,7 @@ pub struct FailedRequest {
     pub error: String,
 }
 
-/// What one edit came to.
+/// The outcome of one edit.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct EditReport {
@@ -54,14 +54,14 @@ pub struct EditReport {
     pub lookup_idxs: Vec<usize>,
     /// `[total, nll, kl, decay]` of each step.
     pub losses: Vec<[f64; 4]>,
-    /// What the value was divided by.
+    /// The factor that the value was divided by.
     pub division_factor: Option<f64>,
     /// `k·ū / (‖k‖‖ū‖)` of that division.
     #[serde(rename = "alignment")]
     pub cosine: Option<f64>,
     /// The condition number of C, ridge included.
     pub condition: f64,
-    /// What was added to the diagonal of C, if anything.
+    /// The ridge that was added to the diagonal of C, if any.
     pub ridge: Option<f64>,
     /// `‖ΔW‖ / ‖W‖`
     pub relative_norm: f64,
@@ -69,10 +69,10 @@ pub struct EditReport {
     pub p_target_before: f64,
     /// The probability of the target after.
     pub p_target_after: f64,
-    /// Whether the target's first token is the most probable one after.
+    /// True if the target's first token is the most probable one after.
     #[serde(rename = "took")]
     pub succeeded: bool,
-    /// How long the parts took.
+    /// The time that each part took.
     pub seconds: Seconds,
     /// The floating-point operations that the parts could not do without.
     pub flops: FlopReport,
@@ -80,7 +80,7 @@ pub struct EditReport {
     pub device_memory: Option<u64>,
 }
 
-/// How long the parts of an edit took, in seconds; 0 of those of an earlier run.
+/// The time that each part of an edit took, in seconds; 0 for edits of an earlier run.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Serialize)]
 pub struct Seconds {
     /// Loading, of the run as a whole.
@@ -104,7 +104,7 @@ pub struct FlopReport {
     pub optimise: u64,
 }
 
-/// How far the division inflates an update.
+/// The degree to which the division inflates an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inflation {
     /// It may disturb other facts.
@@ -113,7 +113,7 @@ pub enum Inflation {
     Disabling,
 }
 
-/// What it took to make an edit, which a file does not hold.
+/// The cost of an edit, which a file does not hold.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Cost {
     seconds: Seconds,
@@ -168,7 +168,7 @@ impl EditReport {
         }
     }
 
-    /// Whether the division has inflated the update, and how far.
+    /// The inflation of the update by the division, if there is one.
     pub fn inflation(&self) -> Option<Inflation> {
         match self.cosine?.abs() {
             cosine if cosine < DISABLING_COSINE => Some(Inflation::Disabling),

@@ -12,7 +12,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum EvaluateError {
     /// Edits are on the model, of which results say nothing.
-    #[error("edits are on the model already")]
+    #[error("the model already has edits")]
     Edited,
     /// A selection takes no record.
     #[error("there are no records to evaluate")]
@@ -26,35 +26,35 @@ pub enum EvaluateError {
         model: String,
     },
     /// A text names no setting with its values.
-    #[error("{text:?} is no setting that can be varied")]
+    #[error("unknown setting {text:?}")]
     Sweep {
         /// The text.
         text: String,
     },
     /// A candidate takes more contexts than the session has.
-    #[error("{candidate} asks for {n} contexts, and there are {n_there}")]
+    #[error("{candidate} needs {n} contexts, but there are {n_there}")]
     TooFewContexts {
         /// The name of the candidate.
         candidate: String,
-        /// How many it takes.
+        /// The number that it takes.
         n: usize,
-        /// How many there are.
+        /// The number of contexts there are.
         n_there: usize,
     },
     /// Two candidates differ and have one name.
-    #[error("two ways of editing are called {name:?}")]
+    #[error("two methods have the name {name:?}")]
     SameName {
         /// The name.
         name: String,
     },
     /// A candidate's name is none for a folder.
-    #[error("{name:?} is no name for a folder")]
+    #[error("{name:?} is not a valid name for a folder")]
     FolderName {
         /// The name.
         name: String,
     },
     /// Several candidates are to be compared with one folder of results.
-    #[error("several ways of editing cannot be compared with one folder at once")]
+    #[error("several methods cannot be compared with one folder at once")]
     SeveralCandidates,
     /// The results to compare with are of other records.
     #[error("{} has none of the records to evaluate", .folder.display())]
@@ -66,7 +66,7 @@ pub enum EvaluateError {
     #[error("the folders have no case in common")]
     NoCommonCase,
     /// Records of a data set have no prompts to generate text from.
-    #[error("records of zsRE have nothing to be continued as text")]
+    #[error("records of zsRE have no prompts to generate text from")]
     NothingToContinue,
     /// A record cannot be evaluated.
     #[error("{error}; {n_before} {} before it are in {}", cases(*.n_before), .folder.display())]
@@ -74,13 +74,13 @@ pub enum EvaluateError {
         /// Why not.
         #[source]
         error: EvalError,
-        /// How many cases were finished before.
+        /// The number of cases that were finished before.
         n_before: usize,
         /// The folder that has them.
         folder: PathBuf,
     },
     /// No record gives a score to choose by.
-    #[error("no record has paraphrases and neighbours, so there is no score to go by")]
+    #[error("no record has paraphrases and neighbours, so there is no score")]
     NoScore,
 }
 
@@ -98,20 +98,20 @@ impl Hint for EvaluateError {
 
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
-            Self::Edited => "undo them first",
-            Self::NoRecords => "give a file that has some, or another limit or shard",
+            Self::Edited => "undo the edits first",
+            Self::NoRecords => "give a file with records, or another limit or shard",
             Self::NoBundledRecords { dataset, .. } => {
                 return format!("give a file of {}", dataset.name()).into();
             }
             Self::Sweep { .. } => {
                 "write layer=all, variant=all, clamp=1,2,4, steps=5,10,20 or contexts=1,11,21"
             }
-            Self::TooFewContexts { .. } => "give the session more contexts, or the candidate fewer",
-            Self::SameName { .. } => "give each a name of its own",
+            Self::TooFewContexts { .. } => "give the session more contexts, or let the method use fewer",
+            Self::SameName { .. } => "give each method its own name",
             Self::FolderName { .. } => "give it a name without slashes",
             Self::SeveralCandidates => "compare their folders afterwards",
             Self::OtherRecords { .. } | Self::NoCommonCase => "compare runs over the same records",
-            Self::NothingToContinue => "leave the generated text out",
+            Self::NothingToContinue => "leave out generated text",
             Self::Case { error, .. } => return format!("{}, or keep going without it", error.hint()).into(),
             Self::NoScore => "give records of CounterFact",
         };

@@ -77,7 +77,7 @@ impl Evaluate {
     ///
     /// # Errors
     /// When edits are on the model, there are no records, a candidate does not fit the model or lacks
-    /// statistics, a folder is of another run or another process is at work on it, a record cannot be
+    /// statistics, a folder is of another run or another process is using it, a record cannot be
     /// evaluated, unless it is kept going, or `observer` stops it.
     pub fn run(self, session: &mut Session, observer: &mut dyn Observer) -> Result<EvaluationOutcome, Error> {
         let Self { records: selection, candidates, sweeps, fluency, compare_with, output, started } = self;

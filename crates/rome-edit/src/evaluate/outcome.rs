@@ -18,7 +18,7 @@ pub struct EvaluationOutcome {
     /// The results of each candidate, in order.
     #[serde(flatten, serialize_with = "summaries")]
     pub runs: Vec<Results>,
-    /// How long the parts took; nothing for results that were merged.
+    /// The time that each part took; nothing for results that were merged.
     pub seconds: Option<EvaluationSeconds>,
     /// The records that were left out, each with the reason.
     pub left_out: Vec<String>,
@@ -30,7 +30,7 @@ pub struct EvaluationOutcome {
     pub advice: Vec<SweepAdvice>,
 }
 
-/// How long the parts of an evaluation took, in seconds.
+/// The time that each part of an evaluation took, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct EvaluationSeconds {
     /// Loading.

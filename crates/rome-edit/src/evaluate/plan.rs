@@ -39,7 +39,7 @@ impl Plan {
         }
     }
 
-    /// Whether there is a single candidate.
+    /// True if there is a single candidate.
     pub(super) fn is_single(&self) -> bool {
         self.candidates.len() == 1
     }

@@ -54,7 +54,7 @@ impl<'a> Runner<'a> {
         self.faults
     }
 
-    /// How long the parts took so far, after this long for loading.
+    /// The time that each part took so far, after this long for loading.
     pub(crate) fn seconds(&self, load: Duration) -> EvaluationSeconds {
         EvaluationSeconds {
             load: load.as_secs_f64(),
@@ -181,7 +181,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Says what is there already, and what is different here from what computed it.
+/// Notes the results that exist, and the differences from the environment that computed them.
 fn note_resumed(results: &Results, here: Option<&Environment>) {
     let n = results.cases().len();
     if n == 0 {

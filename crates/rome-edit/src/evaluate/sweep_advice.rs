@@ -18,9 +18,9 @@ pub struct SweepAdvice {
     pub best: String,
     /// Its score.
     pub score: Estimate,
-    /// How many other values there are.
+    /// The number of other values.
     pub n_others: usize,
-    /// Those whose 95 % intervals reach the highest score.
+    /// The points whose 95 % intervals reach the highest score.
     pub indistinguishable: Vec<String>,
 }
 
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_score_wins_and_of_equals_the_one_that_moves_more() {
+    fn the_highest_score_wins_and_a_tie_moves_more() {
         let points = vec![point("1", 50.0, 2.0, 9.0), point("2", 80.0, 1.0, 7.0), point("4", 80.0, 1.0, 5.0)];
         assert_eq!(advice(points).unwrap(), "best clamp: 2, score 80.0 ±1.0; not distinguishable from it: 4");
         let points = vec![point("1", 50.0, 2.0, 9.0), point("2", 80.0, 1.0, 7.0)];

@@ -13,7 +13,7 @@ pub(crate) struct SweepPoint {
     pub(crate) value: Option<f64>,
     /// All settings.
     pub(crate) config: RomeConfig,
-    /// How many contexts it takes, if not all.
+    /// The number of contexts to take, if not all.
     pub(crate) n_contexts: Option<usize>,
 }
 

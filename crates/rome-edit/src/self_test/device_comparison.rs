@@ -1,4 +1,4 @@
-//! How far a device is from the processor.
+//! The distance of a device from the processor.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ const EDIT: f64 = 0.999;
 /// The largest difference of C, relative, in Frobenius norm.
 const STATISTICS: f64 = 1e-4;
 
-/// How far a device is from the processor.
+/// The distance of a device's results from the processor's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct DeviceComparison {
@@ -19,31 +19,31 @@ pub struct DeviceComparison {
     pub model: &'static str,
     /// The largest difference of a logit.
     pub logits: f64,
-    /// Whether greedy texts are equal, up to where two tokens are equally good.
+    /// True if greedy texts are equal, up to where two tokens are equally good.
     pub texts: bool,
     /// The cosine of ΔW.
     pub edit: f64,
     /// The relative difference of C.
     pub statistics: f64,
-    /// How long the first edit took, for which a GPU's programs are compiled and tuned, and one after it.
+    /// The time of the first edit, for which a GPU's programs are compiled and tuned, and of one after it.
     pub seconds: [f64; 2],
     /// The same on the processor.
     pub seconds_on_the_processor: [f64; 2],
-    /// How often a step of v* writes to the device.
+    /// The number of writes to the device in a step of v*.
     pub uploads_per_step: u64,
-    /// How often a step of v* reads from the device.
+    /// The number of reads from the device in a step of v*.
     pub downloads_per_step: u64,
 }
 
 impl DeviceComparison {
-    /// Whether the device computes what the processor does.
+    /// True if the device computes what the processor does.
     pub fn holds(&self) -> bool {
         // So written that a NaN does not hold.
         self.logits <= LOGITS && self.texts && self.edit >= EDIT && self.statistics <= STATISTICS
     }
 }
 
-/// Whether two texts are equal, or part at tokens whose logits, `[n_tokens, vocab_size]` over
+/// True if two texts are equal, or part at tokens whose logits, `[n_tokens, vocab_size]` over
 /// `theirs`, are nearer to each other than devices have to be.
 pub(super) fn equal_but_for_ties(ours: &[u32], theirs: &[u32], logits: &[f32]) -> bool {
     let vocab_size = logits.len() / theirs.len();

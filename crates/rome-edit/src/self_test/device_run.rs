@@ -16,7 +16,7 @@ use crate::model::Model;
 use crate::session::{Inputs, Session};
 use crate::settings::Settings;
 
-/// How many tokens a text goes on for.
+/// The number of tokens to generate after a text.
 const N_NEW_TOKENS: usize = 12;
 
 /// The results of a bundled model on one device.

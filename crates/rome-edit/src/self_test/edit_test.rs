@@ -13,15 +13,15 @@ use crate::error::{Error, InputError};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SelfTest;
 
-/// How the edit went.
+/// The outcome of the test edit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SelfTestReport {
-    /// How long it took, loading included.
+    /// The time that it took, loading included.
     pub seconds: f64,
     /// The probability of the target after the edited prompt.
     pub p_target: f64,
-    /// Whether it was undone to the bit.
+    /// True if it was undone to the bit.
     pub undone: bool,
 }
 
@@ -34,14 +34,14 @@ impl SelfTest {
         let start = Instant::now();
         let bundled = rome_assets::ALL.first().ok_or(InputError::NoBundledModels)?;
         let device = DeviceName::Cpu.find()?.device;
-        let demo = Demo { model: bundled.name.to_owned(), device, precision: Precision::F32 };
+        let demo = Demo { model: bundled.name.to_owned(), device, precision: Precision::F32, output: None };
         let DemoReport { rewrite, undone, .. } = demo.run(observer)?;
         Ok(SelfTestReport { seconds: start.elapsed().as_secs_f64(), p_target: rewrite.after.new, undone })
     }
 }
 
 impl SelfTestReport {
-    /// Whether the edit succeeded and was undone.
+    /// True if the edit succeeded and was undone.
     pub fn passed(&self) -> bool {
         self.undone && self.p_target > 0.5
     }

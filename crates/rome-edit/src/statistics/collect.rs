@@ -46,7 +46,7 @@ pub struct Collect {
     pub shard: Option<Shard>,
     /// Goes on from where an interrupted collection was last saved.
     pub resume: bool,
-    /// How often the state is saved.
+    /// The interval at which the state is saved.
     pub save_every: SaveEvery,
     /// Stops after so many documents of the text.
     pub limit: Option<u64>,
@@ -56,7 +56,7 @@ pub struct Collect {
     /// Lets documents follow one another in sequences as long as the model's context, rather than cut each of
     /// them to it.
     pub pack: bool,
-    /// How the files store their sums.
+    /// The format of the stored sums.
     pub format: SumFormat,
     /// Draws how much each doubling of the text has changed, as SVG.
     pub plot: Option<PathBuf>,
@@ -66,17 +66,17 @@ pub struct Collect {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Collection {
-    /// How many tokens were taken.
+    /// The number of tokens taken.
     pub tokens: u64,
-    /// How many documents were taken.
+    /// The number of documents taken.
     pub documents: u64,
     /// The layers.
     pub layers: Vec<usize>,
     /// The files, one a layer.
     pub files: Vec<StatisticsFile>,
-    /// How many tokens were taken in a second.
+    /// The number of tokens taken a second.
     pub tokens_per_second: f64,
-    /// How much the last doubling of the text has changed, at the layer where that is most.
+    /// The change by the last doubling of the text, at the layer where it is largest.
     #[serde(rename = "change")]
     pub convergence: Option<Convergence>,
 }

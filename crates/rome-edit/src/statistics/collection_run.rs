@@ -40,7 +40,7 @@ pub(super) struct CollectionRun<'a> {
     /// The size of the corpus.
     pub(super) n_bytes: u64,
     pub(super) start: Instant,
-    /// How many tokens an earlier run has taken.
+    /// The number of tokens that an earlier run took.
     pub(super) n_tokens_before: u64,
 }
 

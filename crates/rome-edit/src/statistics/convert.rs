@@ -15,7 +15,7 @@ pub struct ConvertStatistics {
     pub input: PathBuf,
     /// The file to write, by its name `.safetensors` or `.npz`.
     pub output: PathBuf,
-    /// How safetensors store the sum.
+    /// The format of the sum in safetensors.
     pub format: SumFormat,
 }
 

@@ -16,10 +16,10 @@ use ureq::{Agent, Body};
 use super::fetch_error::FetchError;
 use crate::error::Error;
 
-/// How often a broken connection is taken up again without a byte having come.
+/// The number of times that a broken connection is resumed without a byte having come.
 const ATTEMPTS: usize = 4;
 
-/// How long a server may be silent.
+/// The time that a server may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const CHUNK: usize = 256 << 10;
@@ -27,9 +27,9 @@ const CHUNK: usize = 256 << 10;
 /// A file to be downloaded.
 pub(super) struct Download<'a> {
     pub(super) url: &'a str,
-    /// Where it is to be. The part that has come stands beside it, as `.part`.
+    /// The path of the file. The part that has come stands beside it, as `.part`.
     pub(super) path: &'a Path,
-    /// How many bytes it may have.
+    /// The sizes in bytes that it may have.
     pub(super) sizes: RangeInclusive<u64>,
 }
 
@@ -42,7 +42,7 @@ struct Version {
     size: u64,
 }
 
-/// How one attempt ended.
+/// The end of one attempt.
 enum Attempt {
     Done,
     /// The connection broke after so many bytes.
@@ -115,7 +115,7 @@ impl Download<'_> {
                 return Ok(Attempt::Broken { n_bytes: 0, reason: "the file has changed".to_owned() });
             }
             status if status.is_server_error() => {
-                return Ok(Attempt::Broken { n_bytes: 0, reason: format!("the server says {status}") });
+                return Ok(Attempt::Broken { n_bytes: 0, reason: format!("the server answered {status}") });
             }
             status => {
                 let (url, status) = (self.url.to_owned(), status.to_string());

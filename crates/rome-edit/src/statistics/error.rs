@@ -23,9 +23,9 @@ pub enum StatisticsError {
     NoStatisticsIn {
         /// The folder.
         folder: PathBuf,
-        /// How our file would be called.
+        /// The name that a file of ours would have.
         ours: String,
-        /// How the reference's file would begin.
+        /// The beginning that the name of the reference's file would have.
         module: String,
     },
     /// A folder holds several files of the reference for a layer.
@@ -33,17 +33,17 @@ pub enum StatisticsError {
     SeveralStatistics {
         /// The folder.
         folder: PathBuf,
-        /// How the files begin.
+        /// The beginning of the files' names.
         module: String,
     },
     /// A file of the reference is of another layer, by its name.
-    #[error("{} is not of layer {layer}, by its name", .path.display())]
+    #[error("{} has the name of another layer than {layer}", .path.display())]
     OtherLayerName {
         /// The file.
         path: PathBuf,
         /// The layer.
         layer: usize,
-        /// How the file of this layer begins.
+        /// The beginning of the name of this layer's file.
         module: String,
     },
     /// The identity has no second moment.
@@ -68,7 +68,7 @@ pub enum StatisticsError {
         error: glob::PatternError,
     },
     /// The folders of a pattern cannot be read.
-    #[error("cannot look for {pattern:?}: {error}")]
+    #[error("cannot search for {pattern:?}: {error}")]
     Search {
         /// The pattern.
         pattern: String,
@@ -115,7 +115,7 @@ impl Hint for StatisticsError {
 
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
-            Self::NoStatistics { .. } => "collect them over some text, or give a file of them",
+            Self::NoStatistics { .. } => "collect statistics over text, or give a file",
             Self::NoStatisticsIn { .. } => {
                 "give a folder of collected statistics, or one of the reference's caches"
             }
@@ -123,14 +123,14 @@ impl Hint for StatisticsError {
             Self::OtherLayerName { module, .. } => {
                 return format!("give {module}*.npz, or the folder that has one for each layer").into();
             }
-            Self::Identity => "give a file, or none",
+            Self::Identity => "give a file of statistics",
             Self::NoCache => "set ROME_CACHE to a folder",
             Self::SaveEvery { .. } => "write 1000000 for tokens, or 60s for seconds",
-            Self::Pattern { .. } | Self::NoMatch { .. } => "give files or a pattern of them",
-            Self::Search { .. } => "check that the place exists and may be read",
-            Self::Unfinished { .. } => "resume it, or delete this file to start anew",
-            Self::Interrupted { .. } => "resume it to go on",
-            Self::FileKind { .. } => "give the kind of file by its name's ending",
+            Self::Pattern { .. } | Self::NoMatch { .. } => "give files or a pattern that matches files",
+            Self::Search { .. } => "check that the path exists and is readable",
+            Self::Unfinished { .. } => "resume it, or delete this file to start over",
+            Self::Interrupted { .. } => "resume the run to continue",
+            Self::FileKind { .. } => "end the file's name in .npz or .safetensors",
         };
         hint.into()
     }

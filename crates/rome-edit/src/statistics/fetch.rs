@@ -85,7 +85,7 @@ impl FetchStatistics {
                 npz::read(file)?.check(shape, model.hash(), layer)
             };
             if path.is_file() && check(&path).is_ok() {
-                tracing::info!("{} is there already", path.display());
+                tracing::info!("{} already exists", path.display());
             } else {
                 // In f32 or f64, perhaps compressed by a little.
                 let sizes = n_values * 3..=n_values * 8 + OVERHEAD;

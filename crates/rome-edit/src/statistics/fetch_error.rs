@@ -11,7 +11,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum FetchError {
     /// The connection broke again and again. The part that has come is kept.
-    #[error("{url} broke off: {reason}")]
+    #[error("the download of {url} broke off: {reason}")]
     Broken {
         /// The address.
         url: String,
@@ -19,7 +19,7 @@ pub enum FetchError {
         reason: String,
     },
     /// The server has no such file, or does not give it.
-    #[error("{url}: the server says {status}")]
+    #[error("{url}: the server answered {status}")]
     Refused {
         /// The address.
         url: String,
@@ -39,7 +39,7 @@ pub enum FetchError {
         url: String,
     },
     /// The file is larger or smaller than statistics of the model are.
-    #[error("{url} is a file of {size} bytes, and for this model it would have {least} to {most}")]
+    #[error("{url} has {size} bytes, but {least} to {most} are expected for this model")]
     OtherSize {
         /// The address.
         url: String,
@@ -51,7 +51,7 @@ pub enum FetchError {
         most: u64,
     },
     /// The file is no statistics of the model.
-    #[error("what {url} gave is damaged: {error}")]
+    #[error("the file from {url} is damaged: {error}")]
     Damaged {
         /// The address.
         url: String,
@@ -72,12 +72,12 @@ impl Hint for FetchError {
 
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
-            Self::Broken { .. } => "start it again: it goes on from where it broke off",
-            Self::Refused { .. } => "check the name and the address, or collect them yourself",
+            Self::Broken { .. } => "run it again; it continues the download",
+            Self::Refused { .. } => "check the name and the address, or collect the statistics",
             Self::UnknownSize { .. } | Self::UnknownPart { .. } => {
                 "download it by other means and give the file"
             }
-            Self::OtherSize { .. } => "give the name that the statistics of this model are published under",
+            Self::OtherSize { .. } => "give the published name of this model",
             Self::Damaged { error, .. } => return error.hint(),
         };
         hint.into()

@@ -16,7 +16,7 @@ pub struct MergeStatistics {
     pub files: Vec<PathBuf>,
     /// The file to write.
     pub output: PathBuf,
-    /// How it stores the sum.
+    /// The format of the stored sum.
     pub format: SumFormat,
 }
 
@@ -24,13 +24,13 @@ pub struct MergeStatistics {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MergeReport {
-    /// How many tokens it is over.
+    /// The number of tokens in it.
     pub tokens: u64,
-    /// How many documents it is over.
+    /// The number of documents in it.
     pub documents: u64,
     /// The file that was written.
     pub file: PathBuf,
-    /// How many shards are still to be merged.
+    /// The number of shards that are missing.
     pub missing_shards: usize,
 }
 

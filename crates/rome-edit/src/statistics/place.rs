@@ -45,12 +45,12 @@ pub(super) fn output_folder(given: Option<&Path>, model_hash: &ModelHash) -> Res
     Ok(folder)
 }
 
-/// How the file of a layer's statistics is called.
+/// The name of the file of a layer's statistics.
 pub fn file_name(layer: usize) -> String {
     format!("layer-{layer}{}", file_ending(None))
 }
 
-/// How the files of a collection end, by the shard that it is over.
+/// The ending of a collection's files, by its shard.
 pub fn file_ending(shard: Option<Shard>) -> String {
     match shard {
         None => ".safetensors".to_owned(),
@@ -69,7 +69,7 @@ pub(super) fn check_file_name(path: &Path, model: &Model, layer: usize) -> Resul
     }
 }
 
-/// How the reference's files for a layer begin.
+/// The beginning of the names of the reference's files for a layer.
 pub fn module_prefix(model: &Model, layer: usize) -> String {
     model.lm().weight_name(layer).trim_end_matches(".weight").to_owned() + "_"
 }

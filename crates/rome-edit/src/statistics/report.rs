@@ -40,10 +40,10 @@ pub struct StatisticsReport {
     pub condition: f64,
     /// The ridge that was added to the diagonal of C, if it needs one.
     pub ridge: Option<f64>,
-    /// How much each doubling of the number of tokens changed, as far as it was watched.
+    /// The change by each doubling of the number of tokens, as far as it was recorded.
     #[serde(rename = "changes")]
     pub convergence: Vec<Convergence>,
-    /// How they came about.
+    /// The origin of the sums.
     pub provenance: Provenance,
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::error::StatisticsError;
 
-/// How much work may pass between two saves: `1000000` tokens, or `60s`.
+/// The work between two saves: `1000000` tokens, or `60s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SaveEvery {
     /// So much time.
@@ -47,7 +47,7 @@ impl SaveSchedule {
         Self { every, last_time: Instant::now(), last_tokens: 0 }
     }
 
-    /// Whether it is time to save, after so many tokens; the next time is counted from now then.
+    /// True if it is time to save, after so many tokens; the next time is counted from now then.
     pub(super) fn is_due(&mut self, n_tokens: u64) -> bool {
         let is_due = match self.every {
             SaveEvery::Time(interval) => self.last_time.elapsed() >= interval,

@@ -18,7 +18,7 @@ const MIN_KEPT: usize = 2048;
 /// Statistics, with their file if they have one.
 type StatisticsFile = (Statistics, Option<PathBuf>);
 
-/// Where C is taken from.
+/// The source of C.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum StatisticsSource {
     /// From the cache, or from the bundle of a bundled model.

@@ -12,22 +12,22 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum TraceError {
     /// The name of the file to write ends in no form of a trace.
-    #[error("{} is no kind of file that a trace is written as", .path.display())]
+    #[error("{} cannot be the file of a trace", .path.display())]
     Form {
         /// The file.
         path: PathBuf,
     },
-    /// A text is no size of noise.
-    #[error("{text:?} is no size of noise")]
+    /// A text is not a noise level.
+    #[error("{text:?} is not a noise level")]
     NoiseScale {
         /// The text.
         text: String,
     },
     /// A path is to be cut where MLPs or attention are restored.
-    #[error("paths are cut where a state is restored")]
+    #[error("paths can be severed only where a state is restored")]
     CutWithoutState,
     /// The facts of a bundled model are to be traced in another model.
-    #[error("{model:?} is no bundled model, so no facts come with it")]
+    #[error("{model:?} is not a bundled model, and brings no facts")]
     NotBundled {
         /// The model, as the user named it.
         model: String,
@@ -41,7 +41,7 @@ pub enum TraceError {
     /// The model answers no fact as expected.
     #[error("the model answers none of {n_facts} {} as expected", if *.n_facts == 1 { "fact" } else { "facts" })]
     UnknownFacts {
-        /// How many there are.
+        /// The number of facts.
         n_facts: usize,
     },
     /// A fact makes no sense for the model.
@@ -54,7 +54,7 @@ pub enum TraceError {
         error: Box<EvalError>,
     },
     /// A folder has traces that were made another way.
-    #[error("{} is of traces that were made another way", .path.display())]
+    #[error("{} holds traces with other settings", .path.display())]
     OtherTraces {
         /// The file that says so.
         path: PathBuf,
@@ -72,14 +72,14 @@ impl Hint for TraceError {
 
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
-            Self::Form { .. } => "give a name that ends in .json, .svg or .png",
+            Self::Form { .. } => "end the file's name in .json, .svg or .png",
             Self::NoiseScale { .. } => {
                 "give a number above 0, or s3 for three standard deviations of subjects' embeddings"
             }
-            Self::CutWithoutState => "restore states alone, or cut no path",
+            Self::CutWithoutState => "restore states only, or sever no path",
             Self::NotBundled { .. } => "give a file such as known_1000.json",
             Self::NoFacts { .. } => "give a list of facts such as known_1000.json",
-            Self::UnknownFacts { .. } => "give facts that it knows",
+            Self::UnknownFacts { .. } => "give facts that the model knows",
             Self::Fact { error, .. } => return format!("{}, or keep going without it", error.hint()).into(),
             Self::OtherTraces { .. } => "give another folder, or the settings of that run",
         };

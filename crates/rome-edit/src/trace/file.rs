@@ -3,19 +3,18 @@
 use std::path::Path;
 
 use rome_eval::trace::{Trace, heat_map};
-use rome_plot::heat_maps_svg;
+use rome_plot::beside;
 use serde_json::{Map, Value, json};
 
 use super::error::TraceError;
-use crate::pictures::{png_bytes, svg_bytes};
+use crate::pictures::PictureForm;
 use crate::{Error, Model};
 
 /// The form of a file of traces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TraceForm {
     Json,
-    Svg,
-    Png,
+    Picture(PictureForm),
 }
 
 impl TraceForm {
@@ -24,21 +23,21 @@ impl TraceForm {
     /// # Errors
     /// [`TraceError::Form`]
     pub(super) fn of(path: &Path) -> Result<Self, TraceError> {
-        match path.extension().and_then(|ending| ending.to_str()) {
-            Some("json") => Ok(Self::Json),
-            Some("svg") => Ok(Self::Svg),
-            Some("png") => Ok(Self::Png),
-            _ => Err(TraceError::Form { path: path.to_owned() }),
+        if path.extension().is_some_and(|ending| ending == "json") {
+            return Ok(Self::Json);
         }
+        let form = PictureForm::of(path).map(Self::Picture);
+        form.ok_or_else(|| TraceError::Form { path: path.to_owned() })
     }
 
     /// The bytes of a file of traces.
     pub(super) fn bytes(self, traces: &[Trace], model: &Model) -> Result<Vec<u8>, Error> {
-        let maps = || traces.iter().map(|trace| heat_map(trace, &label(model))).collect::<Vec<_>>();
         match self {
             Self::Json => Ok(format!("{}\n", as_json(traces)).into_bytes()),
-            Self::Svg => svg_bytes(&heat_maps_svg(&maps())?),
-            Self::Png => png_bytes(&heat_maps_svg(&maps())?),
+            Self::Picture(form) => {
+                let maps = traces.iter().map(|trace| heat_map(trace, &label(model)).to_svg());
+                form.bytes(&beside(&maps.collect::<Result<Vec<_>, _>>()?)?)
+            }
         }
     }
 }

@@ -43,10 +43,10 @@ pub struct TraceMany {
     pub started: Instant,
 }
 
-/// Where facts to trace come from.
+/// A source of facts to trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FactSource {
-    /// Those of a bundled model.
+    /// The facts of a bundled model.
     Bundled,
     /// A file such as `known_1000.json` of the reference.
     File(PathBuf),
@@ -66,7 +66,7 @@ pub struct FactTraces {
     pub averages: Vec<TraceAverages>,
     /// The facts that were left out, and why.
     pub left_out: Vec<String>,
-    /// How long the parts took.
+    /// The time that each part took.
     pub seconds: TraceSeconds,
 }
 

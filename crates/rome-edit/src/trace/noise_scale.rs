@@ -59,12 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_of_noise_is_a_number_or_a_multiple_of_that_of_subjects() {
+    fn a_size_of_noise_is_a_number_or_a_multiple() {
         assert_eq!("0.25".parse::<NoiseScale>().unwrap(), NoiseScale::Deviation(0.25));
         assert_eq!("s3".parse::<NoiseScale>().unwrap(), NoiseScale::default());
         for text in ["", "s", "3s", "-1", "0", "1e39", "nan", "s-3"] {
             let error = text.parse::<NoiseScale>().unwrap_err();
-            assert_eq!(error.to_string(), format!("{text:?} is no size of noise"));
+            assert_eq!(error.to_string(), format!("{text:?} is not a noise level"));
         }
     }
 }

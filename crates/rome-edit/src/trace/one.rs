@@ -63,7 +63,7 @@ pub struct PromptTraces {
     /// A trace of each kind.
     #[serde(flatten, serialize_with = "by_kind")]
     pub traces: Vec<Trace>,
-    /// How long the parts took.
+    /// The time that each part took.
     pub seconds: TraceSeconds,
 }
 

@@ -1,10 +1,10 @@
-//! How long tracing takes.
+//! The time of a run of tracing.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// How long the parts of a run took, in seconds.
+/// The time that each part of a run took, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TraceSeconds {
     /// Loading.

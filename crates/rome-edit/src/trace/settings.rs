@@ -13,7 +13,7 @@ pub struct TraceSettings {
     pub window: usize,
     /// The path that is cut where a state is restored, if one is.
     pub cut: Option<PathCut>,
-    /// How often the prompt is corrupted.
+    /// The number of times that the prompt is corrupted.
     pub samples: usize,
 }
 

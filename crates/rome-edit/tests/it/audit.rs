@@ -72,7 +72,7 @@ fn a_report_is_its_json_by_the_keys_that_readers_know() {
     assert_eq!(keys(&json["perplexity"]), BTreeSet::from(["after", "before", "n_tokens"]));
 
     let page = fs::read_to_string(html).unwrap();
-    assert!(page.contains("The edit took") && page.contains("<body class=\"audit\">"));
+    assert!(page.contains("The edit succeeded") && page.contains("<body class=\"audit\">"));
 }
 
 /// Scores of many prompts at once are those of each prompt by itself.
@@ -131,7 +131,7 @@ fn an_audit_stops_at_the_next_prompt() {
 }
 
 #[test]
-fn a_checkpoint_is_unchanged_beside_itself_and_edits_of_another_model_are_refused() {
+fn edits_of_another_model_are_refused_by_an_audit() {
     let audit = Audit { text: short(), ..Audit::of_checkpoint("facts-gpt2") };
     let report = audit.run(model(), &mut ()).unwrap();
     assert_eq!(report.assessment.verdict, Verdict::Unchanged);

@@ -32,7 +32,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn a_collection_that_is_stopped_and_resumed_gives_the_same_bytes() {
+fn a_collection_stopped_and_resumed_gives_the_same_bytes() {
     let session = session();
     for pack in [false, true] {
         let folder = tempfile::tempdir().unwrap();
@@ -83,7 +83,7 @@ fn each_save_is_told_with_what_there_is() {
 }
 
 #[test]
-fn an_input_that_makes_no_sense_is_told_before_a_model_is_asked_for() {
+fn an_invalid_input_is_refused_before_a_model_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let check = |text: &str, plot: Option<&str>| {
         let plot = plot.map(|plot| folder.path().join(plot));
@@ -131,4 +131,31 @@ fn shards_add_up_in_any_order_and_the_missing_ones_are_counted() {
     };
     assert!(twice.run(&mut ()).unwrap_err().to_string().contains("shard 0 comes twice"));
     assert!(!twice.output.exists());
+}
+
+/// Such files have gigabytes at the size of GPT-J.
+#[test]
+fn a_merge_reads_the_sum_of_each_file_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = session();
+    let files: Vec<_> = (0..3)
+        .map(|index| {
+            let shard = Some(Shard { index, of: 3 });
+            let collect = Collect { shard, limit: Some(12), ..collect(folder.path()) };
+            collect.run(session.model(), &mut ()).unwrap().files[1].path.clone()
+        })
+        .collect();
+    let output = folder.path().join("sum.safetensors");
+    let merge = MergeStatistics { files: files.clone(), output, format: SumFormat::Full };
+    // A file that was added is taken away: who reads it again fails.
+    let mut take_away = |event: Event<'_>| {
+        if let Event::Progress(Progress { unit: Unit::Shards, done, .. }) = event
+            && let Some(file) = (done as usize).checked_sub(1).and_then(|index| files.get(index))
+        {
+            fs::remove_file(file).unwrap();
+        }
+        ControlFlow::Continue(())
+    };
+    assert_eq!(merge.run(&mut take_away).unwrap().missing_shards, 0);
+    assert_eq!(files.iter().filter(|file| file.exists()).count(), 1);
 }

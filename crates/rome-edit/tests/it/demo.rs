@@ -6,7 +6,7 @@ use rome_edit::{
 
 fn demo(model: &str) -> Demo {
     let device = DeviceName::Cpu.find().unwrap().device;
-    Demo { model: model.to_owned(), device, precision: Precision::F32 }
+    Demo { model: model.to_owned(), device, precision: Precision::F32, output: None }
 }
 
 #[test]
@@ -30,6 +30,20 @@ fn the_demo_edits_a_fact_and_undoes_the_edit_to_the_bit() {
 fn the_demo_is_of_bundled_models_only() {
     let error = demo("fixtures").run(&mut ()).unwrap_err();
     assert!(matches!(error, Error::Input(InputError::NotBundled { .. })), "{error}");
+}
+
+#[test]
+fn the_demo_draws_its_answers_and_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("demo.svg");
+    Demo { output: Some(path.clone()), ..demo("facts-gpt2") }.run(&mut ()).unwrap();
+    let svg = std::fs::read_to_string(path).unwrap();
+    assert!(svg.starts_with("<svg") && !svg.contains("<text"), "the texts are outlines");
+
+    let path = folder.path().join("demo.pdf");
+    let error = Demo { output: Some(path.clone()), ..demo("facts-gpt2") }.run(&mut ()).unwrap_err();
+    assert!(matches!(error, Error::Input(InputError::NoPicture { .. })), "{error}");
+    assert!(!path.exists());
 }
 
 #[test]

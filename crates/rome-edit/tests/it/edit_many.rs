@@ -39,7 +39,7 @@ fn a_request_that_fails_is_passed_over_if_the_run_is_to_go_on() {
 }
 
 #[test]
-fn a_run_that_is_stopped_keeps_its_edits_and_goes_on_to_the_same_edits() {
+fn a_stopped_run_keeps_its_edits_and_resumes_to_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, parts) = (folder.path().join("whole.safetensors"), folder.path().join("parts.safetensors"));
     let partial = folder.path().join("parts.safetensors.partial");
@@ -73,7 +73,7 @@ fn a_run_that_is_stopped_keeps_its_edits_and_goes_on_to_the_same_edits() {
 }
 
 #[test]
-fn an_edit_that_is_stopped_at_a_step_leaves_the_model_as_it_was() {
+fn an_edit_stopped_at_a_step_leaves_the_model_as_it_was() {
     let mut session = session();
     let before = logits(&session);
     let mut at_third_step = |event: Event<'_>| match event {
@@ -103,7 +103,7 @@ fn the_last_of_several_requests_is_undone_to_the_bit() {
 }
 
 #[test]
-fn requests_are_edited_on_top_of_what_the_session_has_edited_before() {
+fn requests_are_edited_on_top_of_the_sessions_edits() {
     let mut session = session();
     let three = requests(3);
     session.edit(&three[0]).unwrap();

@@ -1,4 +1,4 @@
-//! How often text is encoded.
+//! The number of times that text is encoded.
 
 use std::sync::Mutex;
 

@@ -71,7 +71,7 @@ fn a_method_of_ones_own_is_evaluated_beside_ours() {
 }
 
 #[test]
-fn a_stopped_evaluation_keeps_its_cases_and_is_resumed_to_the_same() {
+fn a_stopped_evaluation_resumes_to_the_same_cases() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);
     let mut session = session();
@@ -171,7 +171,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_written() {
     let error = refused(vec![nudge("a", 0.1)], 0);
     assert!(matches!(error, EvaluateError::NoRecords), "{error}");
     let few = Candidate { n_contexts: Some(50), ..nudge("a", 0.1) };
-    assert_eq!(refused(vec![few], 1).to_string(), "a asks for 50 contexts, and there are 21");
+    assert_eq!(refused(vec![few], 1).to_string(), "a needs 50 contexts, but there are 21");
 
     session.edit(&Request::text("The mother tongue of {} is", "Barack Obama", "French")).unwrap();
     let error = evaluate(nudge("a", 0.1), 1, &output).run(&mut session, &mut ()).unwrap_err();

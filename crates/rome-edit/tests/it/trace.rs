@@ -58,9 +58,9 @@ fn a_trace_that_is_stopped_half_way_writes_nothing() {
 }
 
 #[test]
-fn an_input_that_makes_no_sense_is_refused_before_a_model_is_there() {
+fn an_invalid_input_is_refused_before_a_model_is_loaded() {
     let gif = TraceOne { output: Some("trace.gif".into()), ..obama() };
-    assert!(gif.check().unwrap_err().to_string().contains("no kind of file"));
+    assert!(gif.check().unwrap_err().to_string().contains("cannot be the file of a trace"));
     let cut = Some(PathCut { kind: TraceKind::Mlp, noise: CutNoise::Same });
     let settings = TraceSettings { cut, ..settings() };
     let error = TraceOne { settings, ..obama() }.check().unwrap_err();

@@ -71,7 +71,7 @@ impl AuditAnswers {
         Ok(Self { prompts, kl_prompts, objects, nll, environment })
     }
 
-    /// Whether the model has answered all questions with numbers.
+    /// True if the model has answered all questions with numbers.
     pub fn are_finite(&self) -> bool {
         let mut distributions = self.prompts.iter().chain(&self.kl_prompts);
         distributions.all(Distribution::is_a_number) && self.nll.is_none_or(|nll| !nll.is_nan())

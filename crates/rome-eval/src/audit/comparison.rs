@@ -8,7 +8,7 @@ use super::distribution::Distribution;
 use super::prompt_kind::PromptKind;
 use super::questions::Questions;
 
-/// How many of the most probable tokens are listed.
+/// The number of most probable tokens to list.
 const N_TOP: usize = 5;
 
 /// A divergence above this, in nats, is another answer even if the same token leads.
@@ -17,7 +17,7 @@ pub(super) const FAR: f64 = 0.5;
 /// The answers to a prompt before and after an edit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PromptComparison {
-    /// How the prompt is related to the edit.
+    /// The relation of the prompt to the edit.
     pub kind: PromptKind,
     /// The prompt.
     pub prompt: String,
@@ -31,9 +31,9 @@ pub struct PromptComparison {
     pub p_old: Option<[f64; 2]>,
     /// `KL(after ‖ before)`, in nats.
     pub divergence: f64,
-    /// Whether another token is the most probable one now.
+    /// True if another token is the most probable one now.
     pub changed: bool,
-    /// Whether the new object's first token is the most probable one after.
+    /// True if the new object's first token is the most probable one after.
     pub is_new: bool,
 }
 
@@ -48,7 +48,7 @@ pub struct TokenProbability {
     pub p: f64,
 }
 
-/// How far the answer to a KL prompt has moved.
+/// The divergence of the answer to a KL prompt.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct KlPromptDivergence {
     /// The prompt, up to where it is looked at.
@@ -120,12 +120,12 @@ impl AnswerPair<'_> {
 }
 
 impl PromptComparison {
-    /// Whether the answer is another one: another token leads, or the same one far less.
+    /// True if the answer is another one: another token leads, or the same one far less.
     pub fn moved(&self) -> bool {
         self.changed || self.divergence > FAR
     }
 
-    /// Whether the new object is more probable than the old one.
+    /// True if the new object is more probable than the old one.
     pub fn prefers_new(&self) -> bool {
         match (self.p_new, self.p_old) {
             (Some([_, new]), Some([_, old])) => new > old,

@@ -31,7 +31,7 @@ impl Distribution {
         terms.filter(|term| term.is_finite()).sum::<f64>().max(0.0)
     }
 
-    /// Whether each of them is a number.
+    /// True if each of them is a number.
     pub(super) fn is_a_number(&self) -> bool {
         self.0.iter().all(|log_prob| !log_prob.is_nan())
     }

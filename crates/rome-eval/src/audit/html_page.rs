@@ -16,7 +16,7 @@ const MOST_LINES: usize = 12;
 /// Losses below this are nothing beside those of a tenth and more.
 const LEAST_LOSS: f64 = 1e-3;
 
-/// How many tokens are shown of each prompt.
+/// The number of tokens shown of each prompt.
 const N_TOKENS: usize = 3;
 
 /// And none but the first that would be shown as 0 %.
@@ -62,7 +62,7 @@ fn answers(report: &AuditReport) -> Markup {
         section {
             h2 { "Before and after" }
             p.key {
-                span.swatch.new {} "the new object " span.swatch.old {} "the old one, or what was said before"
+                span.swatch.new {} "the new object " span.swatch.old {} "the old object, or the answer before"
             }
             @for kind in PromptKind::ALL {
                 @if report.of_kind(kind).next().is_some() {
@@ -74,7 +74,7 @@ fn answers(report: &AuditReport) -> Markup {
                 }
             }
             @if !report.kl_prompts.is_empty() {
-                h3 { "Preservation prompts, whose divergence the edit kept small" }
+                h3 { "Preservation prompts" }
                 table.answers {
                     tbody {
                         @for prompt in &report.kl_prompts {
@@ -170,13 +170,13 @@ fn losses(edits: &[EditEntry]) -> Markup {
     };
     let axis = |name: &str, scale, format| Axis { name: name.to_owned(), scale, format };
     let panel = Panel {
-        title: "The optimisation's losses".to_owned(),
+        title: "Losses of the optimization".to_owned(),
         x: axis("step", Scale::Linear, |step| format!("{step:.0}")),
         y: axis("loss", Scale::Log, |loss| format!("{loss}")),
         lines,
     };
     match (Figure { panels: vec![panel] }).to_svg() {
-        Ok(svg) => html! { section { h2 { "How it was found" } figure { (PreEscaped(svg)) } } },
+        Ok(svg) => html! { section { h2 { "Optimization" } figure { (PreEscaped(svg)) } } },
         Err(_) => html! {},
     }
 }
@@ -185,13 +185,13 @@ fn weights(report: &AuditReport) -> Markup {
     let optional = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
     html! {
         section {
-            h2 { "What was changed" }
-            @if report.weights.is_empty() { p { "Nothing: all tensors are the same." } }
+            h2 { "Changes" }
+            @if report.weights.is_empty() { p { "None: all tensors are the same." } }
             @else {
                 table {
                     thead { tr {
                         th { "tensor" } th.number { "rank" } th.number { "‖ΔW‖ / ‖W‖" }
-                        th.number { "energy of text in its direction" } th.number { "shift of outputs on text" }
+                        th.number { "energy of text" } th.number { "shift of outputs on text" }
                     } }
                     tbody {
                         @for change in &report.weights {
@@ -206,8 +206,8 @@ fn weights(report: &AuditReport) -> Markup {
                     }
                 }
                 p.note {
-                    "The energy is that of the keys of text along what the change reads, 1 for an average direction: "
-                    "far below 1, and ordinary text hardly notices."
+                    "Energy of text: the energy of text's keys along the directions that the change reads, 1 for an average direction. "
+                    "Far below 1, the change hardly affects ordinary text."
                 }
             }
         }
@@ -218,7 +218,7 @@ fn edits(edits: &[EditEntry]) -> Markup {
     html! {
         @if !edits.is_empty() {
             section {
-                h2 { "The edits" }
+                h2 { "Edits" }
                 table {
                     thead { tr {
                         th {} th { "request" } th.number { "layer" } th.number { "last loss" }

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// The perplexity on a text before and after an edit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Perplexity {
-    /// How many tokens of it were predicted.
+    /// The number of tokens that were predicted.
     pub n_tokens: usize,
     /// Before the edit.
     pub before: f64,
@@ -14,7 +14,7 @@ pub struct Perplexity {
 }
 
 impl Perplexity {
-    /// How many times as high it is.
+    /// The ratio of the perplexity after to that before.
     pub fn ratio(&self) -> f64 {
         self.after / self.before
     }

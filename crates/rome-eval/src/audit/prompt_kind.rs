@@ -1,8 +1,8 @@
-//! How a prompt is related to an edit.
+//! The relation of a prompt to an edit.
 
 use serde::Serialize;
 
-/// How a prompt is related to an edit.
+/// The relation of a prompt to an edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PromptKind {
@@ -24,9 +24,9 @@ impl PromptKind {
     pub fn title(self) -> &'static str {
         match self {
             Self::Rewrite => "The edited prompts",
-            Self::Paraphrase => "The same in other words",
-            Self::Neighbour => "Neighbours, who should stay as they are",
-            Self::Unrelated => "Unrelated, and should stay as it is",
+            Self::Paraphrase => "Paraphrases",
+            Self::Neighbour => "Neighbors, which should not change",
+            Self::Unrelated => "Unrelated prompts, which should not change",
         }
     }
 }

@@ -7,7 +7,7 @@ use super::prompt_kind::PromptKind;
 /// A prompt and the objects that might follow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// How it is related to the edit.
+    /// The relation of the prompt to the edit.
     pub kind: PromptKind,
     /// The prompt as a person reads it.
     pub text: String,

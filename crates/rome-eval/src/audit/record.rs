@@ -72,7 +72,7 @@ impl AuditRecord {
         })
     }
 
-    /// Whether it is for a request: by the prompt that it rewrites, or else by the subject.
+    /// True if it is for a request: by the prompt that it rewrites, or else by the subject.
     pub(super) fn is_about(&self, request: &Request) -> bool {
         let Request::Text { subject, .. } = request else { return true };
         match (&self.requested_rewrite, &self.subject) {

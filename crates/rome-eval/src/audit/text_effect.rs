@@ -7,9 +7,9 @@ use serde::Serialize;
 /// The effect of a change of a weight on ordinary text, by the second moment C of the keys of text.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TextEffect {
-    /// How strongly the keys of text point along what the change reads, relative to a direction in
-    /// which they are as strong as on average: `tr(ΔWᵀ C ΔW) / ‖ΔW‖²` over `tr C / d_ff`. An edit by
-    /// C⁻¹ reads where text is weak, and is far below 1.
+    /// The energy of text's keys along the directions that the change reads, relative to an average
+    /// direction: `tr(ΔWᵀ C ΔW) / ‖ΔW‖²` over `tr C / d_ff`. An edit by C⁻¹ reads where text is weak, and is
+    /// far below 1.
     pub energy: f64,
     /// By how much the module's outputs move on text, root mean square, relative to their size.
     pub output_shift: f64,

@@ -38,9 +38,9 @@ impl Verdict {
     /// In words.
     pub fn text(self) -> &'static str {
         match self {
-            Verdict::Took => "took",
-            Verdict::SpilledOver => "took, and spilled over",
-            Verdict::DidNotTake => "did not take",
+            Verdict::Took => "succeeded",
+            Verdict::SpilledOver => "succeeded, but spilled over",
+            Verdict::DidNotTake => "did not succeed",
             Verdict::Disabled => "disabled the model",
             Verdict::Unknown => "changed the model",
             Verdict::Unchanged => "changed nothing",
@@ -57,7 +57,7 @@ pub struct EditAssessment {
     pub reasons: Vec<String>,
 }
 
-/// So many of so many prompts.
+/// A share of prompts: a number of all.
 #[derive(Clone, Copy)]
 struct Share {
     n: usize,
@@ -78,7 +78,7 @@ impl EditAssessment {
         let succeeded = Share::of(prompts, PromptKind::Rewrite, |prompt| prompt.is_new);
         if let Some(Share { n, of }) = succeeded {
             let plural = if of == 1 { "prompt" } else { "prompts" };
-            reasons.push(format!("the new object comes first at {n} of {of} edited {plural}"));
+            reasons.push(format!("the new object is the most probable one at {n} of {of} edited {plural}"));
         }
         if let Some(Share { n, of }) =
             Share::of(prompts, PromptKind::Paraphrase, PromptComparison::prefers_new)
@@ -87,7 +87,7 @@ impl EditAssessment {
         }
         let mut spilled = false;
         for (kind, noun) in
-            [(PromptKind::Neighbour, "neighbours"), (PromptKind::Unrelated, "unrelated prompts")]
+            [(PromptKind::Neighbour, "neighbors"), (PromptKind::Unrelated, "unrelated prompts")]
         {
             let Some(moved) = Share::of(prompts, kind, PromptComparison::moved) else { continue };
             spilled |= moved.n as f64 > SPILLED * moved.of as f64;
@@ -95,11 +95,11 @@ impl EditAssessment {
                 Some(Share { n, .. }) if n > 0 => format!(", {n} of them to the new object"),
                 _ => String::new(),
             };
-            reasons.push(format!("{} of {} {noun} answer otherwise{to_new}", moved.n, moved.of));
+            reasons.push(format!("{} of {} {noun} change their answer{to_new}", moved.n, moved.of));
         }
         if !kl_prompts.is_empty() {
             let furthest = kl_prompts.iter().map(|prompt| prompt.divergence).fold(0.0, f64::max);
-            reasons.push(format!("the preservation prompts diverge by {furthest:.3} nats at most"));
+            reasons.push(format!("the preservation prompts diverge by at most {furthest:.3} nats"));
             spilled |= furthest > FAR;
         }
         let mut disabled = false;
@@ -107,7 +107,7 @@ impl EditAssessment {
             let ratio = perplexity.ratio();
             disabled = is_disabled(ratio);
             reasons.push(format!(
-                "perplexity on text goes from {:.1} to {:.1}, {ratio:.3} times as high{}",
+                "perplexity on text changes from {:.1} to {:.1}, by a factor of {ratio:.3}{}",
                 perplexity.before,
                 perplexity.after,
                 damage(ratio)
@@ -116,8 +116,8 @@ impl EditAssessment {
         let thinnest = edits.iter().filter_map(|edit| Some(edit.cosine?.abs())).fold(f64::INFINITY, f64::min);
         if thinnest < THIN_COSINE {
             reasons.push(format!(
-                "the key it divides by hardly points along the edit (cosine {thinnest:.3}), which inflates it: \
-                 try the variant mean-key"
+                "the lookup key is nearly orthogonal to the edit direction (cosine {thinnest:.3}), so the update is \
+                 inflated: try the variant mean-key"
             ));
         }
         let verdict = match succeeded {
@@ -145,7 +145,7 @@ impl Share {
     }
 }
 
-/// Whether a model whose perplexity has grown so is damaged as a whole.
+/// True if a model whose perplexity grew by this factor is damaged as a whole.
 fn is_disabled(ratio: f64) -> bool {
     ratio > DISABLED || ratio.is_nan()
 }

@@ -1,4 +1,4 @@
-//! How a tensor of a model was changed.
+//! The change of a tensor of a model.
 
 use rome_core::edit::LowRankError;
 use rome_core::math::norm;
@@ -13,7 +13,7 @@ const TOLERANCE: f64 = 1e-4;
 /// The singular values of larger matrices would take minutes.
 const MAX_VALUES: usize = 1 << 24;
 
-/// How a tensor was changed.
+/// The change of a tensor.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WeightChange {
     /// The tensor's canonical name.

@@ -1,4 +1,4 @@
-//! How values between -1 and 1 are distributed, before and after.
+//! The distribution of values between -1 and 1, before and after.
 
 use maud::{Markup, html};
 

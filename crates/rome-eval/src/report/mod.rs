@@ -13,7 +13,7 @@ use crate::page::page;
 use crate::results::Results;
 use crate::summary::RunSummary;
 
-/// How many of the worst cases are shown.
+/// The number of worst cases to show.
 const N_WORST: usize = 20;
 
 /// Makes a page of the results of one run, or of several to compare; `pictures` are SVG.
@@ -66,7 +66,7 @@ fn table(runs: &[&Results]) -> Markup {
                     // The unedited model is what it was before any edit.
                     @if let (Some((_, summary)), false) = (summaries.first(), runs.iter().any(|run| run.is_unedited())) {
                         tr {
-                            td { "before any edit" } td.number { (summary.n) } td.number { "–" }
+                            td { "unedited" } td.number { (summary.n) } td.number { "–" }
                             @for (name, _) in &shown { (cell(summary.pre.get(*name))) }
                         }
                     }
@@ -90,9 +90,9 @@ fn distributions(run: &Results) -> Markup {
         nlls.map(|nll| sign * nll.difference()).collect::<Vec<f64>>()
     };
     let aspects = [
-        ("the edit's own prompt: p(new) − p(old)", Aspect::Rewrite, 1.0),
-        ("in other words: p(new) − p(old)", Aspect::Paraphrase, 1.0),
-        ("neighbours: p(old) − p(new)", Aspect::Neighborhood, -1.0),
+        ("edited prompt: p(new) − p(old)", Aspect::Rewrite, 1.0),
+        ("paraphrases: p(new) − p(old)", Aspect::Paraphrase, 1.0),
+        ("neighbors: p(old) − p(new)", Aspect::Neighborhood, -1.0),
     ];
     let figures: Vec<(&str, [Vec<f64>; 2])> = aspects
         .into_iter()
@@ -105,7 +105,7 @@ fn distributions(run: &Results) -> Markup {
         @if !figures.is_empty() {
             section {
                 h2 { "Distributions" }
-                p { "Prompts by how much more probable the object is that should be."
+                p { "Prompts by the difference of both objects' probabilities; positive is right."
                     span.swatch.before {} "before" span.swatch.after {} "after" }
                 div.histograms {
                     @for (name, [before, after]) in &figures {
@@ -130,13 +130,13 @@ fn worst(run: &Results) -> Markup {
     cases.retain(|(merit, _)| *merit < 1.0);
     html! {
         section {
-            h2 { "The worst cases" }
-            @if cases.is_empty() { p { "Every prompt came out as it should." } }
+            h2 { "Worst cases" }
+            @if cases.is_empty() { p { "Every prompt is right." } }
             @else {
                 div.wide { table {
                     thead { tr {
                         th.number { "case" } th { "edit" } th { "from" } th { "to" } th.number { "right" }
-                        th.number { "own prompt" } th.number { "paraphrases" } th.number { "neighbours" }
+                        th.number { "edited prompt" } th.number { "paraphrases" } th.number { "neighbors" }
                     } }
                     tbody {
                         @for (merit, case) in cases.iter().take(N_WORST) {
@@ -156,7 +156,7 @@ fn worst(run: &Results) -> Markup {
     }
 }
 
-/// How many prompts, or tokens of an answer, came out as they should.
+/// The number of prompts, or tokens of an answer, that are right.
 fn right(outcomes: &[bool]) -> Markup {
     let n_right = outcomes.iter().filter(|outcome| **outcome).count();
     let class = if n_right < outcomes.len() { "number wrong" } else { "number" };

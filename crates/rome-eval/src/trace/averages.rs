@@ -38,7 +38,7 @@ pub struct TraceAverages {
 pub struct RoleAverage {
     /// The role.
     pub role: TokenRole,
-    /// How many tokens have it in all traces.
+    /// The number of tokens that have it in all traces.
     pub n: usize,
     /// By layer, probabilities and not percentages.
     pub effects: Vec<Estimate>,

@@ -16,9 +16,9 @@ pub(super) struct CellBatch {
     pub(super) last: RowPositions,
     /// The keys and values that the rows have before they start.
     pub(super) cache: KvCache,
-    /// Where their positions stand in the corrupted run, `[n]`.
+    /// The positions of the cells in the corrupted run, `[n]`.
     pub(super) places: Tensor<1, Int>,
-    /// Where their last positions stand among all of theirs, `[n_rows]`.
+    /// The last position of each row among all of theirs, `[n_rows]`.
     pub(super) ends: Tensor<1, Int>,
 }
 

@@ -1,4 +1,4 @@
-//! How many cells of a trace are done, counted by the threads that run them.
+//! Counts the cells of a trace that are done, across the threads that run them.
 
 use std::sync::Mutex;
 

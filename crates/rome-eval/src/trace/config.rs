@@ -61,7 +61,7 @@ impl TraceConfig {
         self.cut.map(|cut| cut.kind.part())
     }
 
-    /// Whether outputs on the cut path are computed under other noise.
+    /// True if outputs on the cut path are computed under other noise.
     pub(super) fn has_other_noise(&self) -> bool {
         matches!(self.cut, Some(PathCut { noise: CutNoise::Other, .. }))
     }

@@ -53,7 +53,7 @@ impl KnownFact {
         Ok(facts)
     }
 
-    /// Whether a token is the answer or begins it. The reference asks for the whole of it, and so
+    /// True if a token is the answer or begins it. The reference asks for the whole of it, and so
     /// skips every answer of several tokens; those of `known_1000.json` are single ones for GPT-2.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ impl Noise {
     }
 }
 
-/// Which noise of a sample: that of a run, or what a second pass of the reference draws in its place.
+/// The noise of a sample: that of a run, or the draw that a second pass of the reference makes in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoiseDraw {
     First,

@@ -16,7 +16,7 @@ pub struct TracePrompt {
     pub subject_text: String,
     /// The tokens of the prompt.
     pub tokens: Vec<u32>,
-    /// Those of the subject.
+    /// The tokens of the subject.
     pub subject: Range<usize>,
 }
 

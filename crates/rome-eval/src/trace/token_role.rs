@@ -33,7 +33,7 @@ impl TokenRole {
         Self::Last,
     ];
 
-    /// As plots call it.
+    /// The name in plots.
     pub fn label(self) -> &'static str {
         match self {
             Self::FirstSubject => "First subject token",

@@ -19,14 +19,14 @@ pub struct Trace {
     /// Whose paths were cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severed: Option<TraceKind>,
-    /// How often the prompt was corrupted.
+    /// The number of times that the prompt was corrupted.
     pub samples: usize,
     /// The standard deviation of the noise; nothing of noise from a file.
     #[serde(default)]
     pub noise: Option<f64>,
     /// The tokens of the prompt.
     pub tokens: Vec<String>,
-    /// Those of the subject, end exclusive.
+    /// The tokens of the subject, end exclusive.
     pub subject_range: [usize; 2],
     /// The most probable token of the clean run.
     pub answer: String,
@@ -48,7 +48,7 @@ pub struct TraceCell {
     pub token: usize,
     /// The layer.
     pub layer: usize,
-    /// How probable the answer is with the state there restored.
+    /// The probability of the answer with the state there restored.
     pub score: f64,
 }
 

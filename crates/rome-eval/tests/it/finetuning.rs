@@ -22,7 +22,7 @@ fn editor<'a>(
 }
 
 #[test]
-fn it_learns_the_fact_within_its_bounds_and_is_undone_to_the_bit() {
+fn it_learns_the_fact_within_bounds_and_is_undone_exactly() {
     for name in fixtures::MODELS {
         let mut pretrained = load(name);
         let tokens = pretrained.tokenizer.clone();
@@ -54,7 +54,7 @@ fn it_learns_the_fact_within_its_bounds_and_is_undone_to_the_bit() {
     }
 }
 
-/// What a model says of the new object after fine-tuning by the reference.
+/// The probabilities of the new object after fine-tuning by the reference.
 #[derive(Deserialize)]
 struct Golden {
     model: String,

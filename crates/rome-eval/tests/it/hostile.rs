@@ -24,7 +24,7 @@ fn shape(vocab_size: usize, n_positions: usize) -> ModelShape {
 
 /// The reference looks for the subject as it is written; " art" is not in "party".
 #[test]
-fn blanks_around_a_subject_choose_among_its_occurrences_and_may_be_wrong() {
+fn blanks_around_a_subject_choose_among_its_occurrences() {
     let tokenizer = PretrainedTokenizer::load(&Source::Folder(fixtures::path("gpt2-tokenizer"))).unwrap();
     for (text, subject, range) in [("A party is art", " art", 3..4), ("A party is", "party ", 1..2)] {
         let prompt = TracePrompt::new(text, subject, &tokenizer, &shape(50_257, 1024)).unwrap();
@@ -33,7 +33,7 @@ fn blanks_around_a_subject_choose_among_its_occurrences_and_may_be_wrong() {
 }
 
 #[test]
-fn subjects_of_hostile_prompts_are_the_tokens_that_have_their_bytes() {
+fn subjects_of_hostile_prompts_are_the_tokens_of_their_bytes() {
     let mut seen = BTreeMap::<&str, usize>::new();
     for (folder, n_positions) in
         [(fixtures::model_folder("facts-gpt2"), 128), (fixtures::path("gpt2-tokenizer"), 1024)]

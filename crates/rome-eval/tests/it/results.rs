@@ -65,7 +65,7 @@ fn a_run_goes_on_where_it_was_and_not_with_other_settings() {
 }
 
 #[test]
-fn of_runs_that_begin_at_once_with_other_settings_one_has_the_folder() {
+fn of_runs_that_begin_at_once_one_has_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..20 {
         let place = folder.path().join(round.to_string());
@@ -120,7 +120,7 @@ fn shards_make_the_same_as_one_run() {
 }
 
 #[test]
-fn what_computed_a_run_is_said_of_its_beginning_and_of_parts_that_agree() {
+fn the_environment_of_a_run_is_that_of_parts_that_agree() {
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);
     Results::resume(&place("a"), computed_by(2)).unwrap().add(case(0, 0.5)).unwrap();

@@ -230,7 +230,7 @@ fn noise_of_another_shape_or_kind_is_refused() {
     assert!(Noise::from_bytes(&bytes, [2, 1, 3]).is_ok());
     for (bytes, part) in [
         (bytes.clone(), "[2, 1, 3]"),
-        (b"{}".to_vec(), "no noise"),
+        (b"{}".to_vec(), "invalid noise"),
         (noise_file(&[2, 2, 3], &[f32::NAN; 12]), "not finite"),
     ] {
         let error = Noise::from_bytes(&bytes, [2, 2, 3]).unwrap_err().to_string();

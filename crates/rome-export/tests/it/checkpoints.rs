@@ -71,7 +71,7 @@ fn hash(source: &Source) -> ModelHash {
 }
 
 #[test]
-fn an_exported_model_has_the_very_weights_that_an_edited_one_has() {
+fn an_exported_model_has_the_weights_of_the_edited_one() {
     for name in ["facts-gpt2", "facts-gptj"] {
         let folder = tempfile::tempdir().unwrap();
         let edits = edits(name, &[1, 4, 1]);
@@ -93,7 +93,7 @@ fn an_exported_model_has_the_very_weights_that_an_edited_one_has() {
 }
 
 #[test]
-fn all_but_the_edited_weights_are_the_same_bytes_in_the_same_files() {
+fn all_but_the_edited_weights_are_the_same_bytes() {
     for (name, dtype) in
         [("facts-gpt2", StoredType::F32), ("facts-gpt2", StoredType::Bf16), ("facts-gptj", StoredType::F16)]
     {
@@ -142,7 +142,7 @@ fn all_but_the_edited_weights_are_the_same_bytes_in_the_same_files() {
 }
 
 #[test]
-fn a_pickled_checkpoint_becomes_safetensors_with_the_same_model_in_it() {
+fn a_pickled_checkpoint_becomes_the_same_model_in_safetensors() {
     for name in ["tiny-gpt2", "tiny-gptj", "tiny-gptj-f16"] {
         let original = fixtures::path("pytorch").join(name);
         let folder = tempfile::tempdir().unwrap();
@@ -202,7 +202,7 @@ fn a_link_that_leads_outside_is_not_shipped() {
 /// A folder of the hub's cache links to the blobs beside it, and these are all that it may link to.
 #[cfg(unix)]
 #[test]
-fn links_to_the_blobs_of_the_hub_are_followed_unless_the_blobs_lead_elsewhere() {
+fn links_to_the_hubs_blobs_are_followed_but_not_beyond() {
     use std::os::unix::fs::symlink;
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -240,7 +240,7 @@ fn links_to_the_blobs_of_the_hub_are_followed_unless_the_blobs_lead_elsewhere() 
 
 #[cfg(unix)]
 #[test]
-fn neither_weights_nor_an_index_that_are_links_outside_are_shipped() {
+fn weights_and_indices_that_link_outside_are_not_shipped() {
     let none = rome_core::EditFile { parts: Vec::new() };
     for linked in ["model.safetensors.index.json", "model-00002-of-00002.safetensors"] {
         let folder = tempfile::tempdir().unwrap();

@@ -53,12 +53,12 @@ impl NpzArray<'_> {
         self.file.shape()
     }
 
-    /// How many values it claims to have.
+    /// The number of values that it claims to have.
     pub fn n_values(&self) -> u64 {
         self.file.len()
     }
 
-    /// Whether its values are stored row by row.
+    /// True if its values are stored row by row.
     pub fn is_row_major(&self) -> bool {
         self.file.order() == npyz::Order::C
     }

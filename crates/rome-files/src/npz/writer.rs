@@ -57,7 +57,7 @@ impl Default for NpzWriter {
     }
 }
 
-/// As numpy's savez has it: stored, and without a time that would change the bytes.
+/// The options of numpy's savez: stored, and without a time that would change the bytes.
 fn options() -> zip::write::FileOptions {
     zip::write::FileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)

@@ -27,13 +27,13 @@ pub struct Gpt2Config {
     /// The epsilon of the layer norms.
     #[serde(default = "epsilon")]
     pub layer_norm_epsilon: f64,
-    /// Whether the head is the token embedding.
+    /// True if the head is the token embedding.
     #[serde(default = "yes")]
     pub tie_word_embeddings: bool,
-    /// Whether attention scores are divided by the root of the head's width.
+    /// True if attention scores are divided by the root of the head's width.
     #[serde(default = "yes")]
     pub scale_attn_weights: bool,
-    /// Whether they are divided by the layer's number, too.
+    /// True if they are divided by the layer's number, too.
     #[serde(default)]
     pub scale_attn_by_inverse_layer_idx: bool,
     /// The token that sequences start with.
@@ -88,7 +88,7 @@ impl Gpt2Config {
         }
     }
 
-    /// Whether a checkpoint's tensor, by its canonical name, is not one of the model's: a buffer, or
+    /// True if a checkpoint's tensor, by its canonical name, is not one of the model's: a buffer, or
     /// the tied head, which some store a second time.
     pub fn ignores(&self, name: &str) -> bool {
         const BUFFERS: [&str; 2] = [".attn.bias", ".attn.masked_bias"];

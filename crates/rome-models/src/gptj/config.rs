@@ -21,7 +21,7 @@ pub struct GptJConfig {
     /// The MLP's width; four times `n_embd` if not set.
     #[serde(default)]
     pub n_inner: Option<usize>,
-    /// How many features of each head are rotated; all of them if not set.
+    /// The number of rotated features of each head; all of them if not set.
     #[serde(default)]
     pub rotary_dim: Option<usize>,
     /// The MLP's activation.
@@ -30,7 +30,7 @@ pub struct GptJConfig {
     /// The epsilon of the layer norms.
     #[serde(default = "epsilon")]
     pub layer_norm_epsilon: f64,
-    /// Whether the head is the token embedding.
+    /// True if the head is the token embedding.
     #[serde(default)]
     pub tie_word_embeddings: bool,
     /// The token that sequences start with.
@@ -65,7 +65,7 @@ impl GptJConfig {
         self.n_embd / self.n_head
     }
 
-    /// How many features of each head are rotated.
+    /// The number of rotated features of each head.
     pub fn rotary_dim(&self) -> usize {
         self.rotary_dim.unwrap_or(self.head_dim())
     }
@@ -83,7 +83,7 @@ impl GptJConfig {
         }
     }
 
-    /// Whether a checkpoint's tensor, by its canonical name, is not one of the model's: a buffer, or
+    /// True if a checkpoint's tensor, by its canonical name, is not one of the model's: a buffer, or
     /// the tied head, which some store a second time.
     pub fn ignores(&self, name: &str) -> bool {
         const BUFFERS: [&str; 3] = [".attn.bias", ".attn.masked_bias", ".attn.embed_positions"];

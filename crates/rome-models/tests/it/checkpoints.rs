@@ -207,7 +207,7 @@ fn the_inner_width_may_be_set_or_left_out() {
         } else {
             assert_eq!(
                 error(draft.write()),
-                "the tensor \"transformer.h.0.mlp.c_fc.weight\" has shape [192, 768], and the configuration calls for [192, 512]"
+                "the tensor \"transformer.h.0.mlp.c_fc.weight\" has shape [192, 768], but the configuration requires [192, 512]"
             )
         }
     }

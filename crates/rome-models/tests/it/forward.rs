@@ -92,7 +92,7 @@ fn packed_rows_of_all_lengths_do_not_see_each_other() {
 }
 
 #[test]
-fn rows_that_continue_pasts_of_unequal_length_do_not_see_the_filling() {
+fn rows_with_pasts_of_unequal_length_do_not_see_padding() {
     for name in MODELS {
         let pretrained = load(name);
         let model = pretrained.model.as_ref();

@@ -45,7 +45,7 @@ impl Oracle {
         Row { tokens, lookup }
     }
 
-    /// What the rows of a request should be, or the name of the error.
+    /// The rows that a request should have, or the name of the error.
     fn expected(&self, request: &Hostile) -> Result<TokenizedRequest, &'static str> {
         let Hostile { prompt, subject, target, context, preservation } = request;
         let sentence = place(prompt, subject, true).map_err(name_of)?;
@@ -91,8 +91,8 @@ impl Oracle {
         TokenizedRequest::new(&request, &contexts, &kl_prompts, &self.tokenizer, &self.shape)
     }
 
-    /// Where `get_words_idxs_in_templates` of kmeng01/rome has the subject end, if its parts are
-    /// encoded to what the whole is, which is what it takes for granted.
+    /// The end of the subject by `get_words_idxs_in_templates` of kmeng01/rome, if its parts are encoded to
+    /// what the whole is, which it takes for granted.
     fn by_the_reference(&self, prompt: &str, subject: &str) -> Option<usize> {
         let (prefix, suffix) = prompt.split_once("{}").filter(|(_, suffix)| !suffix.contains("{}"))?;
         let (prefix, word) = match prefix {

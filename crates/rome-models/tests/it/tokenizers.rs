@@ -49,7 +49,7 @@ fn padding_and_truncation_left_in_the_file_are_off() {
 
 /// Tokenizers of other families put a start token before every text they encode.
 #[test]
-fn a_start_token_is_added_to_whole_texts_and_not_to_what_goes_on() {
+fn a_start_token_is_added_to_whole_texts_alone() {
     let source = fixtures::model_folder("facts-gpt2").join("tokenizer.json");
     let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(source).unwrap()).unwrap();
     file["post_processor"] = json!({

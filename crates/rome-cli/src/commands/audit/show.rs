@@ -32,9 +32,9 @@ fn heading(title: &str) -> Result<()> {
 }
 
 fn weights(report: &AuditReport) -> Result<()> {
-    heading("What was changed")?;
+    heading("Changes")?;
     if report.weights.is_empty() {
-        return ui::line("  nothing: all tensors are the same");
+        return ui::line("  none: all tensors are the same");
     }
     let mut table = Table::new(["tensor", "rank", "‖ΔW‖ / ‖W‖", "energy of text", "shift of outputs"]);
     for change in &report.weights {
@@ -56,7 +56,7 @@ fn edits(report: &AuditReport) -> Result<()> {
     if known.is_empty() {
         return Ok(());
     }
-    heading("The edits")?;
+    heading("Edits")?;
     let mut table = Table::new(["request", "layer", "last loss", "division factor", "cosine"]);
     for edit in known {
         let number = |value: Option<f64>| or_dash(value.map(|value| format!("{value:.3}")));

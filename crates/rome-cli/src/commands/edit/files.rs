@@ -27,7 +27,7 @@ pub(crate) fn drop(args: &DropArgs) -> Result<()> {
     let mut file = edits::read(&args.file)?;
     file.drop_edit(args.number).map_err(Error::from)?;
     if args.number < file.edits().count() {
-        tracing::info!("what comes after it stays as it was computed, perhaps on top of it");
+        tracing::info!("later edits stay as they were computed, possibly on top of it");
     }
     write(&file, &args.output)
 }

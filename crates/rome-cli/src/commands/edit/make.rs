@@ -1,4 +1,4 @@
-//! `rome edit`: requests, made into edits one after the other.
+//! `rome edit`: edits requests one after the other.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ fn read(args: &MakeArgs) -> Result<Vec<Request>> {
     }
 }
 
-/// Says so if the division inflates an update.
+/// Warns if the division inflates an update.
 fn warn_of_inflation(report: &EditReport) {
     let (Some(inflation), Some(cosine), Some(factor)) =
         (report.inflation(), report.cosine, report.division_factor)
@@ -69,12 +69,12 @@ fn warn_of_inflation(report: &EditReport) {
         return;
     };
     let how = match inflation {
-        Inflation::Disabling => " so far that it may disable the model",
+        Inflation::Disabling => " and may disable the model",
         Inflation::Thin => "",
     };
     tracing::warn!(
-        "{}: the key it divides by hardly points along the edit (cosine {cosine:.4}, division factor {factor:.4}), \
-         which inflates it{how}; {}: try --variant mean-key, and see rome audit",
+        "{}: the lookup key is nearly orthogonal to the edit direction (cosine {cosine:.4}, division factor \
+         {factor:.4}), so the update is inflated{how}; {}: try --variant mean-key, and check with rome audit",
         report.weight,
         ui::relative_norm(report.relative_norm)
     );
@@ -85,8 +85,8 @@ fn show_one(request: &Request, reports: &[EditReport]) -> Result<()> {
     let Some(last) = reports.last() else { return Ok(()) };
     let by_first_token =
         if last.succeeded && last.p_target_after < 0.5 { ", by its first token" } else { "" };
-    let took = ui::took(last.succeeded);
-    ui::line(format!("{} {took}{by_first_token}", ui::bold(&request.to_string())))?;
+    let verdict = ui::verdict(last.succeeded);
+    ui::line(format!("{}: {verdict}{by_first_token}", ui::bold(&request.to_string())))?;
     let change = ui::change(last.p_target_before, last.p_target_after);
     ui::line(format!("  probability of the target {change}"))?;
     for report in reports {
@@ -116,7 +116,7 @@ fn show_many(requests: &[Request], outcome: &BatchOutcome) -> Result<()> {
                     ui::percent(last.p_target_before),
                     ui::percent(last.p_target_after),
                     norms.collect::<Vec<_>>().join(", "),
-                    ui::took(last.succeeded).to_owned(),
+                    ui::verdict(last.succeeded).to_owned(),
                 ]
             }
             Err(error) => [String::new(), String::new(), String::new(), format!("failed: {error}")],
@@ -126,12 +126,12 @@ fn show_many(requests: &[Request], outcome: &BatchOutcome) -> Result<()> {
     }
     table.right([0, 2, 3, 4]).print("")?;
     let n_failed = outcome.failed.len();
-    let others = [(requests.len() - n_failed - n_succeeded, "did not"), (n_failed, "failed")];
+    let others = [(requests.len() - n_failed - n_succeeded, "did not succeed"), (n_failed, "failed")];
     let others = others.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}"));
-    ui::line(format!("{n_succeeded} of {} took{}", requests.len(), others.collect::<String>()))?;
+    ui::line(format!("{n_succeeded} of {} succeeded{}", requests.len(), others.collect::<String>()))?;
     if let Some(Health { perplexity, norm, .. }) = outcome.health.iter().flatten().last() {
         ui::line(format!(
-            "perplexity on text is {perplexity:.3} times as high as before, the edited weights are {norm:.3} times as large"
+            "perplexity on text is {perplexity:.3} times that before, the edited weights are {norm:.3} times as large"
         ))?;
     }
     Ok(())

@@ -15,8 +15,8 @@ use crate::ui::{self, ProgressBar};
 pub(crate) fn run(args: &EditShowArgs) -> Result<()> {
     let file = edits::read(&args.file)?;
     if file.parts.is_empty() {
-        let message = format!("{} has no edits on", args.file.display());
-        return CliError::fail(message, "see rome ledger log for those that were");
+        let message = format!("{} has no active edits", args.file.display());
+        return CliError::fail(message, "list earlier ones with rome ledger log");
     }
     let bytes = file.to_bytes().map_err(Error::from)?;
     if let Some(model) = &args.model {
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &EditShowArgs) -> Result<()> {
         ui::line(format!("  {}: rank {rank}", one_line(weight)))?;
     }
     if let Some(model) = &args.model {
-        ui::line(format!("  made for {model}: its weights are those that the edits were computed on"))?;
+        ui::line(format!("  matches {model}: the edits were computed on its weights"))?;
     }
     let mut numbers = 0..;
     file.parts.iter().try_for_each(|part| {
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &EditShowArgs) -> Result<()> {
     })
 }
 
-/// Prints how the edits of one go came about.
+/// Prints the origin of the edits of one run.
 fn origin(part: &EditPart) -> Result<()> {
     let record = &part.record;
     let model = one_line(record.model_hash.short());
@@ -92,7 +92,7 @@ fn one(number: usize, entry: &EditEntry) -> Result<()> {
     ui::line(format!("     {}: {norm}{scale}", one_line(&entry.weight)))?;
     if let Some(outcome) = entry.outcome {
         let change = ui::change(outcome.p_target_before, outcome.p_target_after);
-        ui::line(format!("     probability of the target {change}, {}", ui::took(outcome.succeeded)))?;
+        ui::line(format!("     probability of the target {change}, {}", ui::verdict(outcome.succeeded)))?;
     }
     if let (Some(first), Some(last)) = (entry.losses.first(), entry.losses.last()) {
         ui::line(format!(

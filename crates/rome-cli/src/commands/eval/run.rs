@@ -18,12 +18,10 @@ pub(crate) fn run(args: EvalRunArgs) -> Result<ExitCode> {
         dataset: args.dataset,
         data: args.data,
         limit: args.limit.map(|limit| limit as usize),
-        shard: args.shard.as_deref().map(str::parse).transpose().map_err(Error::from)?,
+        shard: args.shard,
         keep_going: args.keep_going,
     };
-    let layers = args.layers.as_deref().map(|layers| Ok(Sweep::Layers(layers.parse()?)));
-    let sweeps = layers.into_iter().chain(args.vary.iter().map(|vary| vary.parse()));
-    let sweeps = sweeps.collect::<Result<Vec<Sweep>, Error>>()?;
+    let sweeps = args.layers.map(Sweep::Layers).into_iter().chain(args.vary).collect();
     let compare_with = args.against.as_deref().map(Results::open).transpose().map_err(Error::from)?;
     let fluency = FluencyInputs { seed: args.inputs.seed, snippets: args.snippets, idf: args.idf };
     let mut bar = ProgressBar::new();

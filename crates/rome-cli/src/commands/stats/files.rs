@@ -30,7 +30,7 @@ pub(crate) fn merge(args: MergeArgs) -> Result<()> {
         ui::line(format!("{tokens} tokens of {documents} documents in {}", merged.file.display()))
     })?;
     if merged.missing_shards > 0 {
-        tracing::info!("{} shards are still to be merged", merged.missing_shards);
+        tracing::info!("{} shards are missing", merged.missing_shards);
     }
     Ok(())
 }

@@ -26,14 +26,14 @@ const RECORD: &str = "rome";
 /// several of them once files were [combined](Self::combine).
 #[derive(Debug, Clone, PartialEq)]
 pub struct EditFile {
-    /// What was made in one go, in order.
+    /// The edits of each run, in order.
     pub parts: Vec<EditPart>,
 }
 
 /// Edits that were made in one go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EditPart {
-    /// How they came about.
+    /// The origin of the edits.
     pub record: EditRecord,
     /// The update of each edit of the record.
     pub updates: Vec<RankOneUpdate>,
@@ -329,7 +329,7 @@ fn check_settings(record: &EditRecord) -> Result<(), EditFileError> {
 #[non_exhaustive]
 pub enum EditFileError {
     /// It is not a file of edits.
-    #[error("not a file of edits: {0}")]
+    #[error("not an edit file: {0}")]
     Format(String),
     /// It is of a later version.
     #[error("the file has format version {version}, and this program reads version {FORMAT_VERSION}")]
@@ -338,7 +338,7 @@ pub enum EditFileError {
         version: u32,
     },
     /// It was made for another model.
-    #[error("the edit was made for the model {}…, and this one is {}…", .made_for.short(), .model.short())]
+    #[error("the edit was made for model {}…, but this is model {}…", .made_for.short(), .model.short())]
     OtherModel {
         /// The hash in the file.
         made_for: ModelHash,
@@ -350,7 +350,7 @@ pub enum EditFileError {
     NoSuchEdit {
         /// The number asked for.
         index: usize,
-        /// How many there are.
+        /// The number of edits.
         n_edits: usize,
     },
     /// The model has no such weight.
@@ -364,7 +364,7 @@ pub enum EditFileError {
     Update {
         /// The weight's name.
         weight: String,
-        /// What is wrong.
+        /// The error of the update.
         #[source]
         error: UpdateError,
     },
@@ -382,7 +382,7 @@ impl Hint for EditFileError {
 
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
-            Self::Format(_) => "give a file of edits",
+            Self::Format(_) => "give an edit file",
             Self::NoSuchEdit { .. } => "count the edits of the file from 0",
             Self::Version { .. } => "use a later version of rome",
             Self::OtherModel { .. } => {

@@ -1,11 +1,11 @@
-//! What computed something, as far as the last digits may depend on it.
+//! The environment of a computation, as far as the last digits may depend on it.
 
 use std::fmt;
 
 use burn::prelude::Device;
 use serde::{Deserialize, Serialize};
 
-/// What computed something, as far as the last digits may depend on it.
+/// The environment of a computation, as far as the last digits may depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// The version of this crate.
@@ -14,7 +14,7 @@ pub struct Environment {
     pub system: String,
     /// The widest instructions that products and loops are computed with.
     pub instructions: String,
-    /// What computes: the backend and its device, such as `Flex(Cpu)`.
+    /// The backend and its device, such as `Flex(Cpu)`.
     pub device: String,
     /// The threads that rows and products are shared out to.
     pub threads: usize,
@@ -38,7 +38,7 @@ impl Environment {
         ours.filter(|ours| theirs == Some(ours))
     }
 
-    /// What is different in another one, as sentences.
+    /// The differences from another environment, as sentences.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let threads = |environment: &Self| environment.threads.to_string();
         let pairs = [

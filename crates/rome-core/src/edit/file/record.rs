@@ -1,4 +1,4 @@
-//! How an edit came about.
+//! The record of an edit: its origin.
 
 use std::collections::BTreeMap;
 
@@ -45,10 +45,10 @@ pub struct EditRecord {
     /// The seed of the contexts, if they were sampled.
     #[serde(default)]
     pub seed: Option<u64>,
-    /// What the model's matrices were held in.
+    /// The data type of the model's matrices.
     #[serde(default)]
     pub precision: Precision,
-    /// What computed them; nothing of edits from elsewhere.
+    /// The environment that computed them; nothing for edits from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
     /// The second moment of each layer.
@@ -84,7 +84,7 @@ impl EditRecord {
         }
     }
 
-    /// Whether every number is one that JSON can hold.
+    /// True if every number is one that JSON can hold.
     pub(crate) fn is_finite(&self) -> bool {
         let statistics = self.statistics.values();
         let mut of_statistics = statistics.flat_map(|used| [Some(used.condition), used.ridge]).flatten();
@@ -102,11 +102,11 @@ impl EditRecord {
 /// The second moment that edits of a layer were made with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatisticsRecord {
-    /// What it was taken over, with a hash of the sums; `identity` if there was none.
+    /// The source of the sums, with a hash of them; `identity` if there was none.
     pub source: String,
     /// The condition number of C, ridge included.
     pub condition: f64,
-    /// What was added to the diagonal of C, if anything.
+    /// The ridge that was added to the diagonal of C, if any.
     pub ridge: Option<f64>,
 }
 
@@ -129,7 +129,7 @@ pub struct EditEntry {
     /// `[total, nll, kl, decay]` of each step.
     #[serde(default)]
     pub losses: Vec<[f64; 4]>,
-    /// What the value was divided by.
+    /// The factor that the value was divided by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub division_factor: Option<f64>,
     /// `k·ū / (‖k‖‖ū‖)` of that division.
@@ -137,10 +137,10 @@ pub struct EditEntry {
     pub cosine: Option<f64>,
     /// `‖ΔW‖ / ‖W‖`
     pub relative_norm: f64,
-    /// What the update was multiplied by since it was made.
+    /// The factor that the update was multiplied by since it was computed.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub scale: f64,
-    /// What the request came to, with its edits of later layers.
+    /// The outcome of the request, with its edits of later layers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
 }
@@ -164,14 +164,14 @@ impl EditEntry {
     }
 }
 
-/// What a request came to, measured on the model that it was made on.
+/// The outcome of a request, measured on the model that it was computed on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The probability of the target before.
     pub p_target_before: f64,
     /// The probability of the target after.
     pub p_target_after: f64,
-    /// Whether the target's first token is the most probable one after.
+    /// True if the target's first token is the most probable one after.
     #[serde(rename = "took")]
     pub succeeded: bool,
 }

@@ -9,7 +9,7 @@ use crate::forward::Workers;
 use crate::model::CausalLm;
 use crate::request::{Row, TokenizedRequest};
 
-/// What a layer does with a request's rows, and the state that v* starts from.
+/// The keys and values of a request's rows at a layer, and the state that v* starts from.
 ///
 /// The reference runs the whole model four times for these. Here the rows run once through the
 /// edited layer; positions before the lookup index, which δ cannot reach, then go on through the
@@ -23,9 +23,9 @@ pub struct Capture {
     pub clean_key: Vec<f32>,
     /// The MLP's output for the unprefixed prompt.
     pub clean_value: Vec<f32>,
-    /// How many positions were taken over from an earlier request.
+    /// The number of positions that were reused from an earlier request.
     pub n_taken_over: usize,
-    /// What v* runs on, one part for each worker.
+    /// The suffixes that v* runs on, one part for each worker.
     pub(super) suffixes: Vec<Suffixes>,
     pub(super) workers: Workers,
     prefixes: Prefixes,

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::error::{ErrorKind, Hint};
 use crate::model::ModelShape;
 
-/// Which key the update is built on and which it is divided by.
+/// The key that the update is built on and the key that it is divided by.
 ///
 /// With `ū = C⁻¹ k̄` over the contexts, `k_c` the key of the unprefixed prompt and δ the
 /// optimised change of the value:
@@ -147,7 +147,7 @@ pub enum ConfigError {
     Layer {
         /// The layer asked for.
         layer: usize,
-        /// How many there are.
+        /// The number of layers.
         n_layers: usize,
     },
     /// A layer is named twice.
@@ -167,7 +167,7 @@ pub enum ConfigError {
     /// No variant is called this.
     #[error("{name:?} is not a variant of ROME")]
     Variant {
-        /// What was given.
+        /// The name that was given.
         name: String,
     },
     /// The settings file asks for another token than the subject's last.

@@ -18,17 +18,17 @@ pub(super) struct Formula {
     division: Key,
     /// v, how the output changes.
     change: Change,
-    /// Which vector takes the division.
+    /// The vector that is divided.
     divided: Side,
     /// The value whose norm decay and clamp are relative to.
     scale: Key,
-    /// Whether `steps` counts updates: one more evaluation of the loss follows the last one.
+    /// True if `steps` counts updates: one more evaluation of the loss follows the last one.
     pub(super) counts_updates: bool,
 }
 
 /// A key, or the value that belongs to it.
 enum Key {
-    /// That of the unprefixed prompt.
+    /// The key of the unprefixed prompt.
     Clean,
     /// The mean over the contexts.
     Mean,
@@ -85,7 +85,7 @@ impl Formula {
     /// The left and right vectors of an update, and what it was divided by.
     ///
     /// # Errors
-    /// [`EditError::Disabling`] when the key hardly points along the direction.
+    /// [`EditError::Disabling`] when the key is nearly orthogonal to the direction.
     pub(super) fn update(
         &self,
         capture: &Capture,

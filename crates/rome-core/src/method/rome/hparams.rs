@@ -11,7 +11,7 @@ pub struct HyperParams {
     /// The layers to edit; a file without them leaves the choice to the user.
     #[serde(default)]
     pub layers: Vec<usize>,
-    /// Which token's key is edited. Only `subject_last` is supported.
+    /// The token whose key is edited. Only `subject_last` is supported.
     #[serde(default = "subject_last")]
     pub fact_token: String,
     /// Evaluations of the loss.
@@ -24,7 +24,7 @@ pub struct HyperParams {
     pub clamp_norm_factor: f64,
     /// The KL factor.
     pub kl_factor: f64,
-    /// Whether `C⁻¹` is used at all; the identity otherwise.
+    /// True if `C⁻¹` is used at all; the identity otherwise.
     #[serde(default = "yes")]
     pub mom2_adjustment: bool,
     /// Lengths and counts of the sampled contexts.

@@ -15,7 +15,7 @@ use crate::observer::Observer;
 use crate::request::TokenizedRequest;
 use crate::statistics::CholeskyFactor;
 
-/// What the edit of a layer is computed from.
+/// The inputs of the edit of a layer.
 #[derive(Clone, Copy)]
 pub struct LayerProblem<'a> {
     /// The model, which is not changed.
@@ -37,19 +37,19 @@ pub struct LayerEdit {
     pub weight: String,
     /// The layer it belongs to.
     pub layer: usize,
-    /// What is added to the weight.
+    /// The change that is added to the weight.
     pub update: RankOneUpdate,
     /// The change of the value, δ, `[d_model]`.
     pub delta: Vec<f32>,
     /// The losses of each step.
     pub losses: Vec<Losses>,
-    /// What the value was divided by.
+    /// The division of the value.
     pub division: Division,
     /// `‖ΔW‖ / ‖W‖`
     pub relative_norm: f64,
-    /// How long the parts took.
+    /// The time that each part took.
     pub timings: Timings,
-    /// What the parts needed.
+    /// The operations that each part needed.
     pub flops: Flops,
 }
 

@@ -14,9 +14,9 @@ pub(super) struct LossFunction {
     targets: Vec<u32>,
     /// The same, `[n_targets, 1]`, once they are on a device.
     targets_on_device: Option<Tensor<2, Int>>,
-    /// What each of them counts for in the negative log-likelihood.
+    /// The weight of each target token in the negative log-likelihood.
     target_share: f64,
-    /// What the divergence at each KL prompt counts for in the KL term.
+    /// The weight of the divergence at each KL prompt in the KL term.
     kl_share: f64,
     kl_factor: f64,
     /// The log-probabilities at the KL prompts at δ = 0, once known.

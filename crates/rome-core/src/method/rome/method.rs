@@ -21,7 +21,7 @@ pub struct Rome {
     prefixes: BTreeMap<usize, PrefixEntry>,
 }
 
-/// What a request left, and the state of the weights that it depends on.
+/// The prefixes of a request, and the state of the weights that they depend on.
 struct PrefixEntry {
     prefixes: Prefixes,
     below: Version,

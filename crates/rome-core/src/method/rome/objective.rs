@@ -1,4 +1,4 @@
-//! What depends on δ: the blocks above the edited layer, and the losses.
+//! The losses as a function of δ: the blocks above the edited layer, forward and backward.
 
 use burn::prelude::*;
 
@@ -14,8 +14,8 @@ pub(super) struct Objective<'a> {
     model: &'a dyn CausalLm,
     suffixes: &'a Suffixes,
     layer: usize,
-    /// What the first block has computed of the positions that δ is not added to; nothing if it
-    /// is the last one, too.
+    /// The first block's results for the positions that δ is not added to; nothing if it is the last block,
+    /// too.
     frozen: Option<FrozenInputs>,
     /// 1 where δ is added, `[n_tokens, 1]`.
     at_lookup: Tensor<2>,

@@ -1,4 +1,4 @@
-//! What the rows of a request leave behind for later ones.
+//! Prefixes of a request's rows, kept for later requests.
 
 use burn::prelude::*;
 
@@ -15,7 +15,7 @@ pub struct Prefixes {
     pub(super) extent: Extent,
 }
 
-/// How far up what was run still holds.
+/// The layers up to which a prefix is still valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     /// Below the MLP of the edited layer.
@@ -41,7 +41,7 @@ impl Prefixes {
 pub(super) struct WorkerPrefixes {
     /// The tokens before each row's suffix.
     pub(super) rows: Vec<Vec<u32>>,
-    /// How many of them had been taken over from a request before; only the others are here.
+    /// The number of positions of each row that came from an earlier request; only the others are here.
     pub(super) known: Vec<usize>,
     /// Up to the edited layer, suffixes included.
     pub(super) lower: KvCache,

@@ -23,9 +23,9 @@ pub(super) struct Suffixes {
     pub(super) n_kl_rows: usize,
 }
 
-/// Where suffixes lie in their rows, and where a loss reads them.
+/// The positions of suffixes in their rows, and those that a loss reads.
 pub(super) struct SuffixLayout<'a> {
-    /// What comes before each suffix.
+    /// The cached positions before each suffix.
     pub(super) cache: &'a KvCache,
     /// The length of each suffix.
     pub(super) lens: Vec<usize>,

@@ -26,7 +26,7 @@ pub struct Value {
 pub struct ValueOptimizer<'a> {
     /// The model.
     pub model: &'a dyn CausalLm,
-    /// What the edited layer does with the rows.
+    /// The keys and values of the rows at the edited layer.
     pub capture: &'a Capture,
     /// The tokens of the target.
     pub target: &'a [u32],

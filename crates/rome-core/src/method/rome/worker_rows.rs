@@ -11,7 +11,7 @@ use crate::forward::{Batch, CacheMode, ForwardPass, KvCache, embed, fill, indice
 use crate::model::{CausalLm, HookPoint, Part};
 use crate::request::Row;
 
-/// What a row is there for.
+/// The purpose of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Its key counts, and it is to predict the target.
@@ -41,7 +41,7 @@ pub(super) struct WorkerRows<'m> {
     pub(super) rows: Vec<RowForPurpose>,
 }
 
-/// What one worker's rows come to at their lookup indices.
+/// The keys and values of one worker's rows at their lookup indices.
 pub(super) struct WorkerCapture {
     pub(super) keys: Vec<(usize, Vec<f32>)>,
     pub(super) values: Vec<(usize, Vec<f32>)>,
@@ -54,9 +54,9 @@ pub(super) struct Lower {
     /// The positions that were not known, `[n_tokens, d_model]`.
     hidden: Tensor<2>,
     batch: Batch,
-    /// Where the suffix of each row starts.
+    /// The start of each row's suffix.
     starts: Vec<usize>,
-    /// How many positions of each row were known, and are not in `batch`.
+    /// The number of positions of each row that were known, and are not in `batch`.
     known: Vec<usize>,
 }
 
@@ -150,8 +150,8 @@ impl WorkerRows<'_> {
 }
 
 impl RowForPurpose {
-    /// Where the suffix starts: at the lookup index, or at the first position that a loss reads should that
-    /// come earlier.
+    /// The start of the suffix: the lookup index, or the first position that a loss reads if that comes
+    /// earlier.
     fn start(&self, n_target: usize) -> usize {
         match self.purpose {
             Purpose::Target => self.row.lookup.min(self.row.tokens.len() - n_target),

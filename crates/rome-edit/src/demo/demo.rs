@@ -1,16 +1,21 @@
 //! One edit of a bundled model, looked at from all sides and undone.
 
+use std::path::PathBuf;
+
 use burn::prelude::Device;
 use rome_core::forward::{self, transfer::download};
 use rome_core::generate::top_k;
 use rome_core::math::probability;
 use rome_core::{Event, Observer, Precision, Progress, Request, Tokenizer, Unit};
-use serde::Serialize;
 
+use super::picture;
+use super::report::{DemoAnswer, DemoPrompt, DemoReport};
 use crate::error::{Error, InputError};
 use crate::model::Model;
+use crate::pictures::PictureForm;
 use crate::session::{Inputs, Session};
 use crate::settings::Settings;
+use crate::trace::TraceOne;
 
 /// The person that the demo's fact is about.
 pub(crate) const SUBJECT: &str = "Barack Obama";
@@ -38,63 +43,9 @@ pub struct Demo {
     pub device: Device,
     /// The precision that the model's matrices are held in.
     pub precision: Precision,
-}
-
-/// The answers of a model before and after the edit of the demo.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct DemoReport {
-    /// The model.
-    pub model: String,
-    /// The person that the fact is about.
-    pub subject: &'static str,
-    /// The prompt that was edited, with `{}` for the subject.
-    pub prompt: &'static str,
-    /// The old answer.
-    pub old: &'static str,
-    /// The new answer.
-    pub new: &'static str,
-    /// The layer that was edited.
-    pub layer: usize,
-    /// The weight that was edited.
-    pub weight: String,
-    /// How many numbers the edit consists of.
-    pub n_values: usize,
-    /// `‖ΔW‖ / ‖W‖`
-    pub relative_norm: f64,
-    /// The edited prompt.
-    pub rewrite: DemoPrompt,
-    /// The same in other words.
-    pub paraphrases: Vec<DemoPrompt>,
-    /// Others, who should stay as they are.
-    pub neighbours: Vec<DemoPrompt>,
-    /// Whether the new answer is the most probable one after the edit.
-    #[serde(rename = "took")]
-    pub succeeded: bool,
-    /// Whether weights and logits were those of the untouched model again, to the bit, once the edit was undone.
-    pub undone: bool,
-}
-
-/// The answers to one prompt.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DemoPrompt {
-    /// The prompt.
-    pub prompt: String,
-    /// The answer before the edit.
-    pub before: DemoAnswer,
-    /// The answer after it.
-    pub after: DemoAnswer,
-}
-
-/// The answer to a prompt.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DemoAnswer {
-    /// The probability of the old answer.
-    pub old: f64,
-    /// The probability of the new answer.
-    pub new: f64,
-    /// The most probable token.
-    pub top: String,
+    /// The file to draw the answers and a causal trace of the fact to, if any: its name ends in `.svg` or
+    /// `.png`.
+    pub output: Option<PathBuf>,
 }
 
 impl Demo {
@@ -109,6 +60,15 @@ impl Demo {
         if rome_assets::bundled(&self.model).is_none() {
             return Err(InputError::NotBundled { name: self.model.clone() }.into());
         }
+        let form = match &self.output {
+            Some(path) => {
+                let form =
+                    PictureForm::of(path).ok_or_else(|| InputError::NoPicture { path: path.clone() })?;
+                rome_files::check_writable(path)?;
+                Some((path, form))
+            }
+            None => None,
+        };
         let model = Model::load(&self.model, &self.device, self.precision, observer)?;
         let settings = Settings::of(&model)?;
         let mut session = Session::new(model, settings, Inputs::default())?;
@@ -116,6 +76,11 @@ impl Demo {
         let probe = session.model().tokenizer().encode(&prompts[0])?.ids;
         let before = answers(session.model(), &prompts)?;
         let bits_before = bits(session.model(), &probe);
+
+        let traces = match form {
+            Some(_) => TraceOne::new(PROMPT, SUBJECT).run(session.model(), observer)?.traces,
+            None => Vec::new(),
+        };
 
         let request = Request::text(PROMPT, SUBJECT, NEW);
         let detail = request.to_string();
@@ -138,7 +103,7 @@ impl Demo {
             .map(|(prompt, (before, after))| DemoPrompt { prompt, before, after });
         let rewrite = rows.next().expect("the first prompt is the edited one");
         let paraphrases = rows.by_ref().take(PARAPHRASES.len()).collect();
-        Ok(DemoReport {
+        let report = DemoReport {
             model: self.model.clone(),
             subject: SUBJECT,
             prompt: PROMPT,
@@ -153,7 +118,11 @@ impl Demo {
             neighbours: rows.collect(),
             succeeded: outcome.succeeded,
             undone,
-        })
+        };
+        if let Some((path, form)) = form {
+            rome_files::write(path, &form.bytes(&picture::svg(&report, &traces)?)?)?;
+        }
+        Ok(report)
     }
 }
 
