@@ -23,7 +23,7 @@ impl Bound {
     /// f32 that they are stored in, in vectors that may be twice as long.
     pub const PACKED: Self = Self { memory_per_byte: 1032 * 6, ..Self::PARSED };
 
-    /// The memory that an input of so many bytes may take.
+    /// The memory that an input of this many bytes may take.
     pub fn memory_of(self, n_bytes: usize) -> usize {
         self.memory + self.memory_per_byte * n_bytes
     }

@@ -22,7 +22,7 @@ struct Args {
     /// Seed that inputs are drawn by; from the clock if not given
     #[arg(long)]
     seed: Option<u64>,
-    /// Say what there is, and nothing else
+    /// List the entry points, and nothing else
     #[arg(long)]
     list: bool,
     /// Read the files of a folder once, and let what happens happen
@@ -112,7 +112,7 @@ fn here(target: &'static Target, seed: u64, time: Duration, running: &Path) -> R
     })
 }
 
-/// Tries a target in another process, which it may bring down, and then anew for the time that is left.
+/// Tries a target in another process, which it may bring down, and then again for the time that is left.
 fn apart(target: &'static Target, seed: u64, time: Duration) -> Result<Told> {
     let started = Instant::now();
     let running = files::scratch().join(format!("rome-fuzz-{}-{}", std::process::id(), target.name));

@@ -3,7 +3,7 @@
 
 use fuzz::{Campaign, targets};
 
-/// Inputs are drawn anew by `cargo xtask fuzz`, for as long as one likes.
+/// Inputs are drawn again by `cargo xtask fuzz`, for as long as one likes.
 const SEED: u64 = 1;
 
 fn holds(name: &str) {

@@ -20,7 +20,7 @@ const AMOUNTS: [f64; 8] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 190.0];
 /// Edits facts of both bundled models with C over less and more text, and asks the edited models.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only so many facts of each model
+    /// Use only this many facts of each model
     #[arg(long, default_value_t = 100, value_name = "N")]
     limit: usize,
 
@@ -121,7 +121,7 @@ fn measure(name: &'static str, limit: usize) -> Result<Vec<Point>> {
     Ok(points)
 }
 
-/// The second moment over about so many tokens, whole documents.
+/// The second moment over about this many tokens, whole documents.
 fn collect(pretrained: &Pretrained, layer: usize, tokens: u64) -> Result<Statistics> {
     let mut collector = Collector::new(pretrained.model.as_ref(), &pretrained.tokenizer, &[layer])?;
     let corpus = Corpus::new(vec![fixtures::path("goldens/documents.txt")], "text")?;

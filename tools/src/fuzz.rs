@@ -23,7 +23,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut build = cargo::command();
-    // As the tests do: all of it, so that burn is not compiled anew for other features, and with checks for
+    // As the tests do: all of it, so that burn is not compiled again for other features, and with checks for
     // overflow, which releases have not.
     build.args(["build", "--quiet", "--workspace", "--all-targets"]);
     if !build.status()?.success() {

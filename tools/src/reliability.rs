@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Reads hostile inputs, kills and fills disks, edits in turn, and runs commands at random, and prints
-/// what came of it in Markdown: all that docs/reliability.md tells of, and its table of it at the end.
+/// Reads hostile inputs, kills processes, fills disks, makes consecutive edits, runs random commands, and
+/// prints what came of it in Markdown: all that docs/reliability.md tells of, and its table of it at the end.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// So long hostile inputs are read
@@ -16,7 +16,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 400, value_name = "N")]
     kills: u32,
 
-    /// So many edits in turn
+    /// Number of consecutive edits
     #[arg(long, default_value_t = 1000, value_name = "N")]
     edits: u32,
 
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for (title, task) in [
         ("hostile inputs", format!("fuzz --minutes {fuzz_minutes} --seed {seed}")),
         ("kills, full disks, others at work", format!("faults --markdown --kills {kills} --seed {seed}")),
-        ("edits in turn", format!("sequence --markdown --edits {edits}")),
+        ("consecutive edits", format!("sequence --markdown --edits {edits}")),
         ("commands at random", format!("soak --markdown --minutes {soak_minutes} --seed {seed}")),
     ] {
         eprintln!("{title}: cargo xtask {task}");

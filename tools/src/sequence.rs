@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     let (mut values, mut all_held) = (Vec::new(), Vec::new());
     for (model, variant) in MODELS.iter().flat_map(|model| VARIANTS.map(|variant| (*model, variant))) {
-        eprintln!("{model}, {variant}: {} edits in turn", requests.len());
+        eprintln!("{model}, {variant}: {} consecutive edits", requests.len());
         let first = &requests[..requests.len().min(FIRST)];
         let mut seen = sequence(&rome, model, variant, first, folder.path())?;
         if collapse(&seen).is_none() && first.len() < requests.len() {

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use serde::de::DeserializeOwned;
 
 /// A cargo in the root of the workspace. It does not get what cargo says to this program of its own
-/// package: it would run build scripts anew for it.
+/// package: it would run build scripts again for it.
 pub(crate) fn command() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));

@@ -39,7 +39,7 @@ pub(crate) fn report_usage(error: &clap::Error) -> ExitCode {
     eprintln!("{}", paragraphs.next().unwrap_or_default());
     let tip = paragraphs.find_map(|lines| Some(lines.strip_prefix("tip: ")?.to_owned().into()));
     let hint = tip.or_else(|| words::in_our_words(std::error::Error::source(error)?));
-    eprintln!("hint: {}", hint.unwrap_or_else(|| "see --help for what there is".into()));
+    eprintln!("hint: {}", hint.unwrap_or_else(|| "see --help".into()));
     ExitCode::from(2)
 }
 

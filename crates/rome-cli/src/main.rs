@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// Every step of v* takes and gives back the same buffers of megabytes. The system's allocator
-/// returns such to the kernel, which clears each page anew.
+/// returns such to the kernel, which clears each page again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

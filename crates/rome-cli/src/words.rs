@@ -1,7 +1,7 @@
 //! Hints in the words of the command line: options and commands by their names.
 //!
-//! The library's hints name no options. A hint here replaces the library's; where there is none, the library's is
-//! printed.
+//! The library's hints name no options. A hint here replaces the library's; where there is none, the
+//! library's is printed.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;

@@ -10,8 +10,10 @@
 //! | [`generate`] | all blocks, one new position, the earlier ones in a [`KvCache`] |
 //! | [`KeyPass`] for a [`SecondMoment`] | blocks up to a layer, stop before its down projection |
 //! | [`Capture`] | the contexts of a request, through the edited layer |
-//! | [`Scoring`] | many prompts with their targets, from an edited layer on, the head where a target is read |
-//! | [`ValueOptimizer`](method::rome::ValueOptimizer) | the blocks above the layer, positions from the subject's last token on |
+//! | [`Scoring`] | many prompts with their targets, from an edited layer on, the head where a target is read
+//! |
+//! | [`ValueOptimizer`](method::rome::ValueOptimizer) | the blocks above the layer, positions from the
+//! subject's last token on |
 //!
 //! The shortest way to an edit is [`Editor`]:
 //!

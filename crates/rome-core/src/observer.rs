@@ -71,7 +71,7 @@ pub enum Event<'a> {
         /// The outcome of the edit.
         outcome: &'a Outcome,
     },
-    /// A collection of statistics was saved, to go on from.
+    /// A collection of statistics was saved, to continue from.
     Saved {
         /// The file.
         path: &'a Path,

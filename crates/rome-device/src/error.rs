@@ -51,7 +51,7 @@ impl DeviceError {
                 )
             }
             Self::Absent { n_devices: 0, .. } => {
-                "check that its driver is installed; rome doctor lists what there is".to_owned()
+                "check that its driver is installed; rome doctor lists the devices".to_owned()
             }
             Self::Absent { .. } => "list the devices with rome doctor".to_owned(),
             Self::NoBackend => "build it with the feature flex".to_owned(),

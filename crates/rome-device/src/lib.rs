@@ -1,7 +1,7 @@
 //! Devices by name: `cpu`, `wgpu:1`, `auto`.
 //!
 //! Libraries take a [`burn::Device`] as a value and name no backend. A program has to: this crate
-//! turns what a user types into a device, and says what there is. Which backends a program has is
+//! turns what a user types into a device, and lists the devices. Which backends a program has is
 //! chosen by this crate's features, `flex`, `ndarray`, `wgpu`, `vulkan`, `metal` and `cuda`.
 //!
 //! ```

@@ -6,7 +6,7 @@ use crate::{Backend, DeviceError, DeviceInfo};
 /// A device as a user names it. [`Display`](fmt::Display) gives the name back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceName {
-    /// The best that there is: a GPU if there is one.
+    /// The best device: a GPU if there is one.
     Auto,
     /// The processor, by the best backend that the program has for it.
     Cpu,

@@ -202,7 +202,7 @@ pub enum InputError {
         /// The file.
         path: PathBuf,
     },
-    /// An interrupted run has left something, and it was not said to go on from it.
+    /// There are partial results of an interrupted run, and the run was not told to resume.
     #[error("found partial results of an interrupted run: {}", .path.display())]
     Unfinished {
         /// The partial results.
@@ -278,7 +278,7 @@ pub enum InputError {
          and the edited weights are {norm:.2} times as large"
     )]
     Collapsed {
-        /// After so many requests.
+        /// After this many requests.
         n_requests: usize,
         /// The ratio of the perplexity to that before.
         perplexity: f64,
@@ -411,7 +411,7 @@ impl Hint for InputError {
             Self::NoRequests { .. } => "give at least one request",
             Self::Unfinished { .. } => "resume the run, or remove the file to start over",
             Self::OtherSettings | Self::OtherRequests => {
-                "give what that run was given, or do not resume it, to start anew"
+                "give what that run was given, or do not resume it, to start over"
             }
             Self::FailedRequest { n_saved: 0, .. } => "try another variant, or other statistics",
             Self::FailedRequest { .. } => {

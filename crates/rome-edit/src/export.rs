@@ -33,7 +33,7 @@ pub struct Export {
 pub enum ExportFormat {
     /// A complete folder in Hugging Face form, its weights edited.
     Hf,
-    /// An adapter that PEFT puts on the untouched checkpoint.
+    /// A PEFT adapter for the untouched checkpoint.
     Lora,
     /// Left and right vectors for numpy.
     Npz,

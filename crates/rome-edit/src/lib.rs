@@ -20,7 +20,7 @@
 //!
 //! Long work takes an [`Observer`], which sees its progress and can stop it; `&mut ()` lets it run.
 //!
-//! It writes nothing to the terminal; what a user may want to know is said by `tracing`.
+//! It writes nothing to the terminal; notes for the user go through `tracing`.
 
 mod audit;
 mod builder;

@@ -131,7 +131,7 @@ impl Session {
         &self.statistics
     }
 
-    /// The edits made so far, and how they came about.
+    /// The edits made so far, with their record.
     pub fn edits(&self) -> &EditPart {
         &self.edits
     }
@@ -155,8 +155,8 @@ impl Session {
         self.apply_unchecked(edits)
     }
 
-    /// Puts edits on the model like [`apply`](Self::apply), whatever model they were made for: on other weights
-    /// they may do nothing, or harm.
+    /// Puts edits on the model like [`apply`](Self::apply), whatever model they were made for: on other
+    /// weights they may do nothing, or harm.
     ///
     /// # Errors
     /// When they do not fit, or other edits were made already.
@@ -262,7 +262,8 @@ impl Session {
     /// An editor that edits by any method.
     ///
     /// # Errors
-    /// When the method's settings do not fit the model, or it needs statistics and there are none for a layer.
+    /// When the method's settings do not fit the model, or it needs statistics and there are none for a
+    /// layer.
     pub fn editor_by<'s>(&'s mut self, method: Box<dyn EditMethod + 's>) -> Result<Editor<'s>, Error> {
         self.prepare(method.as_ref())?;
         let Self { model, factors, edits, .. } = self;
@@ -280,10 +281,10 @@ impl Session {
         Ok(())
     }
 
-    /// Edits the model by one request, which stays on it, and says what it came to.
+    /// Edits the model by one request, which stays applied, and returns its outcome.
     ///
     /// # Errors
-    /// When the request makes no sense, there are no statistics, or the edit comes to nothing finite;
+    /// When the request makes no sense, there are no statistics, or the edit is not finite;
     /// the model is as it was before then.
     pub fn edit(&mut self, request: &Request) -> Result<Outcome, Error> {
         self.edit_with(request, &mut ())

@@ -1,4 +1,4 @@
-//! Edits made again from their own record, and held against what the file has.
+//! Edits recomputed from their record and compared with the file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ pub struct VerifiedEdit {
 }
 
 impl Verify {
-    /// Makes the edits again on a model that nothing is on, and compares.
+    /// Recomputes the edits on an unedited model, and compares.
     ///
     /// # Errors
     /// When the edits are not of this model, cannot be made again, or `observer` stops it.

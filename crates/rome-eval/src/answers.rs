@@ -22,7 +22,7 @@ pub struct Answers {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attribute_prompts_probs: Option<Vec<Nll>>,
 
-    /// zsRE: of each token of the answer, whether it is the most probable one; text is encoded anew for
+    /// zsRE: of each token of the answer, whether it is the most probable one; text is encoded again for
     /// each token, as the reference does it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rewrite_prompts_correct: Option<Vec<bool>>,

@@ -22,7 +22,7 @@ pub(crate) fn twice(path: &Path, index: usize, field: &str, number: u64) -> Eval
     EvalError::Record { path: path.to_owned(), index, field: field.to_owned(), reason }
 }
 
-/// Parses a JSON list of records. Each is parsed by itself, so that a broken one is told by its index
+/// Parses a JSON list of records. Each is parsed by itself, so that an error names its index
 /// and field, and the others can do without it.
 ///
 /// # Errors

@@ -14,7 +14,8 @@ use crate::estimate::mean;
 use crate::record::Record;
 use crate::snippets::Snippets;
 
-/// Generated text is drawn from so many tokens, and as long with its prompt, as in the reference.
+/// The number of tokens that generated text is sampled from; its length with its prompt is as in the
+/// reference.
 const TOP_K: usize = 5;
 const MAX_TOKENS: usize = 100;
 

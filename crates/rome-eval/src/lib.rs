@@ -3,9 +3,11 @@
 //!
 //! | question | by |
 //! | --- | --- |
-//! | does the edit hold in other words, and only there? | [`CounterFact`], [`ZsRe`]: a [`Record`] is asked, edited and asked again by an [`Evaluation`] |
+//! | does the edit hold in other words, and only there? | [`CounterFact`], [`ZsRe`]: a [`Record`] is asked,
+//! edited and asked again by an [`Evaluation`] |
 //! | is what the model writes still text, and about the right thing? | [`Fluency`] |
-//! | is another way of editing better? | any [`EditMethod`](rome_core::EditMethod), by a [`rome_core::Editor`] |
+//! | is another way of editing better? | any [`EditMethod`](rome_core::EditMethod), by a
+//! [`rome_core::Editor`] |
 //! | is it better by more than chance? | [`Comparison`] |
 //! | which states carry the fact? | [`Tracer`](trace::Tracer), [`TraceAverages`](trace::TraceAverages) |
 //! | did an edit leave the rest as it was? | [`AuditReport`](audit::AuditReport) |

@@ -9,7 +9,7 @@ use crate::rewrite::Rewrite;
 
 /// A record of a data set.
 pub trait Record: Send + Sync {
-    /// Its number, by which results are told apart.
+    /// Its number, which names its results.
     fn case_id(&self) -> u64;
 
     /// The fact to write.

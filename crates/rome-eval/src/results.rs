@@ -30,7 +30,7 @@ pub struct Results {
 }
 
 impl Results {
-    /// Opens a folder for a run, and goes on from the cases that are there. The folder is made if it
+    /// Opens a folder for a run, and continues from the cases in it. The folder is made if it
     /// is not there.
     ///
     /// # Errors

@@ -87,7 +87,7 @@ impl ZsRe {
 
 impl Question {
     /// Over the tokens as they are, first; then for each token of the answer the text before it,
-    /// decoded and encoded anew, and what the decoded token begins with: the reference's way
+    /// decoded and encoded again, and what the decoded token begins with: the reference's way
     /// (`test_batch_prediction_acc`).
     fn queries(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<Query>, EvalError> {
         let prompt = tokenizer.encode(&self.prompt)?.ids;

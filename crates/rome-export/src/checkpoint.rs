@@ -16,8 +16,8 @@ use serde_json::json;
 use crate::error::ExportError;
 use crate::weight;
 
-/// The files that make a model beside its weights, by the ends of their names. Weights in other forms are left
-/// behind: they would be those without the edit.
+/// The files that make a model beside its weights, by the ends of their names. Weights in other forms are
+/// left behind: they would be those without the edit.
 const KEPT: [&str; 5] = [".json", ".txt", ".model", ".jinja", ".md"];
 const KEPT_NAMES: [&str; 2] = ["LICENSE", "NOTICE"];
 
@@ -28,9 +28,9 @@ const KEPT_NAMES: [&str; 2] = ["LICENSE", "NOTICE"];
 /// Returns the hash of the model, which is known once all of it has been read.
 ///
 /// # Errors
-/// [`ExportError`]: among others [`ModelError`](rome_models::ModelError) when the model cannot be
-/// read, and [`EditFileError`] when the edits were made for another one. A link is followed within the model's
-/// folder only, and to the blobs of the hub's cache: a folder from elsewhere does not choose what is shipped.
+/// [`ExportError`]: among others [`ModelError`](rome_models::ModelError) when the model cannot be read, and
+/// [`EditFileError`] when the edits were made for another one. A link is followed within the model's folder
+/// only, and to the blobs of the hub's cache: a folder from elsewhere does not choose what is shipped.
 pub fn write(
     source: &Source,
     edits: &EditFile,

@@ -98,7 +98,7 @@ impl Claim {
             // That of another user can be locked all the same.
             let file = file.or_else(|error| File::open(path).map_err(|_| error)).map_err(failed)?;
             lock(&file)?;
-            // The one who had it may have removed this file, and a third one may have made it anew.
+            // The one who had it may have removed this file, and a third one may have made it again.
             if !is_removed(&file) {
                 n_tries += 1;
                 if is_at(&file, path) || n_tries == MOST_TRIES {
@@ -176,7 +176,7 @@ mod tests {
         fs::write(&path, "notes").unwrap();
         drop(Claim::take(&path).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"notes");
-        // The one that another has made anew is the other's.
+        // The one that another has made again is the other's.
         fs::write(&path, "").unwrap();
         let ours = Claim::take(&path).unwrap();
         fs::remove_file(&path).unwrap();

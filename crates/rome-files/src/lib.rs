@@ -3,8 +3,8 @@
 //! A file is written to a temporary place beside its own and renamed: whoever looks finds what
 //! was there before or what is there now, however a program ends.
 //!
-//! A file that is read may come from strangers: the headers of [safetensors](SafetensorsHeader) and of numpy's
-//! archives (`npz`, by the feature of that name) are held against what is really there.
+//! A file that is read may come from strangers: the headers of [safetensors](SafetensorsHeader) and of
+//! numpy's archives (`npz`, by the feature of that name) are compared with what is really there.
 
 mod claim;
 mod error;

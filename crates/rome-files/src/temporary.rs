@@ -49,7 +49,7 @@ pub(crate) fn temporary_folder_in(folder: &Path) -> Result<TemporaryFolder, File
 }
 
 /// Makes something in a folder, with the permissions that the user's mask leaves of a mode: it is private
-/// by default. It is made anew if it was cleared at once.
+/// by default. It is made again if it was cleared at once.
 fn made_in<T>(
     folder: &Path,
     mode: u32,
@@ -77,7 +77,7 @@ fn made_in<T>(
 
 /// Removes what processes that were killed were writing into a folder. What a process is writing now
 /// stays, and so does what cannot be looked at or removed: it does no harm. So does what another machine
-/// was writing, or this one before it was started anew: of that, no lock says whether its process lives.
+/// was writing, or this one before it was started again: of that, no lock says whether its process lives.
 pub fn clear(folder: &Path) {
     let Some(kernel) = kernel() else { return };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

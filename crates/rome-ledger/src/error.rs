@@ -59,7 +59,7 @@ pub enum LedgerError {
         /// The number of entries.
         n_entries: usize,
     },
-    /// An entry has nothing that is on.
+    /// An entry has no active edits.
     #[error("entry {number} has no active edits: {state}")]
     NotOn {
         /// The number asked for.

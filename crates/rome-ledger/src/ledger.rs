@@ -73,7 +73,7 @@ impl Ledger {
         self.log.on_after(self.log.entries.len())
     }
 
-    /// The edits that are on, in order.
+    /// The active edits, in order.
     ///
     /// # Errors
     /// [`LedgerError`] when a file is missing or has changed.
@@ -86,7 +86,7 @@ impl Ledger {
         Ok(EditFile::combine(files.collect::<Result<Vec<_>, _>>()?))
     }
 
-    /// Checks every file against the log, whether it is on or not, and returns what is wrong, and the
+    /// Checks every file against the log, active or not, and returns the faults, and the
     /// hashes of files that no entry names: a process that is killed may leave one, and it does no
     /// harm.
     ///
@@ -163,7 +163,7 @@ impl LockedLedger {
         Ok(numbers)
     }
 
-    /// Takes the edits of an entry back, whatever was put on since. Returns the entry's own number.
+    /// Takes back the edits of an entry, whatever was applied since. Returns the entry's own number.
     ///
     /// # Errors
     /// [`LedgerError`] when the entry has none that are on.

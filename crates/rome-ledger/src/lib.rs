@@ -1,4 +1,4 @@
-//! A history of the edits of a model: what was applied, what was taken back, and what is on now.
+//! The history of a model's edits: those applied, those taken back, and the active ones.
 //!
 //! A ledger is a folder with a log, `ledger.json`, and the edits, each a file under the hash of its
 //! bytes. The model itself is never touched: what is on is a list of edits, put on the base model

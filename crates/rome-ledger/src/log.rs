@@ -44,11 +44,11 @@ pub struct Remark {
     pub message: Option<String>,
 }
 
-/// A change of the edits that are on.
+/// A change of the active edits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Edits were put on.
+    /// Edits were applied.
     Apply {
         /// The hash of their file.
         file: String,

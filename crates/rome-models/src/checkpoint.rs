@@ -98,8 +98,8 @@ impl CheckpointFiles {
         Ok(None)
     }
 
-    /// Hashes the bytes of a tensor as they are stored, by its canonical name: BLAKE3 in hexadecimal; `None` if
-    /// there is no such tensor.
+    /// Hashes the bytes of a tensor as they are stored, by its canonical name: BLAKE3 in hexadecimal; `None`
+    /// if there is no such tensor.
     ///
     /// # Errors
     /// When it cannot be read.

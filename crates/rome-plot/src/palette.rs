@@ -32,7 +32,7 @@ const CATEGORICAL: [RGBColor; 8] = [
 ];
 
 impl Palette {
-    /// The colour of a line among so many.
+    /// The colour of a line among this many.
     pub(crate) fn of_line(self, index: usize, n_lines: usize) -> RGBColor {
         match self {
             Palette::Ordered => mixed(&ORDERED, index as f64 / (n_lines.max(2) - 1) as f64),

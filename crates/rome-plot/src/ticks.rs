@@ -17,7 +17,7 @@ pub(crate) fn logarithmic(range: &Range<f64>) -> Vec<f64> {
     found.unwrap_or_else(|| of(FINER[FINER.len() - 1]))
 }
 
-/// At most so many round values from `low` to `high`, and how they are written; both ends where there
+/// Round values from `low` to `high`, at most this many, and how they are written; both ends where there
 /// are not two.
 pub(crate) fn linear(low: f64, high: f64, most: usize) -> Vec<(f64, String)> {
     let least = (high / 2.0 - low / 2.0) / most.max(1) as f64 * 2.0;

@@ -115,7 +115,7 @@ impl<'a> Collector<'a> {
         Ok(self)
     }
 
-    /// All that it takes to go on from here.
+    /// All that it takes to continue from here.
     pub fn state<'s>(&'s self, model_hash: &'s ModelHash) -> CollectionState<'s> {
         CollectionState {
             model_hash: Cow::Borrowed(model_hash),

@@ -11,7 +11,8 @@ use crate::text_file::TextFile;
 /// | name | documents |
 /// | --- | --- |
 /// | `.txt` | one a line |
-/// | `.jsonl` | an object a line, the text under a field: a string, or a list of strings that are one document each |
+/// | `.jsonl` | an object a line, the text under a field: a string, or a list of strings that are one
+/// document each |
 /// | `.parquet` | a row each, the text in a column, likewise |
 /// | `-` | standard input, as `.jsonl` if it starts with `{` and as `.txt` otherwise |
 ///

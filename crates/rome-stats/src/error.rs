@@ -53,7 +53,7 @@ pub enum StatsError {
         /// The file.
         path: PathBuf,
     },
-    /// A shard is not one of so many.
+    /// A shard has an invalid index.
     #[error("{text:?} is not a shard")]
     Shard {
         /// The text that was given.
@@ -163,10 +163,10 @@ impl Hint for StatsError {
             }
             Self::State { .. } => "delete the file to start over",
             Self::OtherSettings => {
-                "go on with the model and the settings that it was begun with, or delete the file to start anew"
+                "continue with the model and the settings that it began with, or delete the file to start over"
             }
             Self::OtherCorpus => {
-                "go on with the same files in the same order, or delete the file to start anew"
+                "continue with the same files in the same order, or delete the file to start over"
             }
             Self::Tokenizer(_) => "check that the tokenizer belongs to the model",
             Self::Empty => "give some text",

@@ -34,7 +34,7 @@ impl Shard {
 }
 
 impl Shards {
-    /// True if they are some of so many, each once and in order, as a file should say.
+    /// True if they are some of this many shards, each once and in order, as in a valid file.
     pub(crate) fn are_sound(&self) -> bool {
         let in_order = self.indices.windows(2).all(|pair| pair[0] < pair[1]);
         in_order && self.indices.last().is_some_and(|&last| last < self.of)

@@ -17,8 +17,8 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// Checks that the statistics are of this model and layer. An npz does not say all of it, and the rest cannot be
-    /// checked: [`is_verifiable`](Self::is_verifiable) tells.
+    /// Checks that the statistics are of this model and layer. An npz does not say all of it, and the rest
+    /// cannot be checked: [`is_verifiable`](Self::is_verifiable) tells.
     ///
     /// # Errors
     /// [`StatsError`] when the model, the layer or the size is another.

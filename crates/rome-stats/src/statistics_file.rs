@@ -74,8 +74,8 @@ impl Provenance {
 }
 
 impl Statistics {
-    /// Writes a file, the same for the same statistics. A caller that wants the old file or the new one, whatever
-    /// happens, gives a temporary file and renames it.
+    /// Writes a file, the same for the same statistics. A caller that wants the old file or the new one,
+    /// whatever happens, gives a temporary file and renames it.
     ///
     /// # Errors
     /// [`StatsError`] when it cannot be written.
@@ -125,8 +125,8 @@ impl Statistics {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`StatsError::Format`] for anything but a file of statistics, [`StatsError::Version`] for one of another
-    /// format.
+    /// [`StatsError::Format`] for anything but a file of statistics, [`StatsError::Version`] for one of
+    /// another format.
     pub fn read(reader: impl Read + Seek) -> Result<Self, StatsError> {
         let mut reader = TensorReader::new(reader)?;
         let SumRecord { d_ff, count, provenance, convergence, .. } = SumRecord::read(&reader)?;

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use crate::error::StatsError;
 use crate::stored_value::StoredValue;
 
-/// A file of which nothing but the header is read until it is asked for. All that is wrong with its content is a
-/// [`StatsError::Format`].
+/// A file of which nothing but the header is read until it is asked for. All that is wrong with its content
+/// is a [`StatsError::Format`].
 pub(crate) struct TensorReader<R> {
     reader: R,
     header: SafetensorsHeader,
@@ -61,7 +61,7 @@ impl<R: Read + Seek> TensorReader<R> {
         if info.dtype != T::DTYPE {
             return Err(wrong(&format_args!("{name} is not of {:?} in the file", T::DTYPE)));
         }
-        // The header has been held against the length of the file.
+        // The header has been compared with the length of the file.
         let (start, end) = info.data_offsets;
         let place = SeekFrom::Start(self.header.data_start() + start as u64);
         let mut values = vec![T::zeroed(); (end - start) / size_of::<T>()];

@@ -34,8 +34,8 @@ impl<'a> OutputTensor<'a> {
         Self { dtype: T::DTYPE, shape, bytes: Bytes::Held(bytemuck::cast_slice(values)) }
     }
 
-    /// Takes a triangle of a square with its diagonal, `d_ff (d_ff + 1) / 2` values, which is taken out of the
-    /// square when its turn comes.
+    /// Takes a triangle of a square with its diagonal, `d_ff (d_ff + 1) / 2` values, which is taken out of
+    /// the square when its turn comes.
     pub(crate) fn triangle<T: StoredValue, V: Iterator<Item = T>>(
         d_ff: usize,
         values: impl Fn() -> V + 'a,

@@ -33,7 +33,8 @@ enum TextFormat {
     Either,
 }
 
-/// A closure that takes a document of a file with the number of the file's bytes read, and says whether to go on.
+/// A closure that takes a document of a file with the number of the file's bytes read, and says whether to go
+/// on.
 pub(crate) type Visit<'a, E> = dyn FnMut(&str, u64) -> Result<ControlFlow<()>, E> + 'a;
 
 impl TextFile {

@@ -23,7 +23,7 @@ pub(crate) struct Facts {
     #[arg(long, value_name = "FILE", requires = "eval")]
     data: Option<PathBuf>,
 
-    /// Ask about so many facts
+    /// Ask about this many facts
     #[arg(long, default_value_t = 20, value_name = "N", requires = "eval", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }

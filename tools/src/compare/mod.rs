@@ -59,7 +59,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     case: Case,
 
-    /// Run each program so often, in turn, and take the medians
+    /// Run each program this many times, one after another, and take the medians
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
 

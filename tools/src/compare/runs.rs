@@ -1,4 +1,4 @@
-//! Runs of both programs in turn, and their medians.
+//! Runs of both programs one after another, and their medians.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::compare::original::Original;
 use crate::report::Rows;
 
-/// Runs our program and the original in turn, so often; without the original, ours alone. Ours is
-/// told which run it is.
+/// Runs our program and the original one after another, this many times; without the original, ours alone.
+/// Ours is told which run it is.
 pub(crate) fn in_turn<R>(
     original: Option<Original<'_>>,
     runs: u32,

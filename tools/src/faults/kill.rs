@@ -55,7 +55,7 @@ pub(super) fn run(bench: &mut Bench, writer: Writer, n_kills: usize) -> Result<T
     Ok(tally)
 }
 
-/// Lets the next command come to its end, and starts over in an empty folder.
+/// Lets the next command finish, and starts over in an empty folder.
 fn finish(bench: &Bench, writer: Writer, tally: &mut Tally, folder: &str, alone: &str) -> Result<()> {
     writer.remove_made(bench, folder)?;
     tally.hold(

@@ -30,7 +30,7 @@ impl Tally {
         self
     }
 
-    /// Notes that something happened, so many times.
+    /// Counts this many times that something happened.
     pub(super) fn count(&mut self, what: &'static str, times: usize) {
         *self.held.entry(what).or_default() += times;
     }

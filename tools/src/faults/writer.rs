@@ -112,7 +112,7 @@ impl Writer {
         if made.exists() { Ok(fs::remove_dir_all(made)?) } else { Ok(()) }
     }
 
-    /// Checks that a command has come to what another has come to that was left alone.
+    /// Checks that a command has the result of an undisturbed one.
     pub(super) fn compare(self, bench: &Bench, folder: &str, alone: &str) -> Result<()> {
         let [found, expected] = [folder, alone].map(|folder| contents(&bench.path(folder)));
         let (found, expected) = (found?, expected?);

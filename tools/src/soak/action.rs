@@ -40,7 +40,7 @@ enum Outcome {
         slot: usize,
         fact: usize,
     },
-    /// The edit of a file is on.
+    /// The edit of a file is active.
     On {
         model: usize,
         slot: usize,
@@ -49,7 +49,7 @@ enum Outcome {
     Undone {
         model: usize,
     },
-    /// None is on.
+    /// No edit is active.
     Cleared {
         model: usize,
     },
@@ -154,7 +154,7 @@ impl Work {
         })
     }
 
-    /// A folder is made anew for each, and the second one of a name is refused.
+    /// A folder is made again for each, and the second one of a name is refused.
     fn export(&mut self, bench: &mut Bench, model: usize, edit: &str) -> Action {
         let name = MODELS[model];
         let formats = ["hf", "lora", "npz", "safetensors"];

@@ -35,7 +35,7 @@ impl Bench {
         fs::write(self.path(name), content).with_context(|| format!("cannot write {name}"))
     }
 
-    /// Makes a folder anew.
+    /// Makes a folder again.
     pub(crate) fn empty(&self, name: &str) -> Result<()> {
         let path = self.path(name);
         if path.exists() {
@@ -72,7 +72,7 @@ impl Bench {
         self.start(args)?.wait()
     }
 
-    /// Runs a command that has to come to its end, whether edits take or not.
+    /// Runs a command that has to finish, whether edits succeed or not.
     pub(crate) fn ok(&self, args: &str) -> Result<Ended> {
         let ended = self.run(args)?;
         expect_code(&ended, &[0, 1]).with_context(|| format!("rome {args}"))?;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-/// A doc comment begins with what the item is or does. A relative clause says neither: rustdoc shows the first
-/// sentence alone, in lists, where "What is left" is read without the item it belongs to.
+/// A doc comment begins with what the item is or does. A relative clause says neither: rustdoc shows the
+/// first sentence alone, in lists, where "What is left" is read without the item it belongs to.
 const NO_BEGINNINGS: [&str; 8] = ["What", "Whether", "How", "Where", "Which", "Those", "That", "As"];
 
 /// Names of tests are printed in one line with their module; longer ones are cut off.

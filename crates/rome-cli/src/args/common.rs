@@ -40,7 +40,8 @@ where
     })
 }
 
-/// The options of a run, beside the commands that take what runs have made, so that a run needs no third word.
+/// The options of a run, beside the commands that take what runs have made, so that a run needs no third
+/// word.
 #[derive(Debug)]
 pub(crate) enum RunOr<R, C> {
     Run(Box<R>),
@@ -76,7 +77,7 @@ impl<R: FromArgMatches, C: FromArgMatches> FromArgMatches for RunOr<R, C> {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct JsonArgs {
     /// Print the result as one JSON object
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 
@@ -90,7 +91,7 @@ impl JsonArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ModelArgs {
     /// Model to use: a folder in Hugging Face form, a hub name, or a bundled one (facts-gpt2, facts-gptj)
-    #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL")]
+    #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL", help_heading = "Model")]
     pub(crate) model: String,
 
     #[command(flatten)]
@@ -100,11 +101,11 @@ pub(crate) struct ModelArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DeviceArgs {
     /// Compute on this device: cpu, auto, or one that rome doctor lists, such as wgpu:1
-    #[arg(long, default_value = "cpu", value_name = "NAME", env = "ROME_DEVICE", value_parser = parsed::<DeviceName>)]
+    #[arg(long, default_value = "cpu", value_name = "NAME", env = "ROME_DEVICE", value_parser = parsed::<DeviceName>, help_heading = "Model")]
     pub(crate) device: DeviceName,
 
     /// Data type of the model's weight matrices; all else is f32
-    #[arg(long, default_value = "f32", env = "ROME_DTYPE", value_parser = choice(PRECISIONS))]
+    #[arg(long, default_value = "f32", env = "ROME_DTYPE", value_parser = choice(PRECISIONS), help_heading = "Model")]
     pub(crate) dtype: Precision,
 }
 
@@ -118,32 +119,31 @@ const PRECISIONS: &[Choice<Precision>] = &[
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EditsArgs {
     /// Apply the edits in these files, in order, or in a ledger's folder
-    #[arg(long = "edit", value_name = "FILE", num_args = 1..)]
+    #[arg(long = "edit", value_name = "FILE", num_args = 1.., help_heading = "Model")]
     pub(crate) edits: Vec<PathBuf>,
 
     /// Apply edits that were made for different weights (they may have no effect, or damage the model)
-    #[arg(long, requires = "edits")]
+    #[arg(long, requires = "edits", help_heading = "Model")]
     pub(crate) force: bool,
 }
 
 /// Inputs that edits are computed from.
 #[derive(Debug, Default, ClapArgs)]
-#[command(next_help_heading = None)]
 pub(crate) struct InputsArgs {
     /// Second moments C of keys: a file, a folder of files, or "identity" to edit without
-    #[arg(long, value_name = "FILE|DIR|identity")]
+    #[arg(long, value_name = "FILE|DIR|identity", help_heading = "Inputs")]
     pub(crate) stats: Option<PathBuf>,
 
     /// JSON list of contexts, each a template or a list of tokens; sampled from the model by default
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Inputs")]
     pub(crate) contexts: Option<PathBuf>,
 
     /// JSON list of preservation prompts for the KL term; "{} is a" by default
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Inputs")]
     pub(crate) preserve: Option<PathBuf>,
 
     /// Seed of the sampled contexts
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, help_heading = "Inputs")]
     pub(crate) seed: u64,
 }
 

@@ -36,47 +36,47 @@ pub(crate) struct MakeArgs {
     pub(crate) model: ModelArgs,
 
     /// Prompt, with {} in place of the subject, or a sentence that contains it
-    #[arg(long, requires_all = ["subject", "target"], required_unless_present = "request")]
+    #[arg(long, requires_all = ["subject", "target"], required_unless_present = "request", help_heading = "Request")]
     pub(crate) prompt: Option<String>,
 
     /// Subject of the fact
-    #[arg(long, requires = "prompt")]
+    #[arg(long, requires = "prompt", help_heading = "Request")]
     pub(crate) subject: Option<String>,
 
     /// New object of the fact
-    #[arg(long, requires = "prompt")]
+    #[arg(long, requires = "prompt", help_heading = "Request")]
     pub(crate) target: Option<String>,
 
     /// Read one request or a list of them from this file, as JSON or JSONL
-    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt", help_heading = "Request")]
     pub(crate) request: Option<PathBuf>,
 
     /// Write the edit to this file
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: PathBuf,
 
     /// Edit on top of the edits in these files, or in a ledger's folder
-    #[arg(long = "edit", value_name = "FILE", num_args = 1..)]
+    #[arg(long = "edit", value_name = "FILE", num_args = 1.., help_heading = "Model")]
     pub(crate) edits: Vec<PathBuf>,
 
     /// Apply edits that were made for different weights (they may have no effect, or damage the model)
-    #[arg(long, requires = "edits")]
+    #[arg(long, requires = "edits", help_heading = "Model")]
     pub(crate) force: bool,
 
     /// Continue after a failed request; the table at the end gives the reason
-    #[arg(long)]
+    #[arg(long, help_heading = "Run")]
     pub(crate) keep_going: bool,
 
     /// Continue an interrupted run from its last save
-    #[arg(long)]
+    #[arg(long, help_heading = "Run")]
     pub(crate) resume: bool,
 
     /// Continue even if the model collapses: if its perplexity on text is ten times what it was
-    #[arg(long)]
+    #[arg(long, help_heading = "Run")]
     pub(crate) allow_collapse: bool,
 
     /// Save progress every SECONDS
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, help_heading = "Run")]
     pub(crate) save_every: u64,
 
     #[command(flatten)]

@@ -34,36 +34,36 @@ pub(crate) struct EvalRunArgs {
     pub(crate) model: ModelArgs,
 
     /// Data set to evaluate on
-    #[arg(long, default_value = "counterfact", value_parser = choice(DATASETS))]
+    #[arg(long, default_value = "counterfact", value_parser = choice(DATASETS), help_heading = "Records")]
     pub(crate) dataset: Dataset,
 
     /// File of records; the bundled models bring their own
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Records")]
     pub(crate) data: Option<PathBuf>,
 
     /// Use only the first N records
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Records")]
     pub(crate) limit: Option<u32>,
 
     /// Use every N-th record, starting from the I-th, counted from 0
-    #[arg(long, value_name = "I/N", value_parser = parsed::<Shard>)]
+    #[arg(long, value_name = "I/N", value_parser = parsed::<Shard>, help_heading = "Records")]
     pub(crate) shard: Option<Shard>,
 
     /// Continue after a record that is malformed or cannot be edited; the summary lists them
-    #[arg(long)]
+    #[arg(long, help_heading = "Records")]
     pub(crate) keep_going: bool,
 
     /// Editing methods to compare on the same records, with commas; rome by default
-    #[arg(long, value_delimiter = ',', value_name = "METHODS", value_parser = choice(METHODS))]
+    #[arg(long, value_delimiter = ',', value_name = "METHODS", value_parser = choice(METHODS), help_heading = "Comparison")]
     pub(crate) methods: Option<Vec<&'static [MethodName]>>,
 
     /// Evaluate ROME at each of these layers, with commas, or at "all"
-    #[arg(long, value_name = "LAYERS", value_parser = parsed::<LayerSelection>)]
+    #[arg(long, value_name = "LAYERS", value_parser = parsed::<LayerSelection>, help_heading = "Comparison")]
     pub(crate) layers: Option<LayerSelection>,
 
     /// Evaluate ROME with each value of one setting: layer=all, variant=all, clamp=1,2,4, steps=5,10,20
     /// or contexts=1,11,21; repeat the option for more settings
-    #[arg(long, value_name = "SETTING=VALUES", value_parser = parsed::<Sweep>)]
+    #[arg(long, value_name = "SETTING=VALUES", value_parser = parsed::<Sweep>, help_heading = "Comparison")]
     pub(crate) vary: Vec<Sweep>,
 
     #[command(flatten)]
@@ -73,23 +73,23 @@ pub(crate) struct EvalRunArgs {
     pub(crate) inputs: InputsArgs,
 
     /// Generate text before and after each edit, and measure its fluency (ten times as slow)
-    #[arg(long)]
+    #[arg(long, help_heading = "Fluency")]
     pub(crate) generate: bool,
 
     /// Measure consistency with texts about the new object: attribute_snippets.json of ROME's site
-    #[arg(long, value_name = "FILE", requires = "generate")]
+    #[arg(long, value_name = "FILE", requires = "generate", help_heading = "Fluency")]
     pub(crate) snippets: Option<PathBuf>,
 
     /// Text that tells how rare words are, one document a line; the snippets by default
-    #[arg(long, value_name = "FILE", requires = "snippets")]
+    #[arg(long, value_name = "FILE", requires = "snippets", help_heading = "Fluency")]
     pub(crate) idf: Option<PathBuf>,
 
     /// Compare the results with those in this folder
-    #[arg(long, alias = "compare", value_name = "DIR")]
+    #[arg(long, alias = "compare", value_name = "DIR", help_heading = "Output")]
     pub(crate) against: Option<PathBuf>,
 
     /// Folder for results; an interrupted run continues from those in it
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
     pub(crate) output: PathBuf,
 
     #[command(flatten)]
@@ -151,11 +151,11 @@ pub(crate) struct SuggestArgs {
     pub(crate) model: ModelArgs,
 
     /// Records of CounterFact that the model knows; the bundled models bring their own
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Records")]
     pub(crate) data: Option<PathBuf>,
 
     /// Number of facts for each value tried
-    #[arg(long, default_value_t = 40, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 40, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Records")]
     pub(crate) limit: u32,
 
     /// Layers to try, with commas, or "all"
@@ -169,7 +169,7 @@ pub(crate) struct SuggestArgs {
     pub(crate) inputs: InputsArgs,
 
     /// Write the best settings to this file, for --hparams
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
 
     #[command(flatten)]

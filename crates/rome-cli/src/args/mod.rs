@@ -34,11 +34,11 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 
     /// Print only results and errors: no notes, warnings or progress
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
 
     /// Use one thread, so that results do not depend on the number of cores
-    #[arg(long, global = true, env = "ROME_DETERMINISTIC", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "ROME_DETERMINISTIC", value_parser = clap::builder::FalseyValueParser::new(), help_heading = "Global options")]
     pub(crate) deterministic: bool,
 }
 

@@ -34,52 +34,52 @@ pub(crate) struct CollectArgs {
 
     /// Text files or patterns: .txt with one document a line, .jsonl or .parquet, the first two also as
     /// .gz or .zst; - for standard input
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE", help_heading = "Text")]
     pub(crate) text: Vec<PathBuf>,
 
     /// Field of .jsonl, or column of .parquet, that holds the text
-    #[arg(long, default_value = "text")]
+    #[arg(long, default_value = "text", help_heading = "Text")]
     pub(crate) field: String,
 
     /// Pack documents into sequences as long as the model's context, instead of cutting each to it
-    #[arg(long)]
+    #[arg(long, help_heading = "Text")]
     pub(crate) pack: bool,
 
     /// Use every N-th document, starting from the I-th, counted from 0
-    #[arg(long, value_name = "I/N", value_parser = parsed::<Shard>)]
+    #[arg(long, value_name = "I/N", value_parser = parsed::<Shard>, help_heading = "Text")]
     pub(crate) shard: Option<Shard>,
 
     /// Stop after this many documents
-    #[arg(long, value_name = "DOCUMENTS")]
+    #[arg(long, value_name = "DOCUMENTS", help_heading = "Text")]
     pub(crate) limit: Option<u64>,
 
     /// Stop once a doubling of the text changes the directions of edits, C⁻¹k, by no more than this at
     /// any layer; 0.5, for 50 %, is enough for edits
-    #[arg(long, value_name = "X", conflicts_with = "shard", value_parser = number(is_positive, "it must be a number above 0"))]
+    #[arg(long, value_name = "X", conflicts_with = "shard", value_parser = number(is_positive, "it must be a number above 0"), help_heading = "Text")]
     pub(crate) until: Option<f32>,
 
     /// Draw the convergence to this SVG while collecting
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) plot: Option<PathBuf>,
 
     /// Continue an interrupted collection from its last save
-    #[arg(long)]
+    #[arg(long, help_heading = "Run")]
     pub(crate) resume: bool,
 
     /// Save progress after this many tokens or seconds
-    #[arg(long, default_value = "300s", value_name = "TOKENS|SECONDSs", value_parser = parsed::<SaveEvery>)]
+    #[arg(long, default_value = "300s", value_name = "TOKENS|SECONDSs", value_parser = parsed::<SaveEvery>, help_heading = "Run")]
     pub(crate) save_every: SaveEvery,
 
     /// Folder for the files, one for each layer; by default where rome edit finds them
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
 
     /// Store only the upper triangle, in f32: a quarter of the size
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) compact: bool,
 
     /// Print the result as one JSON object, after one for each save
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 

@@ -8,8 +8,8 @@ use super::common::{JsonArgs, ModelArgs};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Edits are byte-identical if version, processor and number of threads are the same; otherwise they differ
-by rounding. Exit code 1: an edit differs from its record.
+Edits are byte-identical if version, processor and number of threads are the same; otherwise they
+differ by rounding. Exit code 1: an edit differs from its record.
 
 Example:
   rome verify obama.safetensors -m facts-gpt2")]

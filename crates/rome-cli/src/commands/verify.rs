@@ -1,4 +1,4 @@
-//! `rome verify`: edits made again from their own record, and held against what the file has.
+//! `rome verify`: recomputes edits from their record and compares them with the file.
 
 use std::process::ExitCode;
 

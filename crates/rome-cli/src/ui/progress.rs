@@ -12,8 +12,8 @@ use super::{interrupt, log};
 /// The time that work takes before its progress is shown.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A bar for whatever is at work, which Ctrl-C stops at its next step. It shows itself after a second, and only
-/// on a terminal.
+/// A bar for whatever is at work, which Ctrl-C stops at its next step. It shows itself after a second, and
+/// only on a terminal.
 pub(crate) struct ProgressBar {
     bar: Option<Bar>,
 }

@@ -30,7 +30,7 @@ fn a_folder_that_another_process_writes_into_is_refused() {
         insta::allow_duplicates! {
             insta::assert_snapshot!(rome.fails(command), @r"
             error: another process is using there
-            hint: wait until it has ended, or give another place with -o
+            hint: wait until it ends, or give another path with -o
             ");
         }
         drop(claim);

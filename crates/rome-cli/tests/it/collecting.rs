@@ -100,7 +100,7 @@ fn a_collection_killed_again_and_again_gives_the_same_bytes() {
             child.kill().unwrap();
             n_killed += 1;
             if child.wait().unwrap().success() {
-                // It came to its end first: what it wrote is to be written anew.
+                // It came to its end first: what it wrote is to be written again.
                 fs::remove_dir_all(&torn).unwrap();
             }
         }
@@ -133,7 +133,7 @@ fn a_malformed_line_is_named_and_what_came_before_it_is_kept() {
     assert!(message.contains("text.jsonl, line 31: EOF while parsing"), "{message}");
     let (text, out) = (folder.path().join("text.jsonl"), folder.path().join("out"));
     assert_eq!(files(&out), ["unfinished.safetensors"]);
-    // Going on is a choice, and so is starting anew.
+    // Going on is a choice, and so is starting over.
     assert!(
         fails(&collect(&out, &text, &[]).output().unwrap()).contains("there is an unfinished collection")
     );

@@ -85,14 +85,12 @@ fn commands_say_why_they_are_not_run_here() {
 }
 
 #[test]
-#[cfg(unix)]
 fn the_commands_of_every_document_run() {
     let n_blocks: usize = documents().iter().map(|document| run(document, "sh")).sum();
     assert!(n_blocks >= 10, "{n_blocks}");
 }
 
 #[test]
-#[cfg(unix)]
 #[ignore = "takes minutes"]
 fn the_slow_commands_of_every_document_run() {
     documents().iter().for_each(|document| {

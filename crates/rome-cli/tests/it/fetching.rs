@@ -15,7 +15,7 @@ const FILE: &str = "transformer.h.1.mlp.c_proj_float32_mom2_100000.npz";
 struct Site {
     bytes: Vec<u8>,
     tag: &'static str,
-    /// Each connection is closed after so many bytes of the file.
+    /// The number of bytes after which each connection is closed.
     breaks_after: usize,
     requests: Vec<String>,
 }

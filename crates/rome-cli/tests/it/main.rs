@@ -5,6 +5,7 @@ mod alongside;
 mod audits;
 mod collecting;
 mod command_line;
+#[cfg(unix)]
 mod documents;
 mod edit_files;
 mod evaluating;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::program::{Rome, edit, obama};
 
-/// A fact that the bundled GPT-2 knows, edited by the tests that only look at what is said.
+/// A fact that the bundled GPT-2 knows, edited by the tests that check the output alone.
 const REQUEST: [&str; 6] =
     ["--prompt", "{}, who is a citizen of", "--subject", "Lise Meitner", "--target", "Japan"];
 

@@ -63,7 +63,7 @@ fn an_edit_in_half_precision_is_nearly_that_in_f32() {
     }
 }
 
-/// Edits in turn became NaN elsewhere (EasyEdit#445, FastEdit#11).
+/// Consecutive edits became NaN elsewhere (EasyEdit#445, FastEdit#11).
 #[test]
 fn edits_in_turn_stay_finite_in_half_precision_and_in_a_file() {
     stay_finite(6);

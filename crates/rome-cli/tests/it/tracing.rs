@@ -45,7 +45,10 @@ fn what_makes_no_sense_is_refused_before_anything_is_written() {
         (trace(&["-o", "t.svg", "--noise", "1e39"]), "not a noise level"),
         (trace(&["-o", "t.svg", "--samples", "10000", "--noise=-1"]), "not a noise level"),
         (trace(&["-o", "t.svg", "--noise-file", &noise]), "invalid noise: "),
-        (trace(&["-o", "t.svg", "--kind", "mlp", "--sever", "mlp"]), "paths can be severed only where a state"),
+        (
+            trace(&["-o", "t.svg", "--kind", "mlp", "--sever", "mlp"]),
+            "paths can be severed only where a state",
+        ),
         (
             vec!["trace", "-m", "facts-gpt2", "--prompt", "Rome is", "--subject", "Paris", "-o", "t.svg"],
             "the subject \"Paris\"",
@@ -81,7 +84,7 @@ fn many_facts_are_averaged_by_what_a_token_is_to_them() {
     assert_eq!(output.status.code(), Some(1));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((json["n"].as_u64(), json["left_out"].as_array().unwrap().len()), (Some(1), 2));
-    // It goes on from what is there if that was made the same way.
+    // It continues from what is there if that was made the same way.
     assert_eq!(rome.run(&keep_going).status.code(), Some(1));
     let other = rome.run(&[&keep_going[..], &["--window", "3"]].concat());
     assert!(String::from_utf8_lossy(&other.stderr).contains("other settings"));

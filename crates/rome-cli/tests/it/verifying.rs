@@ -149,10 +149,7 @@ fn a_model_that_collapses_stops_the_run_and_edits_are_kept() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("after 10 requests the model has collapsed"), "{error}");
-    assert!(
-        error.contains("10 edits are saved: continue with --resume --allow-collapse"),
-        "{error}"
-    );
+    assert!(error.contains("10 edits are saved: continue with --resume --allow-collapse"), "{error}");
     assert!(!rome.path("edits.safetensors").exists());
     // What it was before all of them counts, not before those to come.
     let output = run(&["-o", "edits.safetensors", "--resume"]);

@@ -13,7 +13,7 @@ use crate::forward::transfer::download;
 use crate::model::{CausalLm, widen};
 use crate::statistics::CholeskyFactor;
 
-/// A model that a method edits: whatever is put on it comes off again, to the bit.
+/// A model that a method edits: every change can be taken off again, bit for bit.
 pub struct EditableModel<'a> {
     model: &'a mut dyn CausalLm,
     factors: BTreeMap<usize, Arc<CholeskyFactor>>,
@@ -36,7 +36,7 @@ impl Version {
     }
 }
 
-/// A change of a weight that is on the model.
+/// An applied change of a weight.
 struct Change {
     layer: usize,
     /// The weight as it was, of the first change of a layer and of the first in the edit in hand. What there
@@ -111,7 +111,7 @@ impl<'a> EditableModel<'a> {
         weight_norm(self.model, layer)
     }
 
-    /// Starts an edit: what follows is put on for good by [`commit`](Self::commit), or taken off by
+    /// Starts an edit: [`commit`](Self::commit) keeps the changes that follow, or they are taken off by
     /// [`roll_back`](Self::roll_back).
     pub(crate) fn begin(&mut self) {
         self.begun = self.changes.len();
@@ -132,7 +132,7 @@ impl<'a> EditableModel<'a> {
         self.undo_to(self.begun);
     }
 
-    /// Takes off everything that was put on, to the bit.
+    /// Takes off all changes, bit for bit.
     pub fn undo(&mut self) {
         self.undo_to(0);
         self.begun = 0;

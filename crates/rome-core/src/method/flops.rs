@@ -71,7 +71,7 @@ impl Flops {
         flops
     }
 
-    /// The operations of an optimisation that evaluates the loss so many times, and takes its
+    /// The operations of an optimisation that evaluates the loss this many times, and takes its
     /// gradient after each evaluation but the last.
     pub fn optimise(&self, evaluations: usize) -> u64 {
         let evaluations = evaluations as u64;

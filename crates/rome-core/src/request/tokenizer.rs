@@ -31,7 +31,7 @@ pub trait Tokenizer: Send + Sync {
     /// When the tokenizer refuses the text.
     fn encode(&self, text: &str) -> Result<Encoding, TokenError>;
 
-    /// Encodes text that goes on from other tokens: no start token is added.
+    /// Encodes text that continues from other tokens: no start token is added.
     ///
     /// # Errors
     /// When the tokenizer refuses the text.

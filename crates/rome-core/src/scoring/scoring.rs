@@ -13,7 +13,7 @@ use crate::generate::argmax;
 use crate::math::log_sum_exp;
 use crate::model::CausalLm;
 
-/// The head runs at so many positions at a time.
+/// The maximum number of positions that the head runs at at a time.
 const READS_AT_ONCE: usize = 256;
 
 /// Prompts and targets laid out to be scored by a model, and again after it has been edited.
@@ -54,7 +54,7 @@ impl Scoring {
     /// # Panics
     /// If a prompt or a target is empty.
     pub fn new(model: &dyn CausalLm, queries: &[Query], layer: usize) -> Self {
-        // The last block is run anew in any case: only there is it known what is read.
+        // The last block is run again in any case: only there is it known what is read.
         let layer = layer.min(model.shape().n_layers - 1);
         let tree = Tree::new(queries);
         let n_tokens = tree.segments.iter().map(|segment| segment.tokens.len()).sum();

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::second_moment::{SecondMoment, triangle_len};
 use crate::error::{ErrorKind, Hint};
 
-/// Ridges tried in turn when C itself is not positive definite, as shares of its mean diagonal.
+/// Ridges tried in order when C itself is not positive definite, as shares of its mean diagonal.
 const RIDGES: [f64; 4] = [1e-10, 1e-8, 1e-6, 1e-4];
 
 /// A C worse than this is solved with to no digit at all.
@@ -198,7 +198,7 @@ fn extremes(sum: MatRef<'_, f64>, added: f64, lower: &Mat<f64>) -> [f64; 2] {
     [1.0 / inverse, max]
 }
 
-/// The factor by which a repeated linear map comes to stretch a vector.
+/// The factor by which a repeated linear map stretches a vector.
 fn growth(size: usize, map: impl Fn(&Mat<f64>) -> Mat<f64>) -> f64 {
     // Any start that is not orthogonal to the wanted eigenvector serves.
     let mut x = Mat::from_fn(size, 1, |i, _| 1.0 + (i % 7) as f64 / 7.0);

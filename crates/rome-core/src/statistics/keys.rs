@@ -51,7 +51,7 @@ impl<'m> KeyPass<'m> {
         let kept = self.workers.take().filter(|workers| workers.fit(&device, n_tokens, n_rows));
         let workers = &*self.workers.insert(kept.unwrap_or_else(|| Workers::new(&device, n_tokens, n_rows)));
 
-        // Rows of equal length share an attention product; dealt out in turn, shares are alike.
+        // Rows of equal length share an attention product; dealt out alternately, shares are alike.
         rows.sort_by_key(Vec::len);
         let mut dealt: Vec<Vec<Vec<u32>>> = vec![Vec::new(); workers.len()];
         for (index, row) in rows.into_iter().enumerate() {

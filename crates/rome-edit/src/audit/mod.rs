@@ -46,7 +46,7 @@ pub struct Audit {
 /// A change of a model.
 #[derive(Debug, Clone)]
 pub enum ModelChange {
-    /// Edits are put on it.
+    /// Edits are applied to it.
     Edits {
         /// The name of the edits in the report.
         name: String,
@@ -66,7 +66,7 @@ impl Audit {
         Self::of(ModelChange::Edits { name: name.into(), edits })
     }
 
-    /// Judges another checkpoint, held against the model.
+    /// Judges another checkpoint, compared with the model.
     pub fn of_checkpoint(name: impl Into<String>) -> Self {
         Self::of(ModelChange::Checkpoint { name: name.into() })
     }
@@ -76,7 +76,7 @@ impl Audit {
         Self { change, prompts: None, text, statistics, html: None }
     }
 
-    /// Asks a model that nothing is on before and after the change, and judges the change.
+    /// Asks an unedited model before and after the change, and judges the change.
     ///
     /// # Errors
     /// When edits were made for another model or do not fit, prompts make no sense for the model, its own

@@ -33,7 +33,8 @@ pub struct DemoReport {
     /// True if the new answer is the most probable one after the edit.
     #[serde(rename = "took")]
     pub succeeded: bool,
-    /// True if weights and logits were those of the untouched model again, to the bit, once the edit was undone.
+    /// True if weights and logits were those of the untouched model again, to the bit, once the edit was
+    /// undone.
     pub undone: bool,
 }
 

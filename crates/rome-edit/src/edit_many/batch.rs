@@ -15,7 +15,7 @@ use crate::session::{Recorder, Session, edit_and_ask};
 type Tokenized = Result<TokenizedRequest, String>;
 
 impl Session {
-    /// Edits the model by many requests in turn, which stay on it.
+    /// Edits the model by many requests in order, which stay applied.
     ///
     /// # Errors
     /// When a request cannot be edited, unless it is kept going; when the model collapses, unless that is
@@ -108,7 +108,7 @@ impl Session {
         many: &EditMany,
     ) -> Result<Option<Vec<FailedRequest>>, Error> {
         let Some(part) = partial.load()? else {
-            tracing::info!("there is nothing to resume: starting anew");
+            tracing::info!("there is nothing to resume: starting over");
             return Ok(None);
         };
         self.resume(part)?;

@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::error::{Error, InputError};
 use crate::text::TEXT;
 
-/// Between two looks so many requests are edited; after the last one there is always a look.
+/// The number of requests between two measurements; the last request is always measured.
 const EVERY: usize = 10;
 
-/// A model whose perplexity is so many times what it was has collapsed.
+/// The factor by which perplexity has grown when a model has collapsed.
 const COLLAPSED: f64 = 10.0;
 
 /// The health of a model after some requests, in proportion to what it was before any.
@@ -54,7 +54,7 @@ impl HealthCheck {
         Ok(Self { query, layers: layers.to_vec(), before, history: Vec::new() })
     }
 
-    /// Measures the model again if it is time to, after so many of all requests.
+    /// Measures the model again if it is time to, after this many of all requests.
     ///
     /// # Errors
     /// [`InputError::Collapsed`], of which nothing was saved yet.

@@ -1,4 +1,4 @@
-//! Many requests, edited in turn: kept on after failures, saved on the way, resumed, watched.
+//! Many requests edited in order, past failures, with saves, resumption and a watch on the model.
 
 mod batch;
 mod health;
@@ -13,16 +13,15 @@ use rome_core::Request;
 pub use health::Health;
 pub use report::{BatchOutcome, EditReport, FailedRequest, FlopReport, Inflation, Seconds};
 
-/// Requests to be edited in turn, and how.
+/// A run over many requests, edited in order.
 ///
 /// ```no_run
 /// use rome_edit::{EditMany, Session};
 ///
-/// let mut session = Session::open("facts-gpt2")?;
-/// let requests = rome_edit::requests::read("facts.jsonl".as_ref())?;
-/// let many = EditMany { keep_going: true, output: Some("facts.safetensors".into()), ..EditMany::new(requests) };
-/// let outcome = session.edit_many(&many, &mut ())?;
-/// println!("{} of {} hold", outcome.held, many.requests.len());
+/// let mut session = Session::open("facts-gpt2")?; let requests =
+/// rome_edit::requests::read("facts.jsonl".as_ref())?; let many = EditMany { keep_going: true, output:
+/// Some("facts.safetensors".into()), ..EditMany::new(requests) }; let outcome = session.edit_many(&many, &mut
+/// ())?; println!("{} of {} hold", outcome.held, many.requests.len());
 /// # Ok::<(), rome_edit::Error>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ pub struct Candidate {
     pub name: String,
     /// The method.
     pub method: Box<dyn EditMethod>,
-    /// The method sees so many of the session's contexts, the first ones; all of them by default.
+    /// Limits the method to this many of the session's contexts, the first ones; all of them by default.
     pub n_contexts: Option<usize>,
 }
 

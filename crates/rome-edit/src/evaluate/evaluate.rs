@@ -52,8 +52,8 @@ pub struct Evaluate {
     pub fluency: Option<FluencyInputs>,
     /// Results to compare with at the end.
     pub compare_with: Option<Results>,
-    /// The folder for results, and for a folder for each of several candidates. An interrupted run goes on from
-    /// the cases that are there.
+    /// The folder for results, and for a folder for each of several candidates. An interrupted run continues
+    /// from the cases that are there.
     pub output: PathBuf,
     /// When the run began, loading included.
     pub started: Instant,
@@ -73,7 +73,8 @@ impl Evaluate {
         }
     }
 
-    /// Evaluates the candidates in turn. However it ends, the cases that are finished stay in their folders.
+    /// Evaluates the candidates one after another. However it ends, the cases that are finished stay in their
+    /// folders.
     ///
     /// # Errors
     /// When edits are on the model, there are no records, a candidate does not fit the model or lacks

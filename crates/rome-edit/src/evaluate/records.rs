@@ -19,7 +19,7 @@ pub struct RecordSelection {
     pub dataset: Dataset,
     /// The file of records; the facts of a bundled model by default.
     pub data: Option<PathBuf>,
-    /// Takes so many records, the first ones; all by default.
+    /// The number of records to take, the first ones; all by default.
     pub limit: Option<usize>,
     /// Takes one shard of these; all by default.
     pub shard: Option<Shard>,
@@ -85,8 +85,8 @@ impl RecordSelection {
 }
 
 impl Records {
-    /// Makes a folder, and those that it is in, and keeps other processes from writing into it, but for those of
-    /// other shards.
+    /// Makes a folder, and those that it is in, and keeps other processes from writing into it, but for those
+    /// of other shards.
     pub(super) fn claim(&self, folder: &Path) -> Result<Claim, FileError> {
         let failed = |error| FileError::WriteInto { folder: folder.to_owned(), error };
         fs::create_dir_all(folder).map_err(failed)?;

@@ -7,10 +7,10 @@ use rome_eval::{Case, RunSummary};
 
 use super::scores::SCORES;
 
-/// The line is made anew at most so often.
+/// The minimum time between two updates of the line.
 const PACE: Duration = Duration::from_millis(200);
 
-/// It takes at most one part in so many of the time.
+/// The inverse of the largest share of time that updates may take.
 const SHARE: u32 = 20;
 
 /// The scores so far, on one line, for whoever watches.
@@ -27,7 +27,7 @@ impl ScoreLine {
         Self { label: label.to_owned(), line: label.to_owned(), last: Instant::now(), pace: PACE }
     }
 
-    /// Makes the line anew if it is time to, and returns it.
+    /// Updates the line if it is time to, and returns it.
     pub(super) fn update(&mut self, cases: &BTreeMap<u64, Case>) -> &str {
         if self.last.elapsed() > self.pace {
             let start = Instant::now();

@@ -103,8 +103,8 @@ fn sums(model: &Model, layer: usize) -> Result<Vec<f64>, Error> {
     Ok(collector.finish(model.hash())?[&layer].moment.sum().to_vec())
 }
 
-/// Makes the edit of the demo and undoes it. Returns it with the seconds that it took, and adds what was moved by
-/// each step so far.
+/// Makes the edit of the demo and undoes it. Returns it with the seconds that it took, and adds what was
+/// moved by each step so far.
 fn edit(
     session: &mut Session,
     traffic: &mut Vec<Traffic>,

@@ -1,4 +1,4 @@
-//! Devices held against the processor.
+//! Comparison of devices with the CPU.
 
 use rome_core::{Event, Observer, Progress, Unit};
 use rome_device::{DeviceInfo, DeviceName};
@@ -7,7 +7,7 @@ use super::device_comparison::DeviceComparison;
 use super::device_run::DeviceRun;
 use crate::error::Error;
 
-/// Devices to be held against the processor: text, logits, an edit and a second moment of each bundled model.
+/// Devices to compare with the CPU: text, logits, an edit and a second moment of each bundled model.
 #[derive(Debug, Clone)]
 pub struct DeviceTest {
     /// The devices; the processor may be among them.

@@ -1,4 +1,4 @@
-//! Tests of a machine: an edit on its processor, and its other devices held against the processor.
+//! Tests of a machine: an edit on its CPU, and a comparison of its other devices with the CPU.
 
 mod device_comparison;
 mod device_run;

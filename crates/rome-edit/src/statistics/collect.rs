@@ -26,10 +26,9 @@ use crate::model::Model;
 /// use rome_edit::statistics::Collect;
 /// use rome_edit::{LayerSelection, Session};
 ///
-/// let session = Session::open("facts-gpt2")?;
-/// let collect = Collect { until: Some(0.5), ..Collect::new(vec!["text/*.jsonl".into()], LayerSelection::All) };
-/// let collection = collect.run(session.model(), &mut ())?;
-/// println!("{} tokens", collection.tokens);
+/// let session = Session::open("facts-gpt2")?; let collect = Collect { until: Some(0.5),
+/// ..Collect::new(vec!["text/*.jsonl".into()], LayerSelection::All) }; let collection =
+/// collect.run(session.model(), &mut ())?; println!("{} tokens", collection.tokens);
 /// # Ok::<(), rome_edit::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -48,10 +47,10 @@ pub struct Collect {
     pub resume: bool,
     /// The interval at which the state is saved.
     pub save_every: SaveEvery,
-    /// Stops after so many documents of the text.
+    /// Stops after this many documents of the text.
     pub limit: Option<u64>,
-    /// Stops once a doubling of the text has changed the directions of edits, C⁻¹k, by no more than this at any
-    /// layer: 0.5 is enough for edits.
+    /// Stops once a doubling of the text has changed the directions of edits, C⁻¹k, by no more than this at
+    /// any layer: 0.5 is enough for edits.
     pub until: Option<f32>,
     /// Lets documents follow one another in sequences as long as the model's context, rather than cut each of
     /// them to it.
@@ -119,8 +118,9 @@ impl Collect {
     /// Runs the text through the model and writes the statistics of each layer.
     ///
     /// # Errors
-    /// When the text or the layers make no sense, an unfinished collection is there that is not resumed, or a file
-    /// cannot be written; [`StatisticsError::Interrupted`] when `observer` stops it, after the state was saved.
+    /// When the text or the layers make no sense, an unfinished collection is there that is not resumed, or a
+    /// file cannot be written; [`StatisticsError::Interrupted`] when `observer` stops it, after the state was
+    /// saved.
     pub fn run(&self, model: &Model, observer: &mut dyn Observer) -> Result<Collection, Error> {
         let corpus = self.open()?;
         let layers = self.layers.layers(model.lm().shape().n_layers);
@@ -176,7 +176,8 @@ impl Collect {
     fn finish(&self, run: CollectionRun<'_>, layers: Vec<usize>, folder: &Path) -> Result<Collection, Error> {
         let place = |layer: &usize| folder.join(format!("layer-{layer}{}", file_ending(self.shard)));
         // Where an end between two layers would leave one of this collection beside one of an earlier one,
-        // the state is saved, to go on from. One that has not seen its whole text again has a better state saved.
+        // the state is saved, to continue from. One that has not seen its whole text again has a better state
+        // saved.
         let may_mix = layers.len() > 1 && layers.iter().any(|layer| place(layer).exists());
         if may_mix && !run.collector.is_resuming() {
             run.write_state()?;

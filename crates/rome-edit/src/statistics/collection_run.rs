@@ -16,7 +16,7 @@ use crate::error::Error;
 /// When there has been enough text; never before its end by default.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct StopRule {
-    /// After so many documents of the corpus.
+    /// After this many documents of the corpus.
     pub(super) limit: Option<u64>,
     /// Once a doubling of the text has changed the directions of edits by no more than this at any layer.
     pub(super) until: Option<f32>,

@@ -45,7 +45,7 @@ struct Version {
 /// The end of one attempt.
 enum Attempt {
     Done,
-    /// The connection broke after so many bytes.
+    /// The connection broke after this many bytes.
     Broken {
         n_bytes: u64,
         reason: String,
@@ -134,7 +134,7 @@ impl Download<'_> {
         self.receive(response, start, &version, observer)
     }
 
-    /// Adds the bytes that come to the part.
+    /// Appends the received bytes to the part.
     fn receive(
         &self,
         response: Response<Body>,

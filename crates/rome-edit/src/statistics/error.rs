@@ -82,7 +82,7 @@ pub enum StatisticsError {
         /// The pattern.
         pattern: String,
     },
-    /// An interrupted collection has left its state, and it was not said to go on from it.
+    /// There is the state of an interrupted collection, and the run was not told to resume.
     #[error("there is an unfinished collection in {}", .path.display())]
     Unfinished {
         /// The file of the state.

@@ -45,7 +45,8 @@ pub struct FetchReport {
 }
 
 impl FetchStatistics {
-    /// Fetches those of the site's caches over 100,000 documents of Wikipedia, into the model's folder in the cache.
+    /// Fetches those of the site's caches over 100,000 documents of Wikipedia, into the model's folder in the
+    /// cache.
     pub fn new(layers: LayerSelection) -> Self {
         Self {
             layers,
@@ -61,8 +62,8 @@ impl FetchStatistics {
     /// Fetches a file for each layer, unless it is there. A file that an earlier run began is continued.
     ///
     /// # Errors
-    /// When a file is not there or not of this model, it cannot be written, or `observer` stops it. The part that
-    /// has come is kept beside its place.
+    /// When a file is not there or not of this model, it cannot be written, or `observer` stops it. The part
+    /// that has come is kept beside its place.
     pub fn run(&self, model: &Model, observer: &mut dyn Observer) -> Result<FetchReport, Error> {
         let shape = model.lm().shape();
         let layers = self.layers.layers(shape.n_layers);

@@ -63,7 +63,8 @@ impl MergeStatistics {
         })
     }
 
-    /// The files in the order of their shards, so that the sum does not depend on the order that they are given in.
+    /// The files in the order of their shards, so that the sum does not depend on the order that they are
+    /// given in.
     fn by_shard(&self) -> Result<Vec<&Path>, Error> {
         let mut files = Vec::new();
         for path in &self.files {

@@ -47,7 +47,7 @@ impl SaveSchedule {
         Self { every, last_time: Instant::now(), last_tokens: 0 }
     }
 
-    /// True if it is time to save, after so many tokens; the next time is counted from now then.
+    /// True if it is time to save, after this many tokens; the next interval then starts now.
     pub(super) fn is_due(&mut self, n_tokens: u64) -> bool {
         let is_due = match self.every {
             SaveEvery::Time(interval) => self.last_time.elapsed() >= interval,

@@ -1,4 +1,4 @@
-//! A folder of the traces of facts, which goes on from what an interrupted run has left.
+//! A folder of traces of facts, which continues an interrupted run.
 
 use std::path::{Path, PathBuf};
 

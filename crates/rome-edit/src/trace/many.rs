@@ -33,11 +33,11 @@ pub struct TraceMany {
     pub noise: NoiseScale,
     /// The folder for traces, averages and pictures. A run that was interrupted goes on there.
     pub folder: PathBuf,
-    /// Only the first facts that the model knows, so many.
+    /// The number of facts to trace, the first that the model knows.
     pub limit: Option<usize>,
     /// Goes on after a fact that makes no sense.
     pub keep_going: bool,
-    /// The hashes of the edits that are on the model, in order: another run has others.
+    /// The hashes of the edits on the model, in order; they identify a run.
     pub on_top_of: Vec<String>,
     /// When the run began, loading included.
     pub started: Instant,
@@ -100,11 +100,11 @@ impl TraceMany {
         Ok(())
     }
 
-    /// Traces the facts in a model as it is now, with the edits that are on it.
+    /// Traces the facts in a model with its current edits.
     ///
     /// # Errors
-    /// When there is no fact to trace, one makes no sense and is not left out, the folder has other traces, or
-    /// `observer` stops it, which it does at the next cell. Whole traces stay in the folder.
+    /// When there is no fact to trace, one makes no sense and is not left out, the folder has other traces,
+    /// or `observer` stops it, which it does at the next cell. Whole traces stay in the folder.
     pub fn run(&self, model: &Model, observer: &mut dyn Observer) -> Result<FactTraces, Error> {
         let configs = self.settings.configs()?;
         let mut left_out = Vec::new();

@@ -93,7 +93,7 @@ impl TraceOne {
         Ok(())
     }
 
-    /// Traces the prompt in a model as it is now, with the edits that are on it.
+    /// Traces the prompt in a model with its current edits.
     ///
     /// # Errors
     /// When the prompt or the noise makes no sense for the model, the file cannot be written, or `observer`

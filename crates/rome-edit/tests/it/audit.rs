@@ -18,7 +18,7 @@ use crate::model;
 
 const PROMPT: &str = "The mother tongue of {} is";
 
-/// A model that nothing is on, and edits of it.
+/// An unedited model, and edits of it.
 fn edited() -> (Model, EditFile) {
     let mut session = Session::builder("facts-gpt2").seed(3).open().unwrap();
     session.edit(&Request::text(PROMPT, "Barack Obama", "French")).unwrap();

@@ -17,7 +17,7 @@ fn collect(output: &Path) -> Collect {
     Collect { output: Some(output.to_owned()), ..Collect::new(text, LayerSelection::List(vec![0, 2])) }
 }
 
-/// Stops after so many documents.
+/// Stops after this many documents.
 fn after_documents(mut n: usize) -> impl FnMut(Event<'_>) -> ControlFlow<()> + Send {
     move |event| {
         n -= usize::from(matches!(event, Event::Progress(Progress { unit: Unit::TextBytes, .. })));

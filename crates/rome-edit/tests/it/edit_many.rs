@@ -15,7 +15,7 @@ fn logits(session: &Session) -> Vec<f32> {
     rome_core::forward::logits(model.lm(), &tokens).into_data().try_to_vec().unwrap()
 }
 
-/// Breaks off after so many edits of a run.
+/// Stops a run after this many edits.
 fn after_edits(mut n: usize) -> impl FnMut(Event<'_>) -> ControlFlow<()> + Send {
     move |event| {
         n -= usize::from(matches!(event, Event::Edited { .. }));

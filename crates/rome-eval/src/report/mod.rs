@@ -1,4 +1,4 @@
-//! Results as a page: what they come to, how they are distributed, and the worst cases.
+//! Results as an HTML page: measures, distributions, and the worst cases.
 
 mod histogram;
 

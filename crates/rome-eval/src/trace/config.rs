@@ -33,7 +33,7 @@ pub enum CutNoise {
     /// The same as in the rest of the run.
     Same,
     /// Another draw than in the rest of the run, as in `trace_with_repatch` of the reference, whose second
-    /// pass draws anew.
+    /// pass draws again.
     Other,
 }
 

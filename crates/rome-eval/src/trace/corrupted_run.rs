@@ -16,7 +16,7 @@ use super::config::TraceConfig;
 use super::kind::TraceKind;
 use super::prompt::TracePrompt;
 
-/// Rows run together up to so many tokens, those of their past counted; more take memory and are no
+/// Rows run together up to this many tokens, those of their past counted; more take memory and are no
 /// faster.
 pub(super) const MOST_TOKENS: usize = 4096;
 
@@ -82,8 +82,8 @@ impl<'a> CorruptedRun<'a> {
         Self { model, prompt, clean, n_samples, embedded, states, cache, low }
     }
 
-    /// Restores state after state and returns the sums over samples of the answer's probability,
-    /// `[n_layers, n_tokens]`; zero for tokens before the subject. Outputs on a cut path are those of `other`.
+    /// Restores state after state and returns the sums over samples of the answer's probability, `[n_layers,
+    /// n_tokens]`; zero for tokens before the subject. Outputs on a cut path are those of `other`.
     ///
     /// # Errors
     /// [`Stopped`] when whoever watches the cells has stopped it.

@@ -23,7 +23,7 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// Draws normal noise as the reference does: by `numpy.random.RandomState(1)`, anew for each
+    /// Draws normal noise as the reference does: by `numpy.random.RandomState(1)`, again for each
     /// prompt, so that all cells of a trace see the same.
     ///
     /// # Shapes

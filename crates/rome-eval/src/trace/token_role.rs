@@ -45,8 +45,8 @@ impl TokenRole {
         }
     }
 
-    /// The tokens that have this role in a prompt of `n_tokens`. As in the reference, a subject of one token is
-    /// both its first and its last, and what follows may be both the first after it and the last.
+    /// The tokens that have this role in a prompt of `n_tokens`. As in the reference, a subject of one token
+    /// is both its first and its last, and what follows may be both the first after it and the last.
     pub(super) fn tokens(self, [start, end]: [usize; 2], n_tokens: usize) -> Range<usize> {
         let last = n_tokens - 1;
         match self {

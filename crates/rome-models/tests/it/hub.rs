@@ -56,7 +56,7 @@ fn answer(mut stream: TcpStream, requests: &Mutex<Vec<String>>) -> std::io::Resu
     }
 }
 
-/// The hub's address and cache are read from the environment, so that the test runs itself anew
+/// The hub's address and cache are read from the environment, so that the test runs itself again
 /// in a process of its own.
 #[test]
 fn a_model_is_fetched_once_and_then_found_in_the_cache() {

@@ -75,7 +75,7 @@ fn edits(report: &AuditReport) -> Result<()> {
 fn answers(prompts: &[&PromptComparison]) -> Result<()> {
     let has_objects = prompts.iter().any(|prompt| prompt.p_new.is_some());
     let objects: &[&str] = if has_objects { &["old", "new", "→ old", "→ new"] } else { &[] };
-    let mut table = Table::new([&["prompt"], objects, &["KL", "says before", "says after"]].concat());
+    let mut table = Table::new([&["prompt"], objects, &["KL", "answer before", "answer after"]].concat());
     for prompt in prompts {
         let percent = |p: Option<[f64; 2]>, index: usize| or_dash(p.map(|p| ui::percent(p[index])));
         let mut row = vec![ui::shortened(&one_line(&prompt.prompt), WIDEST)];

@@ -1,4 +1,4 @@
-//! The file of edits: left and right vectors and how they came about.
+//! The edit file: left and right vectors, and their record.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -59,7 +59,7 @@ impl From<EditPart> for EditFile {
 }
 
 impl EditFile {
-    /// Puts the edits of several files into one, in order. It does what the files do in turn.
+    /// Combines the edits of several files into one, in order. It equals the files applied one after another.
     pub fn combine(files: impl IntoIterator<Item = Self>) -> Self {
         Self { parts: files.into_iter().flat_map(|file| file.parts).collect() }
     }
@@ -78,7 +78,7 @@ impl EditFile {
         updates
     }
 
-    /// Multiplies every edit: by 0.5 it moves half as far, by −1 the other way. What they came to as
+    /// Multiplies every edit: by 0.5 it moves half as far, by −1 the other way. Their outcome as
     /// they were is forgotten.
     pub fn scale(&mut self, factor: f64) {
         for part in &mut self.parts {

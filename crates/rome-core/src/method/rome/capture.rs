@@ -59,7 +59,7 @@ impl Capture {
 
         let n_suffix_tokens = all.iter().map(|(_, row)| row.tokens.len() - row.lookup).sum();
         let workers = Workers::new(&model.device(), n_suffix_tokens, n_rows);
-        // Dealt out in turn, since neighbours are of like length.
+        // Dealt out alternately, since neighbours are of like length.
         let mut shares: Vec<Vec<RowForPurpose>> = vec![Vec::new(); workers.len()];
         for (index, (purpose, row)) in all.into_iter().enumerate() {
             shares[index % workers.len()].push(RowForPurpose { index, purpose, row });

@@ -38,7 +38,8 @@ impl LossFunction {
         Self { targets, targets_on_device: None, target_share, kl_share, kl_factor, initial: None }
     }
 
-    /// Evaluates the losses at logits, `[n_reads, vocab_size]`. The first ones set what the KL term is relative to.
+    /// Evaluates the losses at logits, `[n_reads, vocab_size]`. The first ones set what the KL term is
+    /// relative to.
     pub(super) fn evaluate(&mut self, logits: Tensor<2>) -> Loss {
         if HostMatrix::can_hold(&logits) {
             self.evaluate_on_host(logits)

@@ -1,4 +1,4 @@
-//! ROME as a method: each request at each layer in turn.
+//! ROME as a method: each request at each layer, in order.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::model::CausalLm;
 use crate::observer::Observer;
 use crate::request::TokenizedRequest;
 
-/// Rank-One Model Editing: every request at every layer in turn, each on the model as the ones before
+/// Rank-One Model Editing: every request at every layer, in order, each on the model as the ones before
 /// have left it.
 ///
 /// What the rows' common beginnings come to below the edited layer is computed once. So is what they come

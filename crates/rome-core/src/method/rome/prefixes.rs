@@ -70,7 +70,7 @@ impl KnownPositions {
 
 impl WorkerPrefixes {
     /// Returns what rows have in common with these, given their tokens before the suffixes. What is
-    /// above the layer is run anew unless it still holds.
+    /// above the layer is run again unless it still holds.
     pub(super) fn known(
         &self,
         model: &dyn CausalLm,
