@@ -35,7 +35,7 @@ struct Args {
 
 /// The result of a target, as a process reports it to the one that started it.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Told {
+struct TargetReport {
     n_inputs: u64,
     n_taken: u64,
     seconds: f64,
@@ -84,27 +84,27 @@ fn run(args: &Args) -> Result<usize> {
         "{:<20} {:>9} {:>9} {:>8} {:>9}  (drawn by {seed})",
         "", "inputs", "taken", "seconds", "findings"
     );
-    let mut total = Told::default();
+    let mut total = TargetReport::default();
     for target in &chosen {
         let told = apart(target, seed, share)?;
         total.n_inputs += told.n_inputs;
         total.seconds += told.seconds;
         total.findings.extend(told.findings);
     }
-    let (Told { n_inputs, seconds, findings, .. }, n_ways) = (&total, chosen.len());
+    let (TargetReport { n_inputs, seconds, findings, .. }, n_ways) = (&total, chosen.len());
     println!("\n{n_inputs} inputs into {n_ways} ways in, in {seconds:.0} s: {} findings", findings.len());
     Ok(findings.len())
 }
 
 /// Tries a target in this process.
-fn here(target: &'static Target, seed: u64, time: Duration, running: &Path) -> Result<Told> {
+fn here(target: &'static Target, seed: u64, time: Duration, running: &Path) -> Result<TargetReport> {
     let campaign =
         Campaign { seed, time: Some(time), running: Some(running.to_owned()), ..Campaign::default() };
     let report = campaign.run(target)?;
     let findings = report.findings.iter().map(|(finding, files, note)| {
         Ok(format!("{finding}\n  in {}", finding.keep(target.name, files, note)?.display()))
     });
-    Ok(Told {
+    Ok(TargetReport {
         n_inputs: report.n_inputs,
         n_taken: report.n_taken,
         seconds: report.seconds,
@@ -113,11 +113,11 @@ fn here(target: &'static Target, seed: u64, time: Duration, running: &Path) -> R
 }
 
 /// Tries a target in another process, which it may bring down, and then again for the time that is left.
-fn apart(target: &'static Target, seed: u64, time: Duration) -> Result<Told> {
+fn apart(target: &'static Target, seed: u64, time: Duration) -> Result<TargetReport> {
     let started = Instant::now();
     let running = files::scratch().join(format!("rome-fuzz-{}-{}", std::process::id(), target.name));
     let mut crashes = Vec::new();
-    let mut told = Told::default();
+    let mut told = TargetReport::default();
     for round in 0.. {
         let left = time.saturating_sub(started.elapsed());
         let mut child = Command::new(std::env::current_exe()?);
@@ -146,7 +146,7 @@ fn apart(target: &'static Target, seed: u64, time: Duration) -> Result<Told> {
         }
     }
     told.findings.extend(crashes);
-    let Told { n_inputs, n_taken, seconds, findings } = &told;
+    let TargetReport { n_inputs, n_taken, seconds, findings } = &told;
     println!("{:<20} {n_inputs:>9} {n_taken:>9} {seconds:>8.1} {:>9}", target.name, findings.len());
     findings.iter().for_each(|finding| println!("  {finding}"));
     Ok(told)

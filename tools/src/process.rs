@@ -19,7 +19,7 @@ pub(crate) struct Finished {
 /// Runs a program; its standard error is shown if it fails.
 pub(crate) fn run(command: &mut Command) -> Result<Finished> {
     let name = command.get_program().display().to_string();
-    let Ended { status, stdout, stderr, seconds, peak_memory } = Running::start(command)?.wait()?;
+    let ProcessOutcome { status, stdout, stderr, seconds, peak_memory } = Running::start(command)?.wait()?;
     // Of `rome edit`, 1 says that an edit did not take, which random weights are free not to.
     if !(status.success() || status.code() == Some(1) && !stdout.is_empty()) {
         bail!("{name} failed ({status}):\n{}", stderr.trim_end());
@@ -28,7 +28,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Finished> {
 }
 
 /// The end of a program, with or without success.
-pub(crate) struct Ended {
+pub(crate) struct ProcessOutcome {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
@@ -66,9 +66,9 @@ impl Running {
         Ok(self.child.kill()?)
     }
 
-    pub(crate) fn wait(self) -> Result<Ended> {
+    pub(crate) fn wait(self) -> Result<ProcessOutcome> {
         let used = self.child.wait4().with_context(|| format!("lost sight of {}", self.name))?;
-        Ok(Ended {
+        Ok(ProcessOutcome {
             status: used.status,
             seconds: self.start.elapsed().as_secs_f64(),
             peak_memory: used.rusage.maxrss,

@@ -31,12 +31,12 @@ pub(crate) struct Args {
 
 /// The report of `rome edit --json` on a sequence.
 #[derive(Debug, Deserialize)]
-struct Edited {
-    watched: Vec<Seen>,
+struct SequenceReport {
+    watched: Vec<HealthReport>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Seen {
+struct HealthReport {
     after: usize,
     perplexity: f64,
     norm: f64,
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// After how many edits a model has collapsed, if it has: the first look at which perplexity is ten times
 /// what it was ends `rome edit`.
-fn collapse(seen: &[Seen]) -> Option<usize> {
+fn collapse(seen: &[HealthReport]) -> Option<usize> {
     seen.iter().find(|seen| seen.perplexity.is_nan() || seen.perplexity >= 10.0).map(|seen| seen.after)
 }
 
@@ -115,13 +115,13 @@ fn sequence(
     variant: &str,
     requests: &[Request],
     folder: &std::path::Path,
-) -> Result<Vec<Seen>> {
+) -> Result<Vec<HealthReport>> {
     let file = folder.join("requests.json");
     std::fs::write(&file, serde_json::to_vec(requests)?)?;
     let output = folder.join(format!("{model}-{variant}.safetensors"));
     let mut command = Command::new(rome);
     command.args(["edit", "-m", model, "--variant", variant, "--request"]).arg(file);
     command.args(["--keep-going", "--allow-collapse", "--json", "-o"]).arg(&output);
-    let Edited { watched } = serde_json::from_slice(&process::run(&mut command)?.stdout)?;
+    let SequenceReport { watched } = serde_json::from_slice(&process::run(&mut command)?.stdout)?;
     Ok(watched)
 }

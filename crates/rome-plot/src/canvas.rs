@@ -9,14 +9,14 @@ use crate::PlotError;
 pub(crate) const FONT: &str = "sans-serif";
 
 pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub(crate) type Drawn = Result<(), Box<dyn std::error::Error>>;
+pub(crate) type DrawResult = Result<(), Box<dyn std::error::Error>>;
 
 /// A picture of a size, on white.
-pub(crate) fn svg(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, PlotError> {
+pub(crate) fn svg(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> DrawResult) -> Result<String, PlotError> {
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        let drawn = || -> Drawn {
+        let drawn = || -> DrawResult {
             area.fill(&WHITE)?;
             draw(&area)?;
             Ok(area.present()?)

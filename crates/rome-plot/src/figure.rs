@@ -5,7 +5,7 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use crate::canvas::{self, Area, Drawn, FONT};
+use crate::canvas::{self, Area, DrawResult, FONT};
 use crate::colour::{GRID, INK};
 use crate::legend::Legend;
 use crate::{Palette, PlotError, text, ticks};
@@ -92,7 +92,7 @@ impl Figure {
 }
 
 impl Panel {
-    fn draw(&self, area: &Area<'_>, palette: Palette) -> Drawn {
+    fn draw(&self, area: &Area<'_>, palette: Palette) -> DrawResult {
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let bands = self.lines.iter().flat_map(|line| &line.band).flat_map(|&(low, high)| [low, high]);
         let (x, y) = (
@@ -122,7 +122,7 @@ impl Panel {
             impl AsRangedCoord<CoordDescType = Y, Value = f64>,
         ),
         bottom: f64,
-    ) -> Drawn
+    ) -> DrawResult
     where
         X: Ranged<ValueType = f64> + ValueFormatter<f64>,
         Y: Ranged<ValueType = f64> + ValueFormatter<f64>,

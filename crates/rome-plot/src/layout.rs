@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use crate::canvas::{Area, Drawn};
+use crate::canvas::{Area, DrawResult};
 use crate::colour::{GRID, INK};
 use crate::label::Label;
 use crate::text::{self, At};
@@ -99,7 +99,7 @@ impl<'a> Layout<'a> {
     }
 
     /// Draws it.
-    pub(crate) fn draw(&self, area: &Area<'_>) -> Drawn {
+    pub(crate) fn draw(&self, area: &Area<'_>) -> DrawResult {
         /// So many columns are all numbered.
         const ALL: usize = 12;
         let (x, y) = self.corner;
@@ -127,7 +127,7 @@ impl<'a> Layout<'a> {
         self.bar.write_between(area, edges, (right + BAR_GAP + BAR_WIDTH / 2, bottom + NUMBERS))
     }
 
-    fn draw_cells(&self, area: &Area<'_>, (x, y): (i32, i32)) -> Drawn {
+    fn draw_cells(&self, area: &Area<'_>, (x, y): (i32, i32)) -> DrawResult {
         let end = (x + self.cells.0, y + self.cells.1);
         for (row, values) in (0..).zip(&self.map.values) {
             for (column, &value) in (0..).zip(values) {
@@ -147,7 +147,7 @@ impl<'a> Layout<'a> {
         Ok(())
     }
 
-    fn draw_bar(&self, area: &Area<'_>, (x, y): (i32, i32)) -> Drawn {
+    fn draw_bar(&self, area: &Area<'_>, (x, y): (i32, i32)) -> DrawResult {
         const MOST_STEPS: i32 = 128;
         let (right, height) = (x + BAR_WIDTH, self.cells.1);
         // Each is drawn over the lower part of those before it, from top to bottom.

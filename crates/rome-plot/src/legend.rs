@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 
 use crate::Palette;
-use crate::canvas::{Area, Drawn};
+use crate::canvas::{Area, DrawResult};
 use crate::label::Label;
 use crate::text::At;
 
@@ -43,7 +43,7 @@ impl Legend {
     }
 
     /// Of many ordered lines, only the first and the last are named: their colours say the order.
-    pub(crate) fn draw(&self, area: &Area<'_>) -> Drawn {
+    pub(crate) fn draw(&self, area: &Area<'_>) -> DrawResult {
         for (index, name) in self.names.iter().enumerate() {
             let y = (TOP + index as u32 * self.step) as i32;
             let colour = self.palette.of_line(index, self.names.len());

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use crate::canvas::{self, Area, Drawn};
+use crate::canvas::{self, Area, DrawResult};
 use crate::colour::{GRID, INK};
 use crate::label::Label;
 use crate::text::{self, At};
@@ -102,7 +102,7 @@ impl ShiftChart {
 }
 
 impl Shift {
-    fn draw(&self, area: &Area<'_>, left: i32, y: i32) -> Drawn {
+    fn draw(&self, area: &Area<'_>, left: i32, y: i32) -> DrawResult {
         let colour = Palette::Categorical.of_line(0, 1);
         let marks = [self.before, self.after].map(|p| (0.0..=1.0).contains(&p).then(|| (left + place(p), y)));
         area.draw(&PathElement::new([(left, y), (left + AXIS_WIDTH, y)], GRID))?;
@@ -123,7 +123,7 @@ impl Shift {
 }
 
 /// Draws the percentages and a line down from each.
-fn draw_axis(area: &Area<'_>, left: i32, (top, bottom): (i32, i32)) -> Drawn {
+fn draw_axis(area: &Area<'_>, left: i32, (top, bottom): (i32, i32)) -> DrawResult {
     for quarter in 0..=4 {
         let x = left + place(f64::from(quarter) / 4.0);
         area.draw(&PathElement::new([(x, top), (x, bottom)], GRID))?;

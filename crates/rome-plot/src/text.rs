@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use resvg::usvg::Node;
 
-use crate::canvas::{self, Area, Drawn, FONT};
+use crate::canvas::{self, Area, DrawResult, FONT};
 use crate::colour::INK;
 use crate::picture;
 
@@ -19,7 +19,7 @@ pub(crate) enum At {
 }
 
 /// Writes a text so that its middle is as high as a point.
-pub(crate) fn write(area: &Area<'_>, text: &str, size: i32, at: At, point: (i32, i32)) -> Drawn {
+pub(crate) fn write(area: &Area<'_>, text: &str, size: i32, at: At, point: (i32, i32)) -> DrawResult {
     let horizontal = match at {
         At::Left => HPos::Left,
         At::Middle => HPos::Center,

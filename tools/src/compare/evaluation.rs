@@ -30,7 +30,7 @@ pub(crate) struct Facts {
 
 /// The part of `rome eval`'s results for a fact that is compared.
 #[derive(Debug, Deserialize)]
-struct Written {
+struct CaseFile {
     pre: Answers,
 }
 
@@ -104,7 +104,7 @@ fn run_ours(
         let path = file?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if let Some(id) = name.strip_prefix("case_").and_then(|name| name.strip_suffix(".json")) {
-            let Written { pre } = json_file(&path)?;
+            let CaseFile { pre } = json_file(&path)?;
             run.values.insert(id.to_owned(), pre.to_values());
         }
     }

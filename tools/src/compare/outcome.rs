@@ -25,7 +25,7 @@ pub(crate) struct Outcome {
 
 /// The report of a run: ours with --json, the original driver's beside the tensors that it saves.
 #[derive(Debug, Deserialize)]
-struct Said {
+struct RunReport {
     seconds: BTreeMap<String, f64>,
 }
 
@@ -47,7 +47,7 @@ struct Difference {
 impl Outcome {
     /// A part of a run of ours, whose values are read from elsewhere.
     pub(crate) fn of_ours(finished: &Finished) -> Result<Self> {
-        let Said { seconds } =
+        let RunReport { seconds } =
             serde_json::from_slice(&finished.stdout).context("cannot read what rome printed")?;
         Ok(Self { seconds, peak_memory: finished.peak_memory, ..Self::default() })
     }
@@ -55,7 +55,7 @@ impl Outcome {
     /// A run of the original, of which every saved tensor is a value.
     pub(crate) fn of_theirs(finished: &Finished, output: &Path) -> Result<Self> {
         let said = &fixtures::metadata(output)["rome"];
-        let Said { seconds } = serde_json::from_str(said)?;
+        let RunReport { seconds } = serde_json::from_str(said)?;
         let Place { device, torch } = serde_json::from_str(said)?;
         let widen = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
         let tensors = fixtures::tensors(output);

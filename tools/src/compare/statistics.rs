@@ -30,14 +30,14 @@ pub(crate) struct Collection {
 
 /// The report that `rome stats collect --json` prints at its end.
 #[derive(Debug, Deserialize)]
-struct Ours {
+struct OurReport {
     tokens: u64,
     tokens_per_second: f64,
 }
 
 /// The report of the original's driver.
 #[derive(Debug, Deserialize)]
-struct Theirs {
+struct OriginalReport {
     tokens: u64,
     seconds: BTreeMap<String, f64>,
 }
@@ -74,7 +74,7 @@ impl Task<'_> {
         command.env("RAYON_NUM_THREADS", self.n_threads.to_string());
         let finished = process::run(&mut command)?;
         let last = finished.stdout.split(|&byte| byte == b'\n').rfind(|line| !line.is_empty());
-        let Ours { tokens, tokens_per_second } =
+        let OurReport { tokens, tokens_per_second } =
             serde_json::from_slice(last.context("rome printed nothing")?)?;
         Ok(Run { tokens, tokens_per_second, peak_memory: finished.peak_memory })
     }
@@ -95,7 +95,7 @@ impl Task<'_> {
             "output": output,
         });
         let finished = original.run(Driver::SecondMoment, job, self.n_threads)?;
-        let Theirs { tokens, seconds } = serde_json::from_str(&fixtures::metadata(&output)["rome"])?;
+        let OriginalReport { tokens, seconds } = serde_json::from_str(&fixtures::metadata(&output)["rome"])?;
         let tokens_per_second = tokens as f64 / seconds["collect"];
         Ok(Run { tokens, tokens_per_second, peak_memory: finished.peak_memory })
     }

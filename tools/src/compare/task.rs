@@ -40,13 +40,13 @@ pub(crate) struct Run {
     pub(crate) peak_memory: u64,
     pub(crate) left: Vec<f32>,
     pub(crate) right: Vec<f32>,
-    pub(crate) said: Said,
+    pub(crate) said: EditReport,
 }
 
 /// The report on an edit: of `rome edit --json`, or of the original's driver beside the tensors that it
 /// saves.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Said {
+pub(crate) struct EditReport {
     pub(crate) losses: Vec<[f64; 4]>,
     pub(crate) lookup_idxs: Vec<usize>,
     pub(crate) seconds: BTreeMap<String, f64>,
@@ -65,7 +65,7 @@ pub(crate) struct Said {
 
 impl Run {
     /// `parts` are those of its seconds that make up the edit.
-    fn new(finished: &Finished, said: Said, parts: &[&str], tensors: &Path) -> Result<Self> {
+    fn new(finished: &Finished, said: EditReport, parts: &[&str], tensors: &Path) -> Result<Self> {
         let tensors = fixtures::tensors(tensors);
         Ok(Self {
             edit: parts.iter().map(|part| said.seconds[*part]).sum(),

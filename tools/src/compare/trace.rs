@@ -30,7 +30,7 @@ struct Prompt {
 
 /// The part of `rome trace`'s output that is compared.
 #[derive(Debug, Deserialize)]
-struct Written {
+struct TraceFile {
     /// By token and layer.
     scores: Vec<Vec<f64>>,
     low_score: f64,
@@ -84,7 +84,7 @@ fn run_ours(rome: &Path, task: &Task, case: &Case, prompts: &[Prompt]) -> Result
             command.env("ROME_DEVICE", &case.device);
             command.env("RAYON_NUM_THREADS", task.n_threads.to_string());
             let part = Outcome::of_ours(&process::run(&mut command)?)?;
-            let Written { scores, low_score, high_score } = json_file(&output)?;
+            let TraceFile { scores, low_score, high_score } = json_file(&output)?;
             *run.seconds.entry(kind.to_owned()).or_default() += part.seconds_of("trace")?;
             run.peak_memory = run.peak_memory.max(part.peak_memory);
             run.values.insert(format!("{index}.{kind}"), scores.concat());

@@ -9,7 +9,7 @@ use rome_core::EditFile;
 
 use super::model;
 use super::tally::Tally;
-use crate::process::Ended;
+use crate::process::ProcessOutcome;
 use crate::trial::{Bench, artefact, expect_refusal};
 
 /// Each fault of this kind takes a few hundredths of a second, and has to fall into fewer.
@@ -106,7 +106,7 @@ fn of(bench: &mut Bench, change: Change, command: &str, times: usize) -> Result<
 }
 
 /// A command refuses, or its output is that of the model as it was or as it is now.
-fn outcome(bench: &Bench, command: &str, ended: &Ended, whole: &[u8]) -> Result<&'static str> {
+fn outcome(bench: &Bench, command: &str, ended: &ProcessOutcome, whole: &[u8]) -> Result<&'static str> {
     if ended.status.code() == Some(2) {
         expect_refusal(ended)?;
         let found = artefact::find(&bench.path("changes"))?;

@@ -5,7 +5,7 @@ use rome_core::{EditFile, Request};
 
 use super::tally::Tally;
 use super::writer::Writer;
-use crate::process::Ended;
+use crate::process::ProcessOutcome;
 use crate::trial::{Bench, artefact, expect_code, expect_refusal};
 
 const FOLDER: &str = "together";
@@ -61,7 +61,7 @@ fn try_it(
     bench: &Bench,
     tally: &mut Tally,
     commands: &[String],
-    holds: impl FnOnce(&[Ended]) -> Result<()>,
+    holds: impl FnOnce(&[ProcessOutcome]) -> Result<()>,
 ) -> Result<()> {
     bench.empty(FOLDER)?;
     let ended = at_once(bench, commands)?;
@@ -72,13 +72,13 @@ fn try_it(
     Ok(())
 }
 
-pub(super) fn at_once(bench: &Bench, commands: &[String]) -> Result<Vec<Ended>> {
+pub(super) fn at_once(bench: &Bench, commands: &[String]) -> Result<Vec<ProcessOutcome>> {
     let running: Result<Vec<_>> = commands.iter().map(|command| bench.start(command)).collect();
     running?.into_iter().map(|running| running.wait()).collect()
 }
 
 /// Each is done or refuses, and one is done.
-fn some_succeed(ended: &[Ended]) -> Result<()> {
+fn some_succeed(ended: &[ProcessOutcome]) -> Result<()> {
     let refusals = ended.iter().filter(|ended| ended.status.code() != Some(0));
     let refused: Vec<String> = refusals.map(expect_refusal).collect::<Result<_>>()?;
     {
@@ -88,7 +88,7 @@ fn some_succeed(ended: &[Ended]) -> Result<()> {
 }
 
 /// One is done, and the other refuses.
-fn one_refuses(ended: &[Ended]) -> Result<()> {
+fn one_refuses(ended: &[ProcessOutcome]) -> Result<()> {
     some_succeed(ended)?;
     let n_done = ended.iter().filter(|ended| ended.status.success()).count();
     {
@@ -98,7 +98,7 @@ fn one_refuses(ended: &[Ended]) -> Result<()> {
 }
 
 /// The last one to write has its file there, and no vector of the other.
-fn one_of_them(bench: &Bench, ended: &[Ended]) -> Result<()> {
+fn one_of_them(bench: &Bench, ended: &[ProcessOutcome]) -> Result<()> {
     ended.iter().try_for_each(|ended| expect_code(ended, &[0, 1]))?;
     let file = EditFile::from_bytes(&std::fs::read(bench.path("together/edit.safetensors"))?)?;
     let edits: Vec<Request> = file.edits().filter_map(|(entry, _)| entry.request.clone()).collect();

@@ -35,7 +35,7 @@ pub(super) struct Action {
 enum Outcome {
     Same,
     /// A file of edits is there.
-    Made {
+    Edit {
         model: usize,
         slot: usize,
         fact: usize,
@@ -58,14 +58,14 @@ enum Outcome {
 /// The content of the working folder.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    of_models: [Made; 2],
+    of_models: [ModelArtefacts; 2],
     /// A number for what must not be there yet.
     n_places: usize,
 }
 
 /// The artefacts of a model.
 #[derive(Debug, Default)]
-struct Made {
+struct ModelArtefacts {
     /// Of each file of edits that is there, the fact. The same fact makes the same file.
     facts: [Option<usize>; N_KEPT],
     /// The entries whose edits are on, each with its fact.
@@ -150,7 +150,7 @@ impl Work {
             kind: format!("edit, {name}"),
             args: format!("edit -m {name} --request request.jsonl -o work/{name}-{slot}.safetensors"),
             expected: Expected::DoneOrNotTaken,
-            outcome: Outcome::Made { model, slot, fact },
+            outcome: Outcome::Edit { model, slot, fact },
         })
     }
 
@@ -208,7 +208,7 @@ impl Work {
     pub(super) fn happened(&mut self, action: &Action) {
         match action.outcome {
             Outcome::Same => {}
-            Outcome::Made { model, slot, fact } => self.of_models[model].facts[slot] = Some(fact),
+            Outcome::Edit { model, slot, fact } => self.of_models[model].facts[slot] = Some(fact),
             Outcome::On { model, slot } => {
                 let made = &mut self.of_models[model];
                 made.n_entries += 1;

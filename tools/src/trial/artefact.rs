@@ -17,7 +17,7 @@ const LOCK: &str = ".rome-lock";
 
 /// The content of a folder.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct FolderContent {
     /// Files under their final names, by their paths.
     pub(crate) files: Vec<PathBuf>,
     /// Files and folders that were being written.
@@ -27,8 +27,8 @@ pub(crate) struct Found {
 }
 
 /// Looks through a folder, which need not be there.
-pub(crate) fn find(folder: &Path) -> Result<Found> {
-    let mut found = Found::default();
+pub(crate) fn find(folder: &Path) -> Result<FolderContent> {
+    let mut found = FolderContent::default();
     let mut left = vec![folder.to_owned()];
     while let Some(folder) = left.pop() {
         let Ok(entries) = fs::read_dir(&folder) else { continue };

@@ -11,7 +11,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Ended, Running};
+use crate::process::{ProcessOutcome, Running};
 
 /// A folder that `rome` runs in, and what chance decides. Arguments are given as one text, and their
 /// paths are relative to the folder.
@@ -68,12 +68,12 @@ impl Bench {
         Running::start(&mut self.command(args))
     }
 
-    pub(crate) fn run(&self, args: &str) -> Result<Ended> {
+    pub(crate) fn run(&self, args: &str) -> Result<ProcessOutcome> {
         self.start(args)?.wait()
     }
 
     /// Runs a command that has to finish, whether edits succeed or not.
-    pub(crate) fn ok(&self, args: &str) -> Result<Ended> {
+    pub(crate) fn ok(&self, args: &str) -> Result<ProcessOutcome> {
         let ended = self.run(args)?;
         expect_code(&ended, &[0, 1]).with_context(|| format!("rome {args}"))?;
         Ok(ended)
@@ -99,7 +99,7 @@ impl Bench {
 }
 
 /// Checks how a command ended; what it said is in the error.
-pub(crate) fn expect_code(ended: &Ended, codes: &[i32]) -> Result<()> {
+pub(crate) fn expect_code(ended: &ProcessOutcome, codes: &[i32]) -> Result<()> {
     match ended.status.code() {
         Some(code) if codes.contains(&code) => Ok(()),
         _ => bail!("ended with {} rather than {codes:?}: {}", ended.status, ended.stderr.trim_end()),
@@ -107,7 +107,7 @@ pub(crate) fn expect_code(ended: &Ended, codes: &[i32]) -> Result<()> {
 }
 
 /// Checks that a command ended with exit code 2, one line of error and one of hint, and returns them.
-pub(crate) fn expect_refusal(ended: &Ended) -> Result<String> {
+pub(crate) fn expect_refusal(ended: &ProcessOutcome) -> Result<String> {
     expect_code(ended, &[2])?;
     let is_aside = |line: &&str| !line.starts_with("note: ") && !line.starts_with("warning: ");
     let lines: Vec<&str> = ended.stderr.lines().filter(is_aside).collect();

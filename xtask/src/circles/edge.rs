@@ -7,7 +7,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, ItemUse, Macro, Meta};
 
 use crate::circles::token;
-use crate::circles::tree::{Named, Tree};
+use crate::circles::tree::{PathTarget, Tree};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Edge {
@@ -28,7 +28,7 @@ pub(super) fn between_files(tree: &Tree) -> Vec<Edge> {
         for import in &module.imports {
             let to = tree.find(index, &import.path);
             let passed_on = |to: usize| import.is_public && tree.is_within(to, index);
-            if !matches!(to, Some(Named::Item(to, _)) if passed_on(to)) {
+            if !matches!(to, Some(PathTarget::Item(to, _)) if passed_on(to)) {
                 edges.add(to, import.line);
             }
         }
@@ -46,8 +46,8 @@ struct Edges<'a> {
 }
 
 impl Edges<'_> {
-    fn add(&mut self, to: Option<Named>, line: usize) {
-        let Some(Named::Item(to, name)) = to else { return };
+    fn add(&mut self, to: Option<PathTarget>, line: usize) {
+        let Some(PathTarget::Item(to, name)) = to else { return };
         let [from, to] = [self.module, to].map(|module| self.tree.modules[module].file.clone());
         if from != to {
             let first = self.lines.entry((from, to, name)).or_insert(line);

@@ -20,7 +20,7 @@ pub(super) struct Tree {
 
 /// The thing that a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum PathTarget {
     Module(usize),
     /// Something that is defined in a module, by its name there.
     Item(usize, String),
@@ -74,7 +74,7 @@ impl Tree {
     }
 
     /// Resolves a path in a module; `None` for one outside of this crate.
-    pub(super) fn find(&self, module: usize, path: &[String]) -> Option<Named> {
+    pub(super) fn find(&self, module: usize, path: &[String]) -> Option<PathTarget> {
         self.follow(module, path, MAX_DEPTH)
     }
 
@@ -84,37 +84,37 @@ impl Tree {
             .any(|ancestor| ancestor == outer)
     }
 
-    fn follow(&self, module: usize, path: &[String], depth: usize) -> Option<Named> {
+    fn follow(&self, module: usize, path: &[String], depth: usize) -> Option<PathTarget> {
         let (first, rest) = path.split_first()?;
         let mut at = match first.as_str() {
-            "crate" => Named::Module(0),
-            "self" => Named::Module(module),
-            "super" => Named::Module(self.modules[module].parent?),
+            "crate" => PathTarget::Module(0),
+            "self" => PathTarget::Module(module),
+            "super" => PathTarget::Module(self.modules[module].parent?),
             name => self.look_up(module, name, rest.is_empty(), depth)?,
         };
         for (index, name) in rest.iter().enumerate() {
-            let Named::Module(module) = at else { break };
+            let PathTarget::Module(module) = at else { break };
             at = if name == "super" {
-                Named::Module(self.modules[module].parent?)
+                PathTarget::Module(self.modules[module].parent?)
             } else {
                 let is_last = index + 1 == rest.len();
                 // What is not found a macro may have made.
                 self.look_up(module, name, is_last, depth)
-                    .unwrap_or_else(|| Named::Item(module, name.clone()))
+                    .unwrap_or_else(|| PathTarget::Item(module, name.clone()))
             };
         }
         Some(at)
     }
 
     /// Resolves a name in a module. The end of a path may be an item that is called like a module.
-    fn look_up(&self, index: usize, name: &str, is_last: bool, depth: usize) -> Option<Named> {
+    fn look_up(&self, index: usize, name: &str, is_last: bool, depth: usize) -> Option<PathTarget> {
         let depth = depth.checked_sub(1)?;
         let module = &self.modules[index];
-        let item = module.names.contains(name).then(|| Named::Item(index, name.to_owned()));
-        let child = module.children.get(name).map(|child| Named::Module(*child));
+        let item = module.names.contains(name).then(|| PathTarget::Item(index, name.to_owned()));
+        let child = module.children.get(name).map(|child| PathTarget::Module(*child));
         let by_name = module.imports.iter().filter(|import| import.name.as_deref() == Some(name));
         let imported: Vec<_> = by_name.filter_map(|import| self.follow(index, &import.path, depth)).collect();
-        let is_module = |named: &&Named| matches!(named, Named::Module(_));
+        let is_module = |named: &&PathTarget| matches!(named, PathTarget::Module(_));
         let imported_module = imported.iter().find(is_module).cloned();
         let imported_item = imported.iter().find(|named| !is_module(named)).cloned();
         let found = if is_last {
@@ -126,10 +126,10 @@ impl Tree {
     }
 
     /// Resolves a name by an import of all names of a module.
-    fn look_up_in_all(&self, index: usize, name: &str, is_last: bool, depth: usize) -> Option<Named> {
+    fn look_up_in_all(&self, index: usize, name: &str, is_last: bool, depth: usize) -> Option<PathTarget> {
         let all = self.modules[index].imports.iter().filter(|import| import.name.is_none());
         all.filter_map(|import| self.follow(index, &import.path, depth)).find_map(|named| match named {
-            Named::Module(module) if module != index => self.look_up(module, name, is_last, depth),
+            PathTarget::Module(module) if module != index => self.look_up(module, name, is_last, depth),
             _ => None,
         })
     }

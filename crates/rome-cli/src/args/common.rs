@@ -118,7 +118,7 @@ const PRECISIONS: &[Choice<Precision>] = &[
 /// Edits to apply to a model.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EditsArgs {
-    /// Apply the edits in these files, in order, or in a ledger's folder
+    /// Apply the edits in these files, in order, or those of a ledger's folder
     #[arg(long = "edit", value_name = "FILE", num_args = 1.., help_heading = "Model")]
     pub(crate) edits: Vec<PathBuf>,
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::common::{InputsArgs, JsonArgs, ModelArgs, RunOr, SettingsArgs, number};
+use super::common::{EditsArgs, InputsArgs, JsonArgs, ModelArgs, RunOr, SettingsArgs, number};
 
 pub(crate) type EditArgs = RunOr<MakeArgs, EditFileCommand>;
 
@@ -55,13 +55,8 @@ pub(crate) struct MakeArgs {
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: PathBuf,
 
-    /// Edit on top of the edits in these files, or in a ledger's folder
-    #[arg(long = "edit", value_name = "FILE", num_args = 1.., help_heading = "Model")]
-    pub(crate) edits: Vec<PathBuf>,
-
-    /// Apply edits that were made for different weights (they may have no effect, or damage the model)
-    #[arg(long, requires = "edits", help_heading = "Model")]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) edits: EditsArgs,
 
     /// Continue after a failed request; the table at the end gives the reason
     #[arg(long, help_heading = "Run")]

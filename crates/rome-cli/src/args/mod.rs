@@ -98,13 +98,8 @@ pub(crate) struct ExportArgs {
     #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL")]
     pub(crate) model: String,
 
-    /// Edit files, in order, or a ledger's folder
-    #[arg(long = "edit", value_name = "FILE", num_args = 1..)]
-    pub(crate) edits: Vec<PathBuf>,
-
-    /// Export edits that were made for different weights (they may have no effect, or damage the model)
-    #[arg(long, requires = "edits")]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) edits: EditsArgs,
 
     /// Format to write
     #[arg(long, value_parser = choice(EXPORT_FORMATS))]

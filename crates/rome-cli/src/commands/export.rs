@@ -8,9 +8,9 @@ use crate::inputs::other_model;
 use crate::ui::{self, ProgressBar};
 
 pub(crate) fn run(args: ExportArgs) -> Result<()> {
-    let ExportArgs { model, edits, force, format, output } = args;
-    let edits = edits::read_all(&edits)?;
-    let other_model = other_model(force);
+    let ExportArgs { model, edits, format, output } = args;
+    let other_model = other_model(edits.force);
+    let edits = edits::read_all(&edits.edits)?;
     let exported = Export { model, edits, format, output, other_model }.run(&mut ProgressBar::new())?;
     let place = exported.place.display();
     ui::line(match exported.n_bytes {

@@ -27,10 +27,10 @@ pub(crate) fn run(args: MakeArgs) -> Result<ExitCode> {
         ..EditMany::new(read(&args)?)
     };
     check_writable(&args.output)?;
-    let below = edits::read_all(&args.edits)?;
+    let below = edits::read_all(&args.edits.edits)?;
     let mut bar = ProgressBar::new();
     let mut session = args.settings.session(&args.model, &args.inputs, &mut bar)?;
-    edits::check_model(&below, session.model().hash(), other_model(args.force))?;
+    edits::check_model(&below, session.model().hash(), other_model(args.edits.force))?;
     session.apply_unchecked(&below)?;
     let outcome = session.edit_many(&many, &mut bar)?;
     drop(bar);
