@@ -9,8 +9,7 @@
 //! * [`CollectionState`] keeps a collection, to go on with it after an interruption;
 //! * [`Shard`] is a part of a corpus, so that machines can share the work;
 //! * [`Statistics`] is the sum with its provenance, stored as safetensors, and [`write_factor`] keeps the
-//! factor of
-//!   C beside it;
+//!   factor of C beside it;
 //! * [`npz`] reads and writes the caches of kmeng01/rome.
 
 mod collection;

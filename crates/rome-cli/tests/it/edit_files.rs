@@ -70,7 +70,7 @@ fn what_is_shown_is_what_was_recorded() {
         "matches facts-gpt2",
         "  0  The mother tongue of Barack Obama is → French",
         "  1  iPhone 5 is produced by → Nokia",
-        "took",
+        "succeeded",
         "21 contexts, sampled with seed 0",
         "C of layer 2: 146036 tokens",
     ] {
