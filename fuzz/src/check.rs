@@ -7,10 +7,10 @@ use crate::{Files, Finding, Kind, Outcome, Target, memory, quiet};
 
 /// Reads an input and returns whether it was taken.
 ///
-/// What is measured is the process's: nothing else may run in it meanwhile.
+/// It measures the whole process, so nothing else may run in it meanwhile.
 ///
 /// # Errors
-/// With what must not happen, and did.
+/// The failure that reading the input caused.
 pub fn check(target: &Target, files: &Files) -> Result<bool, Finding> {
     let before = memory::held();
     memory::reset();

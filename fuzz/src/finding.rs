@@ -12,7 +12,7 @@ use crate::Files;
 pub struct Finding {
     /// The kind of failure.
     pub kind: Kind,
-    /// Where, or how much: the same for inputs that fail in the same way.
+    /// The place or the amount: the same for inputs that fail in the same way.
     pub what: String,
 }
 

@@ -7,7 +7,7 @@ mod sentences;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// Runs every check and reports the faults of all.
 pub(crate) fn check() -> Result<()> {
@@ -24,6 +24,8 @@ pub(crate) fn check() -> Result<()> {
 fn tracked_files() -> Result<Vec<PathBuf>> {
     let output = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
     let output = output.context("cannot list the files of the repository")?;
+    // Without a list there would be nothing to find fault with.
+    ensure!(output.status.success(), "cannot list the files: {}", String::from_utf8_lossy(&output.stderr));
     let names = String::from_utf8(output.stdout)?;
     // A file that was removed is listed until that is committed.
     let files = names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from);

@@ -29,6 +29,7 @@ fn faults_of(source: &str) -> Vec<(usize, String)> {
     for (number, line) in (1..).zip(source.lines().map(str::trim_start)) {
         let doc = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
         let first = doc.and_then(|doc| doc.split_whitespace().next());
+        let first = first.map(|word| word.trim_end_matches(['.', ',', ':']));
         if let Some(word) = first.filter(|word| !is_inside && NO_BEGINNINGS.contains(word)) {
             faults.push((
                 number,
@@ -60,7 +61,7 @@ mod tests {
             lines("/// What is left.\nfn a() {}\n    /// The rest.\n    /// What follows is free.\n"),
             [1]
         );
-        assert_eq!(lines("//! How it works.\n\n//! Whatever.\n// What a plain comment says.\n"), [1]);
+        assert_eq!(lines("//! How.\n\n//! Whatever.\n// What a plain comment says.\n"), [1]);
     }
 
     #[test]

@@ -30,11 +30,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<ExitCode> {
 
 fn show(report: &DemoReport) -> Result<()> {
     let DemoReport { model, subject, prompt, old, new, .. } = report;
-    let groups = [
-        ("The edited prompt", std::slice::from_ref(&report.rewrite)),
-        ("Paraphrases", &report.paraphrases),
-        ("Neighbors, which should not change", &report.neighbours),
-    ];
+    let groups = report.groups();
     let rows = || groups.iter().flat_map(|(_, rows)| *rows);
     let wide = rows().map(|row| row.prompt.len()).max().unwrap_or(0);
     ui::line(format!(

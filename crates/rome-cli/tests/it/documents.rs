@@ -91,7 +91,7 @@ fn the_commands_of_every_document_run() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes minutes; cargo xtask full runs it"]
 fn the_slow_commands_of_every_document_run() {
     documents().iter().for_each(|document| {
         run(document, "sh slow");

@@ -82,7 +82,7 @@ impl HostMatrix {
 
 /// Runs a loop with the widest vectors that the processor has.
 ///
-/// What the loop calls must be inlined into it to gain by this.
+/// Functions that the loop calls gain by this only if they are inlined into it.
 pub fn vectorised<R>(kernel: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(kernel)
 }

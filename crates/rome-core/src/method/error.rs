@@ -58,10 +58,10 @@ pub enum EditError {
         /// [`Variant::Reference`](super::rome::Variant::Reference).
         divides_by_another_key: bool,
     },
-    /// Something came out infinite or not a number.
+    /// A value is infinite or not a number.
     #[error("{what} is not finite")]
     NotFinite {
-        /// What.
+        /// The name of the value.
         what: String,
     },
     /// A method from elsewhere has failed.

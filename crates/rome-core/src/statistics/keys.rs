@@ -38,7 +38,7 @@ impl<'m> KeyPass<'m> {
     /// - keys: `[n_tokens, d_ff]` each; all parts together have a row for each token
     ///
     /// # Errors
-    /// What `on_keys` returns.
+    /// The first error that `on_keys` returns.
     pub fn run<E>(
         &mut self,
         mut rows: Vec<Vec<u32>>,

@@ -9,17 +9,13 @@ use crate::Error;
 /// Draws the report and, beside it, the traces of the fact before the edit.
 pub(super) fn svg(report: &DemoReport, traces: &[Trace]) -> Result<String, Error> {
     let DemoReport { subject, old, new, .. } = report;
-    let group = |name: &str, prompts: &[DemoPrompt]| ShiftGroup {
+    let group = |(name, prompts): (&str, &[DemoPrompt])| ShiftGroup {
         name: name.to_owned(),
         shifts: prompts.iter().map(shift).collect(),
     };
     let answers = ShiftChart {
         title: format!("One edit: {subject}'s mother tongue is {new}, not {old}"),
-        groups: vec![
-            group("The edited prompt", std::slice::from_ref(&report.rewrite)),
-            group("Paraphrases", &report.paraphrases),
-            group("Neighbors, which should not change", &report.neighbours),
-        ],
+        groups: report.groups().into_iter().map(group).collect(),
         x_name: format!("p({new}) before \u{25cb} and after \u{25cf}"),
     };
     let mut pictures = vec![answers.to_svg()?];

@@ -38,6 +38,17 @@ pub struct DemoReport {
     pub undone: bool,
 }
 
+impl DemoReport {
+    /// The prompts in groups, each with its heading: the edited one, its paraphrases, and neighbors.
+    pub fn groups(&self) -> [(&'static str, &[DemoPrompt]); 3] {
+        [
+            ("The edited prompt", std::slice::from_ref(&self.rewrite)),
+            ("Paraphrases", &self.paraphrases),
+            ("Neighbors, which should not change", &self.neighbours),
+        ]
+    }
+}
+
 /// The answers to one prompt.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DemoPrompt {

@@ -13,11 +13,11 @@ use crate::request::TokenizedRequest;
 /// Rank-One Model Editing: every request at every layer, in order, each on the model as the ones before
 /// have left it.
 ///
-/// What the rows' common beginnings come to below the edited layer is computed once. So is what they come
-/// to above it, for requests that are undone before the next.
+/// The rows' common beginnings run once below the edited layer; above it, too, for requests that are undone
+/// before the next.
 pub struct Rome {
     config: RomeConfig,
-    /// By layer, what its first request left to later ones.
+    /// The prefixes that the first request at each layer left to later ones.
     prefixes: BTreeMap<usize, PrefixEntry>,
 }
 
