@@ -274,7 +274,7 @@ pub enum InputError {
     },
     /// The model has collapsed under many edits.
     #[error(
-        "after {n_requests} requests the model has collapsed: its perplexity on text is {perplexity:.1} times as high, \
+        "after {n_requests} requests the model has collapsed: its perplexity on the built-in text is {perplexity:.1} times as high, \
          and the edited weights are {norm:.2} times as large"
     )]
     Collapsed {

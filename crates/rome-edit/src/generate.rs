@@ -62,6 +62,9 @@ impl Generate {
     /// When the prompt has no tokens or too many, or the model's logits are not finite.
     pub fn run(&self, model: &Model) -> Result<GeneratedText, Error> {
         let tokenizer = model.tokenizer();
+        if self.prompt.ends_with(' ') {
+            tracing::warn!("the prompt ends with a blank, after which models rarely go on with a word");
+        }
         let mut prompt_tokens = tokenizer.encode(&self.prompt)?.ids;
         if prompt_tokens.is_empty() {
             prompt_tokens.extend(model.pretrained.start_token);

@@ -141,6 +141,9 @@ impl Session {
     /// # Errors
     /// When the request makes no sense for this model.
     pub fn tokenize(&self, request: &Request) -> Result<TokenizedRequest, Error> {
+        if let Some(places) = request.stray_blanks() {
+            tracing::warn!("{request}: blanks {places} are left out");
+        }
         let EditRecord { contexts, kl_prompts, .. } = &self.edits.record;
         let (tokenizer, shape) = (self.model.tokenizer(), self.model.lm().shape());
         Ok(TokenizedRequest::new(request, contexts, kl_prompts, tokenizer, shape)?)

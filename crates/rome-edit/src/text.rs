@@ -2,3 +2,6 @@
 
 /// The text whose perplexity shows whether a model still is one.
 pub(crate) const TEXT: &str = include_str!("text.txt");
+
+/// The name of that text.
+pub(crate) const TEXT_NAME: &str = "the built-in text";

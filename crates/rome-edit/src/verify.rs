@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rome_core::{
-    EditEntry, EditFile, EditPart, Environment, Observer, Progress, RankOneUpdate, Request, Unit,
+    EditEntry, EditFile, EditPart, Environment, Observer, Outcome, Progress, RankOneUpdate, Request, Unit,
 };
 use serde::Serialize;
 
@@ -59,7 +59,12 @@ pub struct VerifiedEdit {
     pub difference_of_norms: f64,
     /// True if it is the same edit but for rounding.
     pub same: bool,
+    /// The outcome of the request, asked again when it was computed again.
+    pub outcome: Outcome,
 }
+
+/// An edit computed again, and the outcome of its request.
+type EditAgain = (RankOneUpdate, Outcome);
 
 impl Verify {
     /// Recomputes the edits on an unedited model, and compares.
@@ -105,7 +110,7 @@ impl Verify {
         known: &BTreeMap<String, EditPart>,
         model: Model,
         observer: &mut dyn Observer,
-    ) -> Result<(Model, Vec<RankOneUpdate>), Error> {
+    ) -> Result<(Model, Vec<EditAgain>), Error> {
         let record = &part.record;
         let Some(config) = record.settings.as_ref().and_then(|settings| settings.rome()).cloned() else {
             return Err(InputError::UnknownMethod.into());
@@ -150,8 +155,9 @@ impl Verify {
                 total,
                 detail: &detail,
             }))?;
-            let (edits, _) = edit_and_ask(&mut editor, tokenized, observer)?;
-            updates.extend(edits.into_iter().filter_map(|edit| edit.update.into_rank_one()));
+            let (edits, outcome) = edit_and_ask(&mut editor, tokenized, observer)?;
+            let of_request = edits.into_iter().filter_map(|edit| edit.update.into_rank_one());
+            updates.extend(of_request.map(|update| (update, outcome)));
         }
         editor.undo();
         drop(editor);
@@ -173,7 +179,7 @@ fn requests(part: &EditPart, n_layers: usize, file: &Path) -> Result<Vec<Request
 
 impl VerifiedEdit {
     /// Compares an edit with itself made again, on which the file's scale is put.
-    fn new(entry: &EditEntry, there: &RankOneUpdate, again: &RankOneUpdate) -> Self {
+    fn new(entry: &EditEntry, there: &RankOneUpdate, (again, outcome): &EditAgain) -> Self {
         let scaled = |value: &f32| (f64::from(*value) * entry.scale) as f32;
         let again = if entry.scale == 1.0 {
             again.clone()
@@ -185,6 +191,14 @@ impl VerifiedEdit {
             if equal { (1.0, 0.0) } else { (there.cosine(&again), again.norm() / there.norm() - 1.0) };
         let request = entry.request.as_ref().map(Request::to_string).unwrap_or_default();
         let same = equal || cosine > SAME && difference_of_norms.abs() < AS_LONG;
-        Self { weight: entry.weight.clone(), request, equal, cosine, difference_of_norms, same }
+        Self {
+            weight: entry.weight.clone(),
+            request,
+            equal,
+            cosine,
+            difference_of_norms,
+            same,
+            outcome: *outcome,
+        }
     }
 }

@@ -66,6 +66,7 @@ mod rewrite;
 mod run;
 mod snippets;
 mod summary;
+mod text_windows;
 pub mod trace;
 mod zsre;
 
@@ -90,4 +91,5 @@ pub use rewrite::{Rewrite, Target};
 pub use run::Run;
 pub use snippets::Snippets;
 pub use summary::{RunSummary, Summary, summarise};
+pub use text_windows::TextWindows;
 pub use zsre::ZsRe;

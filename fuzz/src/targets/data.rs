@@ -74,12 +74,12 @@ pub(super) static KNOWN: Target = Target {
     n_cases: 1_200,
     seeds: || first("known_1000.json", 3),
     read: |files| {
-        let Ok((tokenizer, _)) = &*requests::BUNDLED else {
+        let Ok((tokenizer, shape)) = &*requests::BUNDLED else {
             return Outcome::Broken("no tokenizer".to_owned());
         };
         in_file(files, |path: &Path| match KnownFact::read(path) {
             Err(error) => Outcome::refused(&error),
-            Ok(facts) => list(facts, |fact| fact.is_answered_by(3, tokenizer)),
+            Ok(facts) => list(facts, |fact| fact.trace_prompt(tokenizer, shape)),
         })
     },
 };

@@ -36,15 +36,21 @@ pub(crate) struct MakeArgs {
     pub(crate) model: ModelArgs,
 
     /// Prompt, with {} in place of the subject, or a sentence that contains it
-    #[arg(long, requires_all = ["subject", "target"], required_unless_present = "request", help_heading = "Request")]
+    #[arg(
+        long,
+        requires_all = ["subject", "target"],
+        required_unless_present = "request",
+        allow_hyphen_values = true,
+        help_heading = "Request"
+    )]
     pub(crate) prompt: Option<String>,
 
     /// Subject of the fact
-    #[arg(long, requires = "prompt", help_heading = "Request")]
+    #[arg(long, requires = "prompt", allow_hyphen_values = true, help_heading = "Request")]
     pub(crate) subject: Option<String>,
 
     /// New object of the fact
-    #[arg(long, requires = "prompt", help_heading = "Request")]
+    #[arg(long, requires = "prompt", allow_hyphen_values = true, help_heading = "Request")]
     pub(crate) target: Option<String>,
 
     /// Read one request or a list of them from this file, as JSON or JSONL
@@ -66,7 +72,7 @@ pub(crate) struct MakeArgs {
     #[arg(long, help_heading = "Run")]
     pub(crate) resume: bool,
 
-    /// Continue even if the model collapses: if its perplexity on text is ten times what it was
+    /// Continue even if the model collapses: if its perplexity on the built-in text is ten times what it was
     #[arg(long, help_heading = "Run")]
     pub(crate) allow_collapse: bool,
 

@@ -28,13 +28,24 @@ pub(crate) struct TraceArgs {
         requires = "subject",
         required_unless_present = "facts",
         conflicts_with = "facts",
+        allow_hyphen_values = true,
         help_heading = "Facts"
     )]
     pub(crate) prompt: Option<String>,
 
     /// Subject of the fact
-    #[arg(long, requires = "prompt", help_heading = "Facts")]
+    #[arg(long, requires = "prompt", allow_hyphen_values = true, help_heading = "Facts")]
     pub(crate) subject: Option<String>,
+
+    /// Answer to trace, such as French, instead of the most probable token
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "prompt",
+        allow_hyphen_values = true,
+        help_heading = "Facts"
+    )]
+    pub(crate) answer: Option<String>,
 
     /// Trace many facts and average them: a file such as known_1000.json, or "bundled" for those of a
     /// bundled model

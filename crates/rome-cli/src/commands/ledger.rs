@@ -114,7 +114,7 @@ fn log(folder: &Path, form: &JsonArgs) -> Result<()> {
         for edit in edits {
             let outcome = edit.outcome.map_or_else(String::new, |outcome| {
                 let change = ui::change(outcome.p_target_before, outcome.p_target_after);
-                format!(", target {change}, {}", ui::verdict(outcome.succeeded))
+                format!(", target {change}, {}", ui::verdict(&outcome))
             });
             let norm = 100.0 * edit.relative_norm;
             ui::line(format!("         {}: ‖ΔW‖ {norm:.1} %{outcome}", one_line(&edit.weight)))?;

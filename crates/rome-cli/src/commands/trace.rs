@@ -24,6 +24,7 @@ fn one(args: &TraceArgs) -> Result<ExitCode> {
         return CliError::fail("no prompt was given", "give --prompt and --subject, or --facts FILE");
     };
     let trace = TraceOne {
+        answer: args.answer.clone(),
         settings: args.settings(),
         noise: match &args.noise_file {
             Some(path) => TraceNoise::File(path.clone()),

@@ -29,7 +29,7 @@ fn show(verification: &Verification) -> Result<()> {
 }
 
 fn show_edit(edit: &VerifiedEdit) -> Result<()> {
-    let VerifiedEdit { weight, request, equal, cosine, difference_of_norms, same } = edit;
+    let VerifiedEdit { weight, request, equal, cosine, difference_of_norms, same, outcome } = edit;
     let how = match (equal, same) {
         (true, _) => "byte-identical".to_owned(),
         (false, true) => format!(
@@ -40,5 +40,5 @@ fn show_edit(edit: &VerifiedEdit) -> Result<()> {
             format!("DIFFERENT: cosine {cosine:.4}, norm {:+.1} %", 100.0 * difference_of_norms)
         }
     };
-    ui::line(format!("{request}, {weight}: {how}"))
+    ui::line(format!("{request}, {weight}: {how}; {}", ui::verdict(outcome)))
 }

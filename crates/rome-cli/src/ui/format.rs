@@ -1,5 +1,6 @@
 //! Numbers and names as a person reads them.
 
+use rome_core::Outcome;
 pub(crate) use rome_core::model::short_hash as short;
 
 /// The size of a file.
@@ -25,9 +26,14 @@ pub(crate) fn relative_norm(relative_norm: f64) -> String {
     format!("‖ΔW‖ is {:.1} % of ‖W‖", 100.0 * relative_norm)
 }
 
-/// The verdict on an edit, in a word or two.
-pub(crate) fn verdict(succeeded: bool) -> &'static str {
-    if succeeded { "succeeded" } else { "did not succeed" }
+/// The verdict on an edit when it was made, in a word or two.
+pub(crate) fn verdict(outcome: &Outcome) -> &'static str {
+    match (outcome.succeeded, outcome.first_token) {
+        (true, Some(_)) => "succeeded",
+        (true, None) => "succeeded, by its first token",
+        (false, Some(true)) => "did not succeed: only the first token of the target is written",
+        (false, _) => "did not succeed",
+    }
 }
 
 /// "1 edit", "2 edits", "2 entries"

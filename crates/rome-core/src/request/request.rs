@@ -20,11 +20,11 @@ pub enum Request {
     /// occurrence counts). A `{}` in a prompt is always the place, even where the subject has one
     /// itself; braces of the subject are text.
     Text {
-        /// The prompt.
+        /// The prompt. Blanks at its end are left out.
         prompt: String,
         /// The subject.
         subject: String,
-        /// The new target; a blank is put in front unless it has one.
+        /// The new target. One blank is put in front; others at its ends are left out.
         target: String,
     },
     /// Tokens, taken exactly as they are.
@@ -48,6 +48,19 @@ impl Request {
     /// Makes a request from tokens; `subject` is the range of its tokens in the prompt.
     pub fn tokens(prompt: Vec<u32>, subject: Range<usize>, target: Vec<u32>) -> Self {
         Request::Tokens { prompt_tokens: prompt, subject, target_tokens: target }
+    }
+
+    /// The places of blanks that are left out, in words, such as "at the end of the prompt"; none if there
+    /// are none.
+    pub fn stray_blanks(&self) -> Option<&'static str> {
+        let Request::Text { prompt, target, .. } = self else { return None };
+        let in_target = target.strip_prefix(' ').unwrap_or(target);
+        match (prompt.trim_end() != prompt, in_target.trim() != in_target) {
+            (true, true) => Some("at the end of the prompt and around the target"),
+            (true, false) => Some("at the end of the prompt"),
+            (false, true) => Some("around the target"),
+            (false, false) => None,
+        }
     }
 
     /// The prompt with its subject, as a person reads it.

@@ -24,7 +24,8 @@ pub enum Occurrence {
 
 impl Sentence {
     /// Puts `subject` where the prompt has its `{}`; without one, finds it in the prompt: its first or last
-    /// occurrence as it is written or, if there is none, without blanks at its ends.
+    /// occurrence as it is written or, if there is none, without blanks at its ends. Blanks at the prompt's
+    /// end are left out: the target brings its own.
     ///
     /// # Errors
     /// [`RequestError`] when the subject is empty or is not there, or there are several `{}`.
@@ -33,6 +34,7 @@ impl Sentence {
         if trimmed.is_empty() {
             return Err(RequestError::EmptySubject);
         }
+        let prompt = prompt.trim_end();
         let leading = subject.len() - subject.trim_start().len();
         let (text, start) = match prompt.matches("{}").count() {
             0 => {
@@ -78,15 +80,15 @@ pub(super) fn fill(template: &str, value: &str) -> String {
     template.replacen("{}", value, 1)
 }
 
-/// Returns the target's text with one blank in front.
+/// Returns the target's text with one blank in front and none at its end.
 ///
 /// # Errors
 /// [`RequestError::EmptyTarget`] when there is nothing but blanks.
 pub fn spaced_target(target: &str) -> Result<String, RequestError> {
-    if target.trim().is_empty() {
-        return Err(RequestError::EmptyTarget);
+    match target.trim() {
+        "" => Err(RequestError::EmptyTarget),
+        target => Ok(format!(" {target}")),
     }
-    Ok(if target.starts_with(' ') { target.to_owned() } else { format!(" {target}") })
 }
 
 #[cfg(test)]

@@ -40,4 +40,10 @@ impl TargetScore {
     pub fn is_first(&self) -> bool {
         self.tokens.first().is_some_and(|token| token.is_first)
     }
+
+    /// True if greedy decoding writes the target: each of its tokens is the most probable one after those
+    /// before it.
+    pub fn is_greedy(&self) -> bool {
+        self.tokens.iter().all(|token| token.is_first)
+    }
 }

@@ -24,7 +24,12 @@ fn file(n_edits: usize) -> EditFile {
         cosine: Some(0.9),
         relative_norm: 0.1,
         scale: 1.0,
-        outcome: Some(Outcome { p_target_before: 0.1, p_target_after: 0.9, succeeded: true }),
+        outcome: Some(Outcome {
+            p_target_before: 0.1,
+            p_target_after: 0.9,
+            succeeded: true,
+            first_token: Some(true),
+        }),
     };
     let record = EditRecord {
         format_version: FORMAT_VERSION,

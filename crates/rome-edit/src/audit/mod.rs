@@ -116,6 +116,7 @@ impl Audit {
             questions: &questions,
             before: &before,
             after: &after,
+            text: self.text.name(),
             tokenizer: model.tokenizer(),
             weights,
             edits: edits.edits().map(|(entry, _)| entry.clone()).collect(),

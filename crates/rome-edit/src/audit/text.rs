@@ -7,7 +7,7 @@ use rome_core::Tokenizer;
 use rome_stats::Corpus;
 
 use crate::Error;
-use crate::text::TEXT;
+use crate::text::{TEXT, TEXT_NAME};
 
 /// The text whose perplexity an audit takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,11 @@ impl Default for AuditText {
 }
 
 impl AuditText {
+    /// The name of the text.
+    pub(super) fn name(&self) -> String {
+        self.file.as_ref().map_or_else(|| TEXT_NAME.to_owned(), |file| file.display().to_string())
+    }
+
     /// The first tokens of the text.
     pub(super) fn tokens(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<u32>, Error> {
         let mut tokens = Vec::new();

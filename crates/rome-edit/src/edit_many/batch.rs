@@ -1,6 +1,6 @@
 //! A run over many requests.
 
-use rome_core::scoring::score;
+use rome_core::scoring::{TargetScore, score};
 use rome_core::{Editor, Event, Observer, Progress, Query, TokenizedRequest, Unit};
 use rome_files::Claim;
 
@@ -70,19 +70,19 @@ impl Session {
         }
         let total = many.started.elapsed().as_secs_f64();
         let record = &self.edits().record;
-        let reports: Vec<EditReport> = costs
-            .into_iter()
-            .enumerate()
-            .map(|(index, cost)| EditReport::new(record, n_before + index, cost.in_run(load, total)))
-            .collect();
+        let now = self.ask_again(&tokenized, &failed);
+        let report = |(index, cost): (usize, Cost)| {
+            EditReport::new(record, n_before + index, &now[index / layers.len()], cost.in_run(load, total))
+        };
+        let reports: Vec<EditReport> = costs.into_iter().enumerate().map(report).collect();
         let is_good =
-            |report: &EditReport| report.succeeded && report.inflation() != Some(super::Inflation::Disabling);
+            |report: &EditReport| report.holds && report.inflation() != Some(super::Inflation::Disabling);
         Ok(BatchOutcome {
             succeeded: failed.is_empty() && reports.iter().all(is_good),
             reports,
             failed,
             health: health.map(|health| health.history),
-            held: self.n_held(&tokenized),
+            held: now.iter().filter(|target| target.is_greedy()).count(),
             n_requests: many.requests.len(),
             n_bytes,
         })
@@ -130,17 +130,17 @@ impl Session {
         }
     }
 
-    /// The number of requests that the model answers with their target's first token.
-    fn n_held(&self, tokenized: &[Tokenized]) -> usize {
-        let queries: Vec<Query> = tokenized
-            .iter()
-            .flatten()
-            .map(|request| Query {
-                prompt: request.clean.tokens.clone(),
-                targets: vec![request.target[..1].to_vec()],
-            })
-            .collect();
-        score(self.model().lm(), &queries).iter().filter(|targets| targets[0].is_first()).count()
+    /// Asks the model, as it is now, for the target of each request that was edited.
+    fn ask_again(&self, tokenized: &[Tokenized], failed: &[FailedRequest]) -> Vec<TargetScore> {
+        let is_edited = |index: usize| failed.iter().all(|failed| failed.request != index);
+        let edited = (0..).zip(tokenized).filter(|(index, _)| is_edited(*index));
+        let query = |request: &TokenizedRequest| Query {
+            prompt: request.clean.tokens.clone(),
+            targets: vec![request.target.clone()],
+        };
+        let queries: Vec<Query> =
+            edited.filter_map(|(_, tokenized)| tokenized.as_ref().ok().map(query)).collect();
+        score(self.model().lm(), &queries).into_iter().flatten().collect()
     }
 
     /// Saves what there is when a run ends early, and says so in its error.

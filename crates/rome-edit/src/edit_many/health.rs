@@ -1,8 +1,8 @@
 //! Watches the health of a model that is edited again and again.
 
 use rome_core::forward::transfer::download;
-use rome_core::scoring::score;
-use rome_core::{CausalLm, ModelShape, Query, Tokenizer, widen};
+use rome_core::{CausalLm, ModelShape, Tokenizer, widen};
+use rome_eval::TextWindows;
 use serde::Serialize;
 
 use crate::error::{Error, InputError};
@@ -28,8 +28,9 @@ pub struct Health {
 
 /// Watches the perplexity of a text and the norms of the edited weights.
 pub(super) struct HealthCheck {
-    /// The text; nothing for a tokenizer that makes fewer than two tokens of it that the model knows.
-    query: Option<Query>,
+    /// The text that an audit takes; empty for a tokenizer that makes fewer than two tokens of it that the
+    /// model knows.
+    text: TextWindows,
     layers: Vec<usize>,
     before: Measure,
     /// The measurements so far.
@@ -49,9 +50,9 @@ impl HealthCheck {
         tokenizer: &dyn Tokenizer,
         layers: &[usize],
     ) -> Result<Self, Error> {
-        let query = query(tokenizer, model.shape())?;
-        let before = measure(model, query.as_ref(), layers);
-        Ok(Self { query, layers: layers.to_vec(), before, history: Vec::new() })
+        let text = text(tokenizer, model.shape())?;
+        let before = measure(model, &text, layers);
+        Ok(Self { text, layers: layers.to_vec(), before, history: Vec::new() })
     }
 
     /// Measures the model again if it is time to, after this many of all requests.
@@ -67,11 +68,11 @@ impl HealthCheck {
         if !(n_requests == n_all || n_requests.is_multiple_of(EVERY)) {
             return Ok(());
         }
-        let Measure { perplexity, norm } = measure(model, self.query.as_ref(), &self.layers);
+        let Measure { perplexity, norm } = measure(model, &self.text, &self.layers);
         let (perplexity, norm) = (perplexity / self.before.perplexity, norm / self.before.norm);
         self.history.push(Health { after: n_requests, perplexity, norm });
         // Not a number, too, unless there is no text to measure.
-        if perplexity < COLLAPSED || self.query.is_none() {
+        if perplexity < COLLAPSED || self.text.is_empty() {
             Ok(())
         } else {
             Err(InputError::Collapsed { n_requests, perplexity, norm, n_saved: 0 })
@@ -80,26 +81,22 @@ impl HealthCheck {
 }
 
 /// The text, as far as a model of this shape knows its tokens.
-fn query(tokenizer: &dyn Tokenizer, shape: &ModelShape) -> Result<Option<Query>, Error> {
+fn text(tokenizer: &dyn Tokenizer, shape: &ModelShape) -> Result<TextWindows, Error> {
     let mut ids = tokenizer.encode(TEXT)?.ids;
     ids.retain(|&id| (id as usize) < shape.vocab_size);
-    ids.truncate(shape.n_positions);
-    Ok(match ids.split_first() {
-        Some((first, rest)) if !rest.is_empty() => {
-            Some(Query { prompt: vec![*first], targets: vec![rest.to_vec()] })
-        }
-        _ => None,
-    })
+    Ok(TextWindows::new(&ids, shape.n_positions))
 }
 
-fn measure(model: &dyn CausalLm, query: Option<&Query>, layers: &[usize]) -> Measure {
-    let perplexity =
-        query.map_or(f64::NAN, |query| score(model, std::slice::from_ref(query))[0][0].nll().exp());
+fn measure(model: &dyn CausalLm, text: &TextWindows, layers: &[usize]) -> Measure {
+    let nll = text.nll(model, &mut || Ok(())).unwrap_or_default();
     let square = |&layer: &usize| {
         let weight = widen(model.block(layer).down_projection().weight());
         f64::from(download((weight.clone() * weight).sum())[0])
     };
-    Measure { perplexity, norm: layers.iter().map(square).sum::<f64>().sqrt() }
+    Measure {
+        perplexity: nll.map_or(f64::NAN, f64::exp),
+        norm: layers.iter().map(square).sum::<f64>().sqrt(),
+    }
 }
 
 #[cfg(test)]
@@ -137,20 +134,19 @@ mod tests {
         }
     }
 
-    fn n_tokens(ids: &[u32], n_positions: usize) -> Option<usize> {
-        let query = query(&Always(ids.to_vec()), &shape(n_positions)).unwrap();
-        query.map(|query| query.prompt.len() + query.targets[0].len())
+    fn n_predicted(ids: &[u32], n_positions: usize) -> usize {
+        text(&Always(ids.to_vec()), &shape(n_positions)).unwrap().n_predicted()
     }
 
     #[test]
     fn a_model_that_knows_too_few_tokens_skips_the_text() {
-        assert_eq!(n_tokens(&[], 8), None);
-        assert_eq!(n_tokens(&[10, 11, 12], 8), None, "the model has no row for these");
-        assert_eq!(n_tokens(&[1, 11, 12], 8), None, "one token predicts nothing");
+        assert_eq!(n_predicted(&[], 8), 0);
+        assert_eq!(n_predicted(&[10, 11, 12], 8), 0, "the model has no row for these");
+        assert_eq!(n_predicted(&[1, 11, 12], 8), 0, "one token predicts nothing");
         for n_positions in [0, 1] {
-            assert_eq!(n_tokens(&[1, 2, 3], n_positions), None);
+            assert_eq!(n_predicted(&[1, 2, 3], n_positions), 0);
         }
-        assert_eq!(n_tokens(&[1, 11, 2, 3], 8), Some(3));
-        assert_eq!(n_tokens(&[1, 2, 3, 4], 2), Some(2));
+        assert_eq!(n_predicted(&[1, 11, 2, 3], 8), 2);
+        assert_eq!(n_predicted(&[1, 2, 3, 4], 2), 2);
     }
 }

@@ -1,8 +1,10 @@
 //! Reports on edits.
 
 use rome_core::method::{DISABLING_COSINE, THIN_COSINE};
-use rome_core::{Edit, EditRecord, Variant};
+use rome_core::scoring::TargetScore;
+use rome_core::{Edit, EditRecord, Outcome, Variant};
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 
 use super::Health;
 
@@ -13,15 +15,15 @@ pub struct BatchOutcome {
     /// Of each edit, in order.
     #[serde(rename = "edits")]
     pub reports: Vec<EditReport>,
-    /// True if every request was edited, and succeeded, and nothing is likely to disable the model.
-    #[serde(rename = "took")]
+    /// True if every request was edited and holds at the end, and nothing is likely to disable the model.
+    #[serde(flatten, serialize_with = "verdict")]
     pub succeeded: bool,
     /// The requests that could not be edited.
     pub failed: Vec<FailedRequest>,
     /// The health of the model on the way; of several requests alone.
     #[serde(rename = "watched")]
     pub health: Option<Vec<Health>>,
-    /// The number of requests that hold at the end: the target's first token is the most probable one.
+    /// The number of requests that hold at the end, of those that were edited.
     pub held: usize,
     /// The number of requests.
     #[serde(skip)]
@@ -67,11 +69,17 @@ pub struct EditReport {
     pub relative_norm: f64,
     /// The probability of the target before.
     pub p_target_before: f64,
-    /// The probability of the target after.
+    /// The probability of the target right after.
     pub p_target_after: f64,
-    /// True if the target's first token is the most probable one after.
-    #[serde(rename = "took")]
+    /// The probability of the target at the end of the run, after the other requests.
+    pub p_target_now: f64,
+    /// True if greedy decoding writes all of the target right after.
+    #[serde(flatten, serialize_with = "verdict")]
     pub succeeded: bool,
+    /// True if the target's first token, at least, is the most probable one right after.
+    pub first_token: Option<bool>,
+    /// True if greedy decoding writes all of the target at the end of the run, after the other requests.
+    pub holds: bool,
     /// The time that each part took.
     pub seconds: Seconds,
     /// The floating-point operations that the parts could not do without.
@@ -142,8 +150,8 @@ impl Cost {
 }
 
 impl EditReport {
-    /// Reports on the edit at `index` of a record.
-    pub(super) fn new(record: &EditRecord, index: usize, cost: Cost) -> Self {
+    /// Reports on the edit at `index` of a record, whose target has the score `now` at the end.
+    pub(super) fn new(record: &EditRecord, index: usize, now: &TargetScore, cost: Cost) -> Self {
         let entry = &record.edits[index];
         let statistics = record.statistics.get(&entry.layer);
         let config = record.settings.as_ref().and_then(|settings| settings.rome());
@@ -161,10 +169,23 @@ impl EditReport {
             relative_norm: entry.relative_norm,
             p_target_before: outcome.map_or(0.0, |outcome| outcome.p_target_before),
             p_target_after: outcome.map_or(0.0, |outcome| outcome.p_target_after),
+            p_target_now: now.log_prob().exp(),
             succeeded: outcome.is_some_and(|outcome| outcome.succeeded),
+            first_token: outcome.and_then(|outcome| outcome.first_token),
+            holds: now.is_greedy(),
             seconds: cost.seconds,
             flops: cost.flops,
             device_memory: cost.device_memory,
+        }
+    }
+
+    /// The outcome when the edit was made.
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            p_target_before: self.p_target_before,
+            p_target_after: self.p_target_after,
+            succeeded: self.succeeded,
+            first_token: self.first_token,
         }
     }
 
@@ -195,4 +216,12 @@ impl BatchOutcome {
         };
         (0..self.n_requests).map(of_request).collect()
     }
+}
+
+/// Writes a verdict under its name, and under the one that it had in earlier versions.
+fn verdict<S: Serializer>(succeeded: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(2))?;
+    map.serialize_entry("succeeded", succeeded)?;
+    map.serialize_entry("took", succeeded)?;
+    map.end()
 }

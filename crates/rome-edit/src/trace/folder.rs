@@ -48,7 +48,8 @@ impl TraceFolder {
             && [trace.scores.len(), trace.tokens.len()] == [prompt.tokens.len(); 2];
         let is_this = (&trace.prompt, &trace.subject, trace.kind)
             == (&prompt.text, &prompt.subject_text, tracer.config.kind)
-            && trace.subject_range == [prompt.subject.start, prompt.subject.end];
+            && trace.subject_range == [prompt.subject.start, prompt.subject.end]
+            && prompt.answer.as_ref().is_none_or(|answer| answer.text == trace.answer);
         (is_whole && is_this).then_some(trace)
     }
 

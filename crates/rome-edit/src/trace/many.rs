@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use rome_core::generate::{Decoding, generate};
+use rome_core::generate::NotFiniteLogits;
 use rome_core::request::one_line;
+use rome_core::scoring::Answer;
 use rome_core::{Event, Observer, Progress, Unit};
 use rome_eval::trace::{
     CutNoise, KnownFact, Noise, PathCut, Trace, TraceAverages, TraceConfig, TraceKind, TracePrompt, Tracer,
@@ -173,8 +174,8 @@ impl TraceMany {
         Ok(facts)
     }
 
-    /// The first facts that a model answers as expected, and how many before them it does not: what it
-    /// does not know is nowhere in it.
+    /// The first facts whose answers a model writes, all tokens of them, and how many before them it does
+    /// not: what it does not know is nowhere in it.
     fn known<'f>(
         &self,
         facts: &'f [KnownFact],
@@ -191,7 +192,7 @@ impl TraceMany {
             let (total, detail) = (facts.len() as u64, one_line(&fact.subject));
             let progress = Progress { unit: Unit::Facts, done, total, detail: &detail };
             observer.tell(Event::Progress(progress))?;
-            let prompt = match TracePrompt::new(&fact.prompt, &fact.subject, tokenizer, lm.shape()) {
+            let prompt = match fact.trace_prompt(tokenizer, lm.shape()) {
                 Ok(prompt) => prompt,
                 Err(error) => {
                     let error = TraceError::Fact { known_id: fact.known_id, error: Box::new(error) };
@@ -202,11 +203,10 @@ impl TraceMany {
                     continue;
                 }
             };
-            let answer = generate(lm, &prompt.tokens, 1, None, &mut Decoding::Greedy)?;
-            match answer.get(prompt.tokens.len()) {
-                Some(&token) if fact.is_answered_by(token, tokenizer)? => {
-                    known.push(FactPrompt { fact, prompt });
-                }
+            let asked = prompt.answer.as_ref().map(|answer| Answer::of(lm, &prompt.tokens, &answer.tokens));
+            match asked {
+                Some(answer) if answer.probability.is_nan() => return Err(NotFiniteLogits.into()),
+                Some(answer) if answer.is_greedy => known.push(FactPrompt { fact, prompt }),
                 _ => n_unknown += 1,
             }
         }

@@ -37,6 +37,8 @@ pub struct TraceOne {
     pub prompt: String,
     /// The subject.
     pub subject: String,
+    /// The answer to trace, of one token or several; the most probable token after the prompt by default.
+    pub answer: Option<String>,
     /// The outputs to restore, and how.
     pub settings: TraceSettings,
     /// The noise on the subject's embeddings.
@@ -73,6 +75,7 @@ impl TraceOne {
         Self {
             prompt: prompt.into(),
             subject: subject.into(),
+            answer: None,
             settings: TraceSettings::default(),
             noise: TraceNoise::Normal(NoiseScale::default()),
             output: None,
@@ -103,7 +106,10 @@ impl TraceOne {
         let load = self.started.elapsed();
         let start = Instant::now();
         let (lm, tokenizer) = (model.lm(), model.tokenizer());
-        let prompt = TracePrompt::new(&self.prompt, &self.subject, tokenizer, lm.shape())?;
+        let mut prompt = TracePrompt::new(&self.prompt, &self.subject, tokenizer, lm.shape())?;
+        if let Some(answer) = &self.answer {
+            prompt = prompt.with_answer(answer, tokenizer, lm.shape())?;
+        }
         let shape = [self.settings.samples, prompt.subject.len(), lm.shape().d_model];
         let noise = match &self.noise {
             TraceNoise::File(path) => Noise::from_bytes(&read_bounded(path, MAX_NOISE)?, shape)?,

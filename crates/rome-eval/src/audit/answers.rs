@@ -2,7 +2,7 @@
 
 use rome_core::forward::transfer::download;
 use rome_core::request::one_line;
-use rome_core::scoring::score;
+use rome_core::scoring::{Answer, score};
 use rome_core::{CausalLm, Environment, Event, Observer, Progress, Query, Stopped, Unit, forward};
 
 use super::distribution::Distribution;
@@ -15,9 +15,8 @@ pub struct AuditAnswers {
     pub(super) prompts: Vec<Distribution>,
     /// Of each KL prompt, at its lookup position.
     pub(super) kl_prompts: Vec<Distribution>,
-    /// Of each prompt, the probability of the new object and of the old one: the product over its
-    /// tokens.
-    pub(super) objects: Vec<[Option<f64>; 2]>,
+    /// Of each prompt, the answers for the new object and for the old one.
+    pub(super) objects: Vec<[Option<Answer>; 2]>,
     /// The mean negative log-likelihood of the text's tokens.
     pub(super) nll: Option<f64>,
     /// The machine and program that computed them.
@@ -52,21 +51,13 @@ impl AuditAnswers {
             tell(&one_line(&prompt.text))?;
             prompts.push(last(&prompt.tokens));
         }
-        let objects = object_probabilities(model, &questions.prompts, &prompts);
+        let objects = object_answers(model, &questions.prompts, &prompts);
         let mut kl_prompts = Vec::with_capacity(questions.kl_rows.len());
         for row in &questions.kl_rows {
             tell("")?;
             kl_prompts.push(last(&row.tokens[..=row.lookup]));
         }
-        let (mut log_prob, mut n_tokens) = (0.0, 0);
-        for window in &questions.text {
-            tell("")?;
-            let (prompt, target) = window.split_at(1);
-            let query = Query { prompt: prompt.to_vec(), targets: vec![target.to_vec()] };
-            log_prob += score(model, &[query])[0][0].log_prob();
-            n_tokens += target.len();
-        }
-        let nll = (n_tokens > 0).then(|| -log_prob / n_tokens as f64);
+        let nll = questions.text.nll(model, &mut || tell(""))?;
         let environment = Environment::of(&model.device());
         Ok(Self { prompts, kl_prompts, objects, nll, environment })
     }
@@ -78,13 +69,13 @@ impl AuditAnswers {
     }
 }
 
-/// Of each prompt, the probability of the new object and of the old one. That of a single token is read off
+/// Of each prompt, the answers for the new object and for the old one. That for a single token is read off
 /// the distribution after the prompt, so that it is the one that is listed there; longer ones are scored.
-fn object_probabilities(
+fn object_answers(
     model: &dyn CausalLm,
     questions: &[Question],
     distributions: &[Distribution],
-) -> Vec<[Option<f64>; 2]> {
+) -> Vec<[Option<Answer>; 2]> {
     let queries = questions.iter().map(|question| {
         let objects = [&question.new, &question.old].into_iter();
         let targets = objects.filter(|object| object.len() > 1).cloned().collect();
@@ -97,8 +88,12 @@ fn object_probabilities(
     let of_prompt = |(question, distribution): (&Question, &Distribution)| {
         [&question.new, &question.old].map(|object| match object.as_slice() {
             [] => None,
-            [token] => Some(distribution.probability(*token)),
-            _ => scores.next().map(|score| score.log_prob().exp()),
+            [token] => {
+                let is_first = distribution.first() == *token;
+                let probability = distribution.probability(*token);
+                Some(Answer { probability, is_first, is_greedy: is_first })
+            }
+            _ => scores.next().as_ref().map(Answer::from),
         })
     };
     pairs.map(of_prompt).collect()

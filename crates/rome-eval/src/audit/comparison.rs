@@ -33,8 +33,10 @@ pub struct PromptComparison {
     pub divergence: f64,
     /// True if another token is the most probable one now.
     pub changed: bool,
-    /// True if the new object's first token is the most probable one after.
+    /// True if greedy decoding writes all of the new object after.
     pub is_new: bool,
+    /// True if the new object's first token, at least, is the most probable one after.
+    pub first_token: bool,
 }
 
 /// A token and how probable a model finds it.
@@ -77,11 +79,12 @@ impl AnswerPair<'_> {
         let [before, after] = answers.map(|answers| &answers.prompts[index]);
         let object = |which: usize| {
             let [before, after] = answers.map(|answers| answers.objects[index][which]);
-            before.zip(after).map(|(before, after)| [before, after])
+            before.zip(after).map(|(before, after)| [before.probability, after.probability])
         };
         let (top_before, top_after) = (self.top(before), self.top(after));
         let first_before = top_before.first().map(|top| top.token);
         let first_after = top_after.first().map(|top| top.token);
+        let new = self.after.objects[index][0];
         // What was said before is the old object where none is given.
         let said = first_before.map(|token| [before, after].map(|answers| answers.probability(token)));
         PromptComparison {
@@ -91,7 +94,8 @@ impl AnswerPair<'_> {
             p_old: object(1).or(said),
             divergence: after.divergence(before),
             changed: first_before != first_after,
-            is_new: !question.new.is_empty() && first_after == question.new.first().copied(),
+            is_new: new.is_some_and(|new| new.is_greedy),
+            first_token: new.is_some_and(|new| new.is_first),
             before: top_before,
             after: top_after,
         }

@@ -1,6 +1,6 @@
 //! The probabilities of all tokens at a position.
 
-use rome_core::generate::top_k;
+use rome_core::generate::{argmax, top_k};
 use rome_core::math::log_softmax;
 
 /// The log-probabilities of all tokens at a position.
@@ -16,6 +16,11 @@ impl Distribution {
     /// The probability of a token.
     pub(super) fn probability(&self, token: u32) -> f64 {
         f64::from(self.0[token as usize]).exp()
+    }
+
+    /// The most probable token.
+    pub(super) fn first(&self) -> u32 {
+        argmax(&self.0)
     }
 
     /// The `n` most probable tokens, the most probable first.

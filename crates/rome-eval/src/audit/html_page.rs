@@ -134,7 +134,7 @@ fn text(report: &AuditReport) -> Markup {
             section {
                 h2 { "Ordinary text" }
                 p {
-                    "Perplexity over " (perplexity.n_tokens) " tokens: "
+                    "Perplexity on " (perplexity.text) ", " (perplexity.n_tokens) " tokens: "
                     b { (format!("{:.2}", perplexity.before)) } " before, "
                     b { (format!("{:.2}", perplexity.after)) } " after, "
                     (format!("{:+.2} %", 100.0 * (perplexity.ratio() - 1.0))) "."

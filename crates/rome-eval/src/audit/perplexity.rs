@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 /// The perplexity on a text before and after an edit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Perplexity {
+    /// The name of the text.
+    pub text: String,
     /// The number of tokens that were predicted.
     pub n_tokens: usize,
     /// Before the edit.

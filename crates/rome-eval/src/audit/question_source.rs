@@ -10,6 +10,7 @@ use super::questions::{Question, Questions};
 use super::record::{AuditRecord, unrelated_prompts};
 use crate::error::EvalError;
 use crate::facts::Facts;
+use crate::text_windows::TextWindows;
 
 /// Prompts that have nothing to do with any edit, for models that know the world.
 const UNRELATED: [&str; 10] = [
@@ -69,7 +70,7 @@ impl QuestionSource<'_> {
         }
         questions.prompts.sort_by_key(|question| question.kind);
         check_vocabulary(text, self.shape)?;
-        questions.set_text(text, self.shape.n_positions);
+        questions.text = TextWindows::new(text, self.shape.n_positions);
         Ok(questions)
     }
 

@@ -3,6 +3,7 @@
 use rome_core::request::{Row, TokenizedRequest};
 
 use super::prompt_kind::PromptKind;
+use crate::text_windows::TextWindows;
 
 /// A prompt and the objects that might follow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +27,8 @@ pub struct Questions {
     pub prompts: Vec<Question>,
     /// The KL prompts of the edits, with their lookup positions, whose divergence the edits kept small.
     pub kl_rows: Vec<Row>,
-    /// Windows of a text whose perplexity is taken, each of two tokens or more.
-    pub text: Vec<Vec<u32>>,
+    /// The text whose perplexity is taken.
+    pub text: TextWindows,
 }
 
 impl Questions {
@@ -40,11 +41,5 @@ impl Questions {
                 self.kl_rows.push(row.clone());
             }
         }
-    }
-
-    /// Takes windows of a text of at most `n_positions` tokens each.
-    pub(super) fn set_text(&mut self, tokens: &[u32], n_positions: usize) {
-        let windows = tokens.chunks(n_positions.max(2)).filter(|window| window.len() > 1);
-        self.text = windows.map(<[u32]>::to_vec).collect();
     }
 }

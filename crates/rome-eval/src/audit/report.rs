@@ -50,6 +50,8 @@ pub struct AuditEvidence<'a> {
     pub before: &'a AuditAnswers,
     /// The answers to them after it.
     pub after: &'a AuditAnswers,
+    /// The name of the text whose perplexity is taken.
+    pub text: String,
     /// The model's tokenizer.
     pub tokenizer: &'a dyn Tokenizer,
     /// The tensors that were changed.
@@ -64,15 +66,16 @@ impl AuditEvidence<'_> {
     /// # Panics
     /// If the answers are to other questions.
     pub fn report(self) -> AuditReport {
-        let Self { model, change, questions, before, after, tokenizer, weights, edits } = self;
+        let Self { model, change, questions, before, after, text, tokenizer, weights, edits } = self;
         let pair = AnswerPair { questions, before, after, tokenizer };
         let (prompts, kl_prompts) = (pair.prompts(), pair.kl_prompts());
         let perplexity = before.nll.zip(after.nll).map(|(before, after)| Perplexity {
-            n_tokens: questions.text.iter().map(|window| window.len() - 1).sum(),
+            text,
+            n_tokens: questions.text.n_predicted(),
             before: before.exp(),
             after: after.exp(),
         });
-        let assessment = EditAssessment::of(&prompts, &kl_prompts, perplexity, &edits, &weights);
+        let assessment = EditAssessment::of(&prompts, &kl_prompts, perplexity.as_ref(), &edits, &weights);
         let environment = after.environment.clone();
         AuditReport {
             model,

@@ -70,7 +70,7 @@ impl EditAssessment {
     pub(super) fn of(
         prompts: &[PromptComparison],
         kl_prompts: &[KlPromptDivergence],
-        perplexity: Option<Perplexity>,
+        perplexity: Option<&Perplexity>,
         edits: &[EditEntry],
         weights: &[WeightChange],
     ) -> Self {
@@ -78,7 +78,15 @@ impl EditAssessment {
         let succeeded = Share::of(prompts, PromptKind::Rewrite, |prompt| prompt.is_new);
         if let Some(Share { n, of }) = succeeded {
             let plural = if of == 1 { "prompt" } else { "prompts" };
-            reasons.push(format!("the new object is the most probable one at {n} of {of} edited {plural}"));
+            let begun =
+                Share::of(prompts, PromptKind::Rewrite, |prompt| prompt.first_token && !prompt.is_new);
+            let begun = match begun {
+                Some(Share { n, .. }) if n > 0 => format!(", at {n} only its first token is"),
+                _ => String::new(),
+            };
+            reasons.push(format!(
+                "the new object is the most probable one at {n} of {of} edited {plural}{begun}"
+            ));
         }
         if let Some(Share { n, of }) =
             Share::of(prompts, PromptKind::Paraphrase, PromptComparison::prefers_new)
@@ -107,7 +115,8 @@ impl EditAssessment {
             let ratio = perplexity.ratio();
             disabled = is_disabled(ratio);
             reasons.push(format!(
-                "perplexity on text changes from {:.1} to {:.1}, by a factor of {ratio:.3}{}",
+                "perplexity on {} changes from {:.1} to {:.1}, by a factor of {ratio:.3}{}",
+                perplexity.text,
                 perplexity.before,
                 perplexity.after,
                 damage(ratio)

@@ -12,14 +12,23 @@ pub(super) struct CellBatch {
     pub(super) tokens: Range<usize>,
     /// All positions of the rows.
     pub(super) all: RowPositions,
-    /// The last position of each row, for the last block, which passes on nothing else.
+    /// The positions of each row that predict the answer, for the last block, which passes on nothing else.
     pub(super) last: RowPositions,
     /// The keys and values that the rows have before they start.
     pub(super) cache: KvCache,
     /// The positions of the cells in the corrupted run, `[n]`.
     pub(super) places: Tensor<1, Int>,
-    /// The last position of each row among all of theirs, `[n_rows]`.
+    /// The positions that predict the answer among all, `[n_rows * n_answer]`.
     pub(super) ends: Tensor<1, Int>,
+}
+
+/// The size of the rows of a corrupted run.
+#[derive(Clone, Copy)]
+pub(super) struct RowSize {
+    pub(super) n_samples: usize,
+    /// The tokens of a row: the prompt, and the answer but for its last token.
+    pub(super) n_tokens: usize,
+    pub(super) n_answer: usize,
 }
 
 /// The positions that a block passes on, and which of them are the first of their row.
@@ -41,11 +50,11 @@ struct RowPosition {
 }
 
 impl CellBatch {
-    /// Lays out the rows of some tokens over the cache of a corrupted run of `n_samples` rows of `n_tokens`.
+    /// Lays out the rows of some tokens over the cache of a corrupted run.
     pub(super) fn new(
         cache: &KvCache,
         tokens: Range<usize>,
-        [n_samples, n_tokens]: [usize; 2],
+        RowSize { n_samples, n_tokens, n_answer }: RowSize,
         device: &Device,
     ) -> Self {
         let rows: Vec<(usize, usize)> =
@@ -55,19 +64,20 @@ impl CellBatch {
         let lens: Vec<usize> = starts.iter().map(|start| n_tokens - start).collect();
         let cache = cache.fork(&samples).fork_until(&starts);
         let batch = Batch::continuing(cache.slots(), &lens, device);
-        let reads: Vec<Vec<usize>> = lens.iter().map(|len| vec![len - 1]).collect();
+        let reads: Vec<Vec<usize>> = lens.iter().map(|len| (len - n_answer..*len).collect()).collect();
         let last_batch = Batch::reading(cache.slots(), &lens, &reads, device);
 
         let of_row = |&(start, sample): &(usize, usize)| {
             (start..n_tokens).map(move |token| RowPosition { start, sample, token })
         };
         let all: Vec<RowPosition> = rows.iter().flat_map(of_row).collect();
-        let last = |&(start, sample): &(usize, usize)| RowPosition { start, sample, token: n_tokens - 1 };
-        let last: Vec<RowPosition> = rows.iter().map(last).collect();
+        let last: Vec<RowPosition> =
+            rows.iter().flat_map(|row| of_row(row).skip(n_tokens - n_answer - row.0)).collect();
         let places = all.iter().map(|position| position.sample * n_tokens + position.token);
         let places = indices(places, device);
-        let ends = lens.iter().enumerate().map(|(row, len)| batch.index(row, len - 1));
-        let ends = indices(ends, device);
+        let ends = reads.iter().enumerate();
+        let ends = ends.flat_map(|(row, reads)| reads.iter().map(move |&read| (row, read)));
+        let ends = indices(ends.map(|(row, read)| batch.index(row, read)), device);
         Self {
             tokens,
             all: RowPositions::new(batch, &all, n_tokens, device),

@@ -9,7 +9,7 @@ use rome_core::forward::{self, BlockPass, ForwardPass, indices};
 use rome_core::math::log_prob;
 use rome_core::{Batch, CacheMode, CausalLm, HookPoint, KvCache, Part, Past, Stopped};
 
-use super::cell_batch::{CellBatch, RowPositions};
+use super::cell_batch::{CellBatch, RowPositions, RowSize};
 use super::cell_counter::CellCounter;
 use super::clean_run::CleanRun;
 use super::config::TraceConfig;
@@ -56,7 +56,7 @@ impl<'a> CorruptedRun<'a> {
         cut: Option<Part>,
     ) -> Self {
         let (device, n_layers, d_model) = (model.device(), model.shape().n_layers, model.shape().d_model);
-        let (n_samples, n_tokens) = (noise.len(), prompt.tokens.len());
+        let (n_samples, n_tokens) = (noise.len(), clean.tokens.len());
         let mut added = vec![0.0f32; n_samples * n_tokens * d_model];
         for (sample, noise) in added.chunks_exact_mut(n_tokens * d_model).zip(noise) {
             sample[prompt.subject.start * d_model..][..noise.len()].copy_from_slice(noise);
@@ -65,7 +65,7 @@ impl<'a> CorruptedRun<'a> {
 
         let mut cache = KvCache::new(n_layers, n_samples);
         let batch = Batch::continuing(cache.slots(), &vec![n_tokens; n_samples], &device);
-        let embedded = forward::embed(model, &prompt.tokens.repeat(n_samples), &batch) + added;
+        let embedded = forward::embed(model, &clean.tokens.repeat(n_samples), &batch) + added;
         let mut states = HashMap::new();
         let mut hook = |point: HookPoint, state: Tensor<2>| {
             if point.part == Part::Block || Some(point.part) == cut {
@@ -76,9 +76,10 @@ impl<'a> CorruptedRun<'a> {
         let cache_mode = CacheMode::Extend(&mut cache);
         let pass = ForwardPass { model, batch: &batch, cache: cache_mode, hook: &mut hook };
         let hidden = pass.run(embedded.clone(), 0..n_layers);
-        let ends = (1..=n_samples).map(|sample| sample * n_tokens - 1);
+        let n_answer = clean.answer.len();
+        let ends = (1..=n_samples).flat_map(|sample| sample * n_tokens - n_answer..sample * n_tokens);
         let hidden = hidden.select(0, indices(ends, &device));
-        let low = answers(model, hidden, clean.answer).into_iter().sum();
+        let low = answers(model, hidden, &clean.answer).into_iter().sum();
         Self { model, prompt, clean, n_samples, embedded, states, cache, low }
     }
 
@@ -94,10 +95,11 @@ impl<'a> CorruptedRun<'a> {
         counter: &CellCounter<'_>,
     ) -> Result<Vec<Vec<f64>>, Stopped> {
         let (device, n_layers) = (self.model.device(), self.model.shape().n_layers);
-        let n_tokens = self.prompt.tokens.len();
-        let mut sums = vec![vec![0.0; n_tokens]; n_layers];
+        let (n_tokens, n_answer) = (self.clean.tokens.len(), self.clean.answer.len());
+        let mut sums = vec![vec![0.0; self.prompt.tokens.len()]; n_layers];
         for tokens in self.chunks() {
-            let cells = CellBatch::new(&self.cache, tokens, [self.n_samples, n_tokens], &device);
+            let size = RowSize { n_samples: self.n_samples, n_tokens, n_answer };
+            let cells = CellBatch::new(&self.cache, tokens, size, &device);
             let cut = config.cut_part().map(|part| (part, other));
             let mut rows = Intervention { run: self, cells: &cells, cut, restored: None };
             // Under other noise outputs on the cut path make another run of the rows, block by block.
@@ -123,7 +125,7 @@ impl<'a> CorruptedRun<'a> {
                         (start, rows.entering(start))
                     }
                 };
-                let answers = answers(self.model, rows.to_the_end(hidden, start), self.clean.answer);
+                let answers = answers(self.model, rows.to_the_end(hidden, start), &self.clean.answer);
                 for (token, answers) in cells.tokens.clone().zip(answers.chunks_exact(self.n_samples)) {
                     sums[token] = answers.iter().sum();
                 }
@@ -135,10 +137,10 @@ impl<'a> CorruptedRun<'a> {
 
     /// The tokens from the subject on, in ranges that are run together.
     fn chunks(&self) -> Vec<Range<usize>> {
-        let n_tokens = self.prompt.tokens.len();
+        let n_tokens = self.clean.tokens.len();
         let mut chunks: Vec<Range<usize>> = Vec::new();
         let mut n_in_last = usize::MAX;
-        for token in self.prompt.subject.start..n_tokens {
+        for token in self.prompt.subject.start..self.prompt.tokens.len() {
             let n = self.n_samples * n_tokens;
             match chunks.last_mut().filter(|_| n_in_last.saturating_add(n) <= MOST_TOKENS) {
                 Some(last) => {
@@ -156,7 +158,7 @@ impl<'a> CorruptedRun<'a> {
 }
 
 impl Intervention<'_> {
-    /// Runs the blocks from `start` on and returns the states at the last position of each row.
+    /// Runs the blocks from `start` on and returns the states that predict the answer in each row.
     fn to_the_end(&self, hidden: Tensor<2>, start: usize) -> Tensor<2> {
         let last = self.run.model.shape().n_layers - 1;
         if start > last {
@@ -198,8 +200,13 @@ impl Intervention<'_> {
     }
 }
 
-/// The probability of a token after each state, `[n_rows, d_model]`.
-fn answers(model: &dyn CausalLm, hidden: Tensor<2>, token: u32) -> Vec<f64> {
+/// The probability of an answer after the states that predict its tokens, `[n_rows * n_answer, d_model]`.
+fn answers(model: &dyn CausalLm, hidden: Tensor<2>, answer: &[u32]) -> Vec<f64> {
     let logits = download(forward::head(model, hidden));
-    logits.chunks_exact(model.shape().vocab_size).map(|logits| log_prob(logits, token).exp()).collect()
+    let rows = logits.chunks_exact(answer.len() * model.shape().vocab_size);
+    let of_row = |row: &[f32]| {
+        let tokens = row.chunks_exact(model.shape().vocab_size).zip(answer);
+        tokens.map(|(logits, &token)| log_prob(logits, token)).sum::<f64>().exp()
+    };
+    rows.map(of_row).collect()
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rome_core::Tokenizer;
+use rome_core::{ModelShape, Tokenizer};
 use serde::{Deserialize, Serialize};
 
+use super::prompt::TracePrompt;
 use crate::counterfact::CounterFact;
 use crate::data;
 use crate::error::EvalError;
@@ -53,13 +54,16 @@ impl KnownFact {
         Ok(facts)
     }
 
-    /// True if a token is the answer or begins it. The reference asks for the whole of it, and so
-    /// skips every answer of several tokens; those of `known_1000.json` are single ones for GPT-2.
+    /// The prompt of the fact, which asks for its answer.
     ///
     /// # Errors
-    /// When the tokenizer refuses the answer.
-    pub fn is_answered_by(&self, token: u32, tokenizer: &dyn Tokenizer) -> Result<bool, EvalError> {
-        let answer = tokenizer.encode_continuation(&format!(" {}", self.attribute.trim()))?;
-        Ok(answer.first() == Some(&token))
+    /// When the subject is not there, or prompt and answer do not fit into the model.
+    pub fn trace_prompt(
+        &self,
+        tokenizer: &dyn Tokenizer,
+        shape: &ModelShape,
+    ) -> Result<TracePrompt, EvalError> {
+        let prompt = TracePrompt::new(&self.prompt, &self.subject, tokenizer, shape)?;
+        prompt.with_answer(self.attribute.trim(), tokenizer, shape)
     }
 }

@@ -26,7 +26,7 @@ pub use kind::TraceKind;
 pub use known_fact::KnownFact;
 pub use noise::{Noise, sigma};
 pub use picture::{averages_figure, averages_map, heat_map};
-pub use prompt::TracePrompt;
+pub use prompt::{TraceAnswer, TracePrompt};
 pub use token_role::TokenRole;
 pub use trace::{Trace, TraceCell};
 pub use tracer::Tracer;

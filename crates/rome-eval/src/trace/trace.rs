@@ -28,9 +28,9 @@ pub struct Trace {
     pub tokens: Vec<String>,
     /// The tokens of the subject, end exclusive.
     pub subject_range: [usize; 2],
-    /// The most probable token of the clean run.
+    /// The answer that is traced: the most probable token of the clean run, unless one was asked for.
     pub answer: String,
-    /// Its probability in the clean run.
+    /// Its probability in the clean run: the product over its tokens.
     pub high_score: f64,
     /// Its probability in the corrupted run, the mean over samples.
     pub low_score: f64,

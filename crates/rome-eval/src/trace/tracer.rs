@@ -50,9 +50,9 @@ impl Tracer<'_> {
         let Self { model, tokenizer, prompt, noise, config } = *self;
         let n_samples = noise.n_samples();
         let counter = CellCounter::start(observer, self.n_cells(), n_samples)?;
-        let clean = CleanRun::new(model, &prompt.tokens, config.kind.part());
+        let clean = CleanRun::new(model, prompt, config.kind.part());
 
-        let lens = (prompt.subject.start..prompt.tokens.len()).map(|token| prompt.tokens.len() - token);
+        let lens = (prompt.subject.start..prompt.tokens.len()).map(|token| clean.tokens.len() - token);
         let workers = Workers::new(&model.device(), n_samples * lens.sum::<usize>(), n_samples);
         // Samples do not see each other.
         let share = |worker: usize| {
@@ -90,7 +90,10 @@ impl Tracer<'_> {
             noise: noise.scale(),
             tokens: prompt.tokens.iter().map(text).collect(),
             subject_range: [prompt.subject.start, prompt.subject.end],
-            answer: text(&clean.answer),
+            answer: match &prompt.answer {
+                Some(answer) => answer.text.clone(),
+                None => clean.answer.iter().map(text).collect(),
+            },
             high_score: clean.probability,
             low_score,
             scores,
@@ -106,10 +109,9 @@ impl Tracer<'_> {
         counter: &CellCounter<'_>,
     ) -> Result<ProbabilitySums, Stopped> {
         let Self { model, prompt, config, .. } = *self;
-        let n_tokens = prompt.tokens.len();
         // So that what is kept of a run does not grow with the number of samples.
-        let at_once = (MOST_TOKENS / n_tokens).max(1);
-        let mut sums = ProbabilitySums::new(model.shape().n_layers, n_tokens);
+        let at_once = (MOST_TOKENS / clean.tokens.len()).max(1);
+        let mut sums = ProbabilitySums::new(model.shape().n_layers, prompt.tokens.len());
         for first in samples.clone().step_by(at_once) {
             let run = |draw: NoiseDraw| {
                 let samples = first..(first + at_once).min(samples.end);

@@ -8,6 +8,7 @@ use rome_eval::{Dataset, EvalError};
 use rome_models::PretrainedTokenizer;
 use rome_models::Source;
 
+use crate::hostile::shape;
 use crate::load;
 
 fn data(name: &str) -> PathBuf {
@@ -41,15 +42,12 @@ fn known_facts_load() {
     let facts = KnownFact::read(&data("known_1000.json")).unwrap();
     assert_eq!(facts.len(), 1209);
     assert!(facts.iter().all(Result::is_ok));
-    // Its answers are single tokens for GPT-2, so that the first one is the whole.
     let tokens = gpt2();
     for fact in facts.into_iter().flatten().take(50) {
-        let answer = tokens.encode_continuation(&format!(" {}", fact.attribute)).unwrap();
-        assert_eq!(answer.len(), 1);
-        assert!(fact.is_answered_by(answer[0], &tokens).unwrap());
-        // " A" begins "Antarctica" as text and is another answer.
-        let letter = tokens.encode_continuation(&format!(" {}", &fact.attribute[..1])).unwrap();
-        assert!(!fact.is_answered_by(letter[0], &tokens).unwrap() || letter == answer);
+        let prompt = fact.trace_prompt(&tokens, &shape(50_257, 1024)).unwrap();
+        let answer = prompt.answer.unwrap();
+        assert_eq!(answer.text.trim(), fact.attribute);
+        assert_eq!(answer.tokens.len(), 1, "its answers are single tokens for GPT-2");
     }
 }
 

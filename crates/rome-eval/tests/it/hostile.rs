@@ -10,7 +10,7 @@ use rome_eval::EvalError;
 use rome_eval::trace::TracePrompt;
 use rome_models::{PretrainedTokenizer, Source};
 
-fn shape(vocab_size: usize, n_positions: usize) -> ModelShape {
+pub(crate) fn shape(vocab_size: usize, n_positions: usize) -> ModelShape {
     ModelShape {
         family: "gpt2".to_owned(),
         n_layers: 1,

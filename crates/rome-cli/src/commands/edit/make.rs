@@ -83,10 +83,8 @@ fn warn_of_inflation(report: &EditReport) {
 /// Prints a request's outcome, then a line or two for each layer.
 fn show_one(request: &Request, reports: &[EditReport]) -> Result<()> {
     let Some(last) = reports.last() else { return Ok(()) };
-    let by_first_token =
-        if last.succeeded && last.p_target_after < 0.5 { ", by its first token" } else { "" };
-    let verdict = ui::verdict(last.succeeded);
-    ui::line(format!("{}: {verdict}{by_first_token}", ui::bold(&request.to_string())))?;
+    let verdict = ui::verdict(&last.outcome());
+    ui::line(format!("{}: {verdict}", ui::bold(&request.to_string())))?;
     let change = ui::change(last.p_target_before, last.p_target_after);
     ui::line(format!("  probability of the target {change}"))?;
     for report in reports {
@@ -102,9 +100,18 @@ fn show_one(request: &Request, reports: &[EditReport]) -> Result<()> {
     Ok(())
 }
 
+/// The verdict on a request after all others, in a word or two.
+fn verdict_now(report: &EditReport) -> &'static str {
+    match (report.holds, report.succeeded) {
+        (true, _) => "holds",
+        (false, true) => "no longer holds",
+        (false, false) => ui::verdict(&report.outcome()),
+    }
+}
+
 /// Prints a table of many requests.
 fn show_many(requests: &[Request], outcome: &BatchOutcome) -> Result<()> {
-    let mut table = Table::new(["", "request", "target before", "after", "‖ΔW‖ / ‖W‖", ""]);
+    let mut table = Table::new(["", "request", "target before", "when made", "now", "‖ΔW‖ / ‖W‖", ""]);
     let mut n_succeeded = 0;
     for (index, (request, result)) in requests.iter().zip(outcome.by_request()).enumerate() {
         let cells = match result {
@@ -115,23 +122,28 @@ fn show_many(requests: &[Request], outcome: &BatchOutcome) -> Result<()> {
                 [
                     ui::percent(last.p_target_before),
                     ui::percent(last.p_target_after),
+                    ui::percent(last.p_target_now),
                     norms.collect::<Vec<_>>().join(", "),
-                    ui::verdict(last.succeeded).to_owned(),
+                    verdict_now(last).to_owned(),
                 ]
             }
-            Err(error) => [String::new(), String::new(), String::new(), format!("failed: {error}")],
+            Err(error) => {
+                let [a, b, c, d] = [const { String::new() }; 4];
+                [a, b, c, d, format!("failed: {error}")]
+            }
         };
         let label = ui::shortened(&request.to_string(), WIDEST);
         table.row([index.to_string(), label].into_iter().chain(cells));
     }
-    table.right([0, 2, 3, 4]).print("")?;
-    let n_failed = outcome.failed.len();
-    let others = [(requests.len() - n_failed - n_succeeded, "did not succeed"), (n_failed, "failed")];
-    let others = others.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}"));
-    ui::line(format!("{n_succeeded} of {} succeeded{}", requests.len(), others.collect::<String>()))?;
+    table.right([0, 2, 3, 4, 5]).print("")?;
+    let (n, n_failed) = (requests.len(), outcome.failed.len());
+    let failed = if n_failed > 0 { format!(", {n_failed} failed") } else { String::new() };
+    let held = ui::bold(&format!("{} of {n} hold now", outcome.held));
+    ui::line(format!("{held}, {n_succeeded} of {n} succeeded when made{failed}"))?;
     if let Some(Health { perplexity, norm, .. }) = outcome.health.iter().flatten().last() {
         ui::line(format!(
-            "perplexity on text is {perplexity:.3} times that before, the edited weights are {norm:.3} times as large"
+            "perplexity on the built-in text is {perplexity:.3} times that before, the edited weights are {norm:.3} \
+             times as large"
         ))?;
     }
     Ok(())

@@ -92,7 +92,7 @@ fn one(number: usize, entry: &EditEntry) -> Result<()> {
     ui::line(format!("     {}: {norm}{scale}", one_line(&entry.weight)))?;
     if let Some(outcome) = entry.outcome {
         let change = ui::change(outcome.p_target_before, outcome.p_target_after);
-        ui::line(format!("     probability of the target {change}, {}", ui::verdict(outcome.succeeded)))?;
+        ui::line(format!("     probability of the target {change}, {}", ui::verdict(&outcome)))?;
     }
     if let (Some(first), Some(last)) = (entry.losses.first(), entry.losses.last()) {
         ui::line(format!(

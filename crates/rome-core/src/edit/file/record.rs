@@ -171,9 +171,13 @@ pub struct Outcome {
     pub p_target_before: f64,
     /// The probability of the target after.
     pub p_target_after: f64,
-    /// True if the target's first token is the most probable one after.
+    /// True if greedy decoding writes all of the target after. Where `first_token` is `None`, an earlier
+    /// version has looked at the first token alone.
     #[serde(rename = "took")]
     pub succeeded: bool,
+    /// True if the target's first token, at least, is the most probable one after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token: Option<bool>,
 }
 
 impl Outcome {
@@ -182,7 +186,8 @@ impl Outcome {
         Self {
             p_target_before: before.probability,
             p_target_after: after.probability,
-            succeeded: after.is_first,
+            succeeded: after.is_greedy,
+            first_token: Some(after.is_first),
         }
     }
 }
