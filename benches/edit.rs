@@ -61,7 +61,7 @@ fn parts(criterion: &mut Criterion, size: &Size) {
     statistics(&mut group, model, layer);
     group.throughput(Throughput::Elements(NEW_TOKENS as u64));
     group.bench_function("generate", |b| {
-        b.iter(|| generate(model, &rows.clean.tokens, NEW_TOKENS, None, &mut Decoding::Greedy))
+        b.iter(|| generate(model, &rows.clean.tokens, NEW_TOKENS, &[], &mut Decoding::Greedy))
     });
     solve(&mut group, model.shape().d_ff);
     group.finish();

@@ -1,5 +1,6 @@
 //! Turns arguments into the library's inputs: a model, settings, edits and the rest.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::Result;
@@ -24,9 +25,17 @@ impl DeviceArgs {
 }
 
 impl ModelArgs {
+    /// The name of the model, with its revision if one is given.
+    fn name(&self) -> Cow<'_, str> {
+        match &self.revision {
+            Some(revision) => format!("{}@{revision}", self.model).into(),
+            None => self.model.as_str().into(),
+        }
+    }
+
     /// Loads the model.
     pub(crate) fn load(&self, observer: &mut dyn Observer) -> Result<Model> {
-        Ok(Model::load(&self.model, &self.device.device()?, self.device.dtype, observer)?)
+        Ok(Model::load(&self.name(), &self.device.device()?, self.device.dtype, observer)?)
     }
 }
 

@@ -9,6 +9,7 @@ use std::error::Error as StdError;
 use rome_core::edit::EditFileError;
 use rome_core::method::rome::ConfigError;
 use rome_core::{EditError, Hint};
+use rome_edit::files::JsonError;
 use rome_edit::statistics::{FetchError, StatisticsError};
 use rome_edit::{
     Error, EvalError, EvaluateError, ExportError, FileError, InputError, LedgerError, ModelError, StatsError,
@@ -172,7 +173,7 @@ fn eval(error: &EvalError) -> Words {
         EvalError::Case { error, .. } => return eval(error),
         EvalError::Edit(error) => return edit(error),
         EvalError::File(error) => return file(error),
-        EvalError::Record { .. } => "fix the record, or skip it with --keep-going",
+        EvalError::Record(JsonError { place: Some(_), .. }) => "fix the record, or skip it with --keep-going",
         EvalError::NoSnippets { .. } => {
             "give snippets and records with the same ids, or leave out --snippets"
         }
@@ -182,7 +183,7 @@ fn eval(error: &EvalError) -> Words {
             "give a safetensors file with one f32 tensor, noise, of as many samples as --samples"
         }
         EvalError::TooMuchNoise { .. } => "give fewer --samples; the paper uses 10",
-        EvalError::AuditRecords { .. } => {
+        EvalError::AuditRecords(_) => {
             "give a record {\"paraphrase_prompts\", \"neighborhood_prompts\", …} or a list of them, as in rome audit --help"
         }
         _ => return error.hint(),

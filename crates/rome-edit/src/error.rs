@@ -14,7 +14,7 @@ use rome_core::{EditError, ErrorKind, Hint, Precision, Stopped};
 use rome_device::DeviceError;
 use rome_eval::EvalError;
 use rome_export::ExportError;
-use rome_files::FileError;
+use rome_files::{FileError, JsonError};
 use rome_ledger::LedgerError;
 use rome_models::ModelError;
 use rome_plot::PlotError;
@@ -187,12 +187,10 @@ pub enum InputError {
         path: PathBuf,
     },
     /// A file of requests, contexts or KL prompts is malformed.
-    #[error("{}: {reason}", .path.display())]
+    #[error("{error}")]
     RequestFile {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        reason: String,
+        /// The place and the reason.
+        error: JsonError,
         /// The content that it should hold.
         holds: RequestFileContent,
     },

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rome_core::forward::{logits, transfer::download};
 use rome_core::generate::{Decoding, NotFiniteLogits, generate};
-use rome_core::request::check_vocabulary;
+use rome_core::request::{TokenError, check_vocabulary};
 use rome_core::{Environment, Tokenizer};
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Serialize;
@@ -50,7 +50,7 @@ pub struct GeneratedText {
     pub tokens: Vec<u32>,
     /// The tokens of the prompt.
     pub prompt_tokens: Vec<u32>,
-    /// All of it without the token that ends a text.
+    /// All of it without a special token that ends it.
     #[serde(skip)]
     pub shown: String,
 }
@@ -85,10 +85,12 @@ impl Generate {
             None => Decoding::Greedy,
             Some(k) => Decoding::TopK { k, rng: &mut rng },
         };
-        let end_token = model.pretrained.end_token;
-        let tokens = generate(model.lm(), &prompt_tokens, self.max_new_tokens, end_token, &mut decoding)?;
+        let end_tokens = &model.pretrained.end_tokens;
+        let tokens = generate(model.lm(), &prompt_tokens, self.max_new_tokens, end_tokens, &mut decoding)?;
+        // A word that ends a text is a part of it.
+        let is_special = |token: u32| Ok::<_, TokenError>(tokenizer.decode_text(&[token])?.is_empty());
         let shown = match tokens.split_last() {
-            Some((last, shown)) if Some(*last) == end_token => shown,
+            Some((last, shown)) if end_tokens.contains(last) && is_special(*last)? => shown,
             _ => &tokens,
         };
         Ok(GeneratedText {

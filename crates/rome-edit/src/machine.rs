@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rome_core::Precision;
 use rome_device::{Backend, DeviceInfo, DeviceName};
+use rome_models::HubSettings;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -67,7 +68,7 @@ impl Machine {
             threads: rayon::current_num_threads(),
             instructions: rome_core::edit::instructions(),
             cache: statistics::cache().ok().map(Folder::at),
-            hub: hub().map(Folder::at),
+            hub: Some(Folder::at(HubSettings::from_env().cache)),
         }
     }
 }
@@ -108,12 +109,6 @@ pub fn devices(names: &[String]) -> Result<Vec<DeviceInfo>, Error> {
 /// The backends that this program was built without.
 pub fn missing_backends() -> Vec<&'static str> {
     Backend::ALL.into_iter().filter(|backend| !backend.is_compiled_in()).map(Backend::name).collect()
-}
-
-/// The folder where the hub's tools keep models, by the variables that all of them follow.
-fn hub() -> Option<PathBuf> {
-    let home = || dirs::home_dir().map(|home| home.join(".cache/huggingface"));
-    std::env::var_os("HF_HOME").map(PathBuf::from).or_else(home).map(|folder| folder.join("hub"))
 }
 
 /// The bytes of all files in a folder; links are not followed.

@@ -88,6 +88,5 @@ pub fn source(name: &str, observer: &mut dyn Observer) -> Result<Source, Error> 
 /// # Errors
 /// When its files make no model, or `observer` stops it.
 pub fn hash(source: &Source, observer: &mut dyn Observer) -> Result<ModelHash, Error> {
-    let config = rome_models::config::Config::load(source)?;
-    Ok(CheckpointFiles::open(source)?.hash(&config, observer)?)
+    Ok(CheckpointFiles::open(source)?.hash(observer)?)
 }

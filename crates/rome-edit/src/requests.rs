@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rome_core::{Context, KlPrompt, Request};
-use rome_files::read_bounded;
+use rome_files::{JsonError, JsonFile, JsonItem};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, InputError, RequestFileContent};
@@ -16,19 +16,15 @@ const MAX_FILE: u64 = 256 << 20;
 /// # Errors
 /// When the file is not there, has no requests, or one of them is malformed.
 pub fn read(path: &Path) -> Result<Vec<Request>, Error> {
-    let malformed = |reason: String| InputError::RequestFile {
-        path: path.to_owned(),
-        reason,
-        holds: RequestFileContent::Requests,
-    };
-    let bytes = read_bounded(path, MAX_FILE)?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| malformed(error.to_string()))?;
-    let requests: Result<Vec<Request>, _> = if text.trim_start().starts_with('[') {
-        serde_json::from_str(text)
-    } else {
-        serde_json::Deserializer::from_str(text).into_iter().collect()
-    };
-    let requests = requests.map_err(|error| malformed(error.to_string()))?;
+    read_each(path)?.into_iter().collect()
+}
+
+/// Reads the same, and a malformed request stands for itself.
+///
+/// # Errors
+/// When the file is not there, is no JSON, or has no requests.
+pub fn read_each(path: &Path) -> Result<Vec<Result<Request, Error>>, Error> {
+    let requests = items(path, RequestFileContent::Requests)?;
     if requests.is_empty() {
         return Err(InputError::NoRequests { path: path.to_owned() }.into());
     }
@@ -40,7 +36,7 @@ pub fn read(path: &Path) -> Result<Vec<Request>, Error> {
 /// # Errors
 /// When the file is not there, or is no such list.
 pub fn read_contexts(path: &Path) -> Result<Vec<Context>, Error> {
-    read_list(path)
+    items(path, RequestFileContent::Prompts)?.into_iter().collect()
 }
 
 /// Reads a list of KL prompts.
@@ -48,13 +44,15 @@ pub fn read_contexts(path: &Path) -> Result<Vec<Context>, Error> {
 /// # Errors
 /// When the file is not there, or is no such list.
 pub fn read_kl_prompts(path: &Path) -> Result<Vec<KlPrompt>, Error> {
-    read_list(path)
+    items(path, RequestFileContent::Prompts)?.into_iter().collect()
 }
 
-fn read_list<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
-    let bytes = read_bounded(path, MAX_FILE)?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let (path, reason) = (path.to_owned(), error.to_string());
-        InputError::RequestFile { path, reason, holds: RequestFileContent::Prompts }.into()
-    })
+/// The values of a file, each as a type of ours or with the reason why it is none.
+fn items<T: DeserializeOwned>(
+    path: &Path,
+    holds: RequestFileContent,
+) -> Result<Vec<Result<T, Error>>, Error> {
+    let malformed = |error: JsonError| Error::from(InputError::RequestFile { error, holds });
+    let items = JsonFile::read(path, MAX_FILE)?.map_err(malformed)?.into_items();
+    Ok(items.into_iter().map(|item| item.and_then(JsonItem::parse).map_err(malformed)).collect())
 }

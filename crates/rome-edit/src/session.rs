@@ -87,6 +87,7 @@ impl Session {
             seed,
             precision: model.precision,
             environment: Some(Environment::of(&model.lm().device())),
+            hub: model.source.hub_commit(),
             ..EditRecord::new(MADE_BY, model.hash().clone())
         };
         let statistics = match inputs.statistics {
@@ -212,7 +213,8 @@ impl Session {
     /// When that session was another one.
     pub fn resume(&mut self, part: EditPart) -> Result<(), Error> {
         self.find_statistics()?;
-        // Another number of threads is no other choice, nor is what it rounds otherwise.
+        // Another number of threads is no other choice, nor is what it rounds otherwise, nor the same model
+        // from elsewhere.
         let EditRecord { environment, mut statistics, .. } = self.edits.record.clone();
         for (layer, found) in &mut statistics {
             if let Some(used) = part.record.statistics.get(layer) {
@@ -222,6 +224,7 @@ impl Session {
         let choices = EditRecord { statistics, ..self.edits.record.clone() };
         let theirs =
             EditRecord { edits: Vec::new(), environment: environment.clone(), ..part.record.clone() };
+        let theirs = EditRecord { hub: choices.hub.clone(), ..theirs };
         if theirs != choices {
             return Err(InputError::OtherSettings.into());
         }

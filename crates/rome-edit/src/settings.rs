@@ -1,15 +1,21 @@
 //! The settings of an edit: those of a file over what is published or suggested.
 
+use std::io::Read;
 use std::path::Path;
 
+use rome_core::method::rome::HyperParamFields;
 use rome_core::{HyperParams, RomeConfig};
-use rome_files::read_bounded;
+use rome_files::{FileError, open_text};
+use serde_json::{Map, Value};
 
 use crate::Model;
 use crate::error::{Error, InputError};
 use crate::published::{Origin, suggest};
 
 const MAX_SETTINGS_FILE: u64 = 1 << 20;
+
+/// A name as like to another as this is a slip of the finger.
+const ALIKE: f64 = 0.85;
 
 /// Settings as meant.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,22 +36,39 @@ impl Settings {
     /// When bundled settings are not of this model.
     pub fn of(model: &Model) -> Result<Self, Error> {
         match model.bundled {
-            Some(bundled) => Self::parse(bundled.hparams, model),
+            Some(bundled) => Self::of_fields(from_json(bundled.hparams)?, model),
             None => Ok(Self::suggested(model)),
         }
     }
 
-    /// Reads a settings file of the reference, `hparams/ROME/*.json`.
+    /// Reads a settings file of the reference, `hparams/ROME/*.json`, or one of EasyEdit, `hparams/ROME/*.yaml`.
     ///
     /// # Errors
-    /// When it is not one, or is for another architecture.
+    /// When it is not one, is for another method, or for another architecture.
     pub fn read(path: &Path, model: &Model) -> Result<Self, Error> {
-        let bytes = read_bounded(path, MAX_SETTINGS_FILE)?;
-        Self::parse(&bytes, model).map_err(|error| error.at(path.display()))
+        let (mut reader, _) =
+            open_text(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
+        let mut text = String::new();
+        let n_read = reader.by_ref().take(MAX_SETTINGS_FILE + 1).read_to_string(&mut text);
+        let n_read = n_read.map_err(|error| FileError::Read { path: path.to_owned(), error })?;
+        if n_read as u64 > MAX_SETTINGS_FILE {
+            return Err(FileError::TooLarge { path: path.to_owned(), limit: MAX_SETTINGS_FILE }.into());
+        }
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let parsed = if is_yaml { from_yaml(&text) } else { from_json(text.as_bytes()) };
+        parsed.and_then(|fields| Self::of_fields(fields, model)).map_err(|error| error.at(path.display()))
     }
 
-    fn parse(json: &[u8], model: &Model) -> Result<Self, Error> {
-        let hparams: HyperParams = serde_json::from_slice(json)
+    fn of_fields(fields: Map<String, Value>, model: &Model) -> Result<Self, Error> {
+        let HyperParamFields { fields, unknown } = HyperParamFields::new(fields)?;
+        for name in unknown {
+            let likeness = |known: &&&str| strsim::jaro_winkler(known, &name);
+            let similar = HyperParams::FIELDS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            let similar = similar.filter(|similar| likeness(similar) > ALIKE);
+            let similar = similar.map_or_else(String::new, |similar| format!("; did you mean {similar:?}?"));
+            tracing::warn!("the setting {name:?} means nothing to ROME and is ignored{similar}");
+        }
+        let hparams: HyperParams = serde_json::from_value(Value::Object(fields))
             .map_err(|error| InputError::Settings { reason: error.to_string() })?;
         Ok(Self {
             config: hparams.config(|layer| model.lm().weight_name(layer))?,
@@ -66,4 +89,12 @@ impl Settings {
             None => suggest(model.lm().shape()).1,
         }
     }
+}
+
+fn from_json(json: &[u8]) -> Result<Map<String, Value>, Error> {
+    serde_json::from_slice(json).map_err(|error| InputError::Settings { reason: error.to_string() }.into())
+}
+
+fn from_yaml(yaml: &str) -> Result<Map<String, Value>, Error> {
+    serde_saphyr::from_str(yaml).map_err(|error| InputError::Settings { reason: error.to_string() }.into())
 }

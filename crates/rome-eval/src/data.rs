@@ -1,10 +1,11 @@
 //! Files of records.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use rome_files::read_bounded;
+use rome_files::{JsonError, JsonFile, JsonItem, JsonPlace};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::EvalError;
 
@@ -12,86 +13,48 @@ use crate::error::EvalError;
 const MAX_DATA: u64 = 1 << 30;
 
 /// Reads a file of records.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, EvalError> {
-    Ok(read_bounded(path, MAX_DATA)?)
+pub(crate) fn read(path: &Path) -> Result<JsonFile, EvalError> {
+    Ok(JsonFile::read(path, MAX_DATA)??)
 }
 
-/// Says that two records have one number.
-pub(crate) fn twice(path: &Path, index: usize, field: &str, number: u64) -> EvalError {
-    let reason = format!("{number} occurs twice, and results are named by it");
-    EvalError::Record { path: path.to_owned(), index, field: field.to_owned(), reason }
-}
-
-/// Parses a JSON list of records. Each is parsed by itself, so that an error names its index
-/// and field, and the others can do without it.
-///
-/// # Errors
-/// When it is no list.
+/// Parses records by their `number`, which is in a field, or else their place in the file; `canonical` gives
+/// those of others our form. A broken one stands for itself, and so does a second one of a number.
 pub(crate) fn parse<T: DeserializeOwned>(
-    path: &Path,
-    bytes: &[u8],
-) -> Result<Vec<Result<T, EvalError>>, EvalError> {
-    let list: Vec<Value> = serde_json::from_slice(bytes)
-        .map_err(|error| EvalError::Data { path: path.to_owned(), reason: error.to_string() })?;
-    let parse = |(index, value): (usize, Value)| {
-        serde_path_to_error::deserialize(value).map_err(|error| {
-            let reason = error.inner().to_string();
-            let field = match error.path().to_string() {
-                path if path == "." => missing(&reason),
-                path => format!("{path}{}", missing_below(&reason)),
-            };
-            EvalError::Record { path: path.to_owned(), index, field, reason }
-        })
-    };
-    Ok(list.into_iter().enumerate().map(parse).collect())
-}
-
-/// The field that a missing one's error names; the path ends above it.
-fn missing(reason: &str) -> String {
-    match reason.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        Some(field) => field.to_owned(),
-        None => "(the record itself)".to_owned(),
-    }
-}
-
-fn missing_below(reason: &str) -> String {
-    if reason.starts_with("missing field `") { format!(".{}", missing(reason)) } else { String::new() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::CounterFact;
-
-    #[test]
-    fn a_malformed_record_is_told_by_index_and_field() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("data.json");
-        let good = r#"{"case_id": 7, "requested_rewrite": {"prompt": "{} is", "subject": "x",
-            "target_new": {"str": "a"}, "target_true": {"str": "b"}}}"#;
-        let broken = [
-            (r#"{}"#, "case_id"),
-            (r#"{"case_id": 1}"#, "requested_rewrite"),
-            (r#"5"#, "(the record itself)"),
-            (
-                r#"{"case_id": 1, "requested_rewrite": {"prompt": "{} is", "target_new": {"str": "a"}, "target_true": {"str": "b"}}}"#,
-                "requested_rewrite.subject",
-            ),
-            (
-                r#"{"case_id": 1, "requested_rewrite": {"prompt": "{} is", "subject": "x", "target_new": {"str": 5}, "target_true": {"str": "b"}}}"#,
-                "requested_rewrite.target_new.str",
-            ),
-        ];
-        for (record, field) in broken {
-            std::fs::write(&path, format!("[{good}, {record}, {good}]")).unwrap();
-            let records = parse::<CounterFact>(&path, &read(&path).unwrap()).unwrap();
-            assert!(records[0].is_ok() && records[2].is_ok());
-            let Err(EvalError::Record { index: 1, field: found, .. }) = &records[1] else {
-                panic!("{:?}", records[1]);
-            };
-            assert_eq!(found, field);
+    file: JsonFile,
+    field: &str,
+    number: impl Fn(&T) -> u64,
+    canonical: impl Fn(Value) -> Value,
+) -> Vec<PlacedRecord<T>> {
+    let mut seen = BTreeSet::new();
+    let mut parse = |item: JsonItem| {
+        let (path, place) = (item.path.clone(), item.place);
+        let value = numbered(canonical(item.value), field, place);
+        let record: T = JsonItem { value, ..item }.parse()?;
+        let number = number(&record);
+        if seen.insert(number) {
+            Ok(record)
+        } else {
+            let reason = format!("{number} occurs twice, and results are named by it");
+            Err(JsonError { path, place: Some(place), field: Some(field.to_owned()), reason })
         }
-        std::fs::write(&path, "{}").unwrap();
-        assert!(matches!(parse::<CounterFact>(&path, &read(&path).unwrap()), Err(EvalError::Data { .. })));
+    };
+    let records = file.into_items().into_iter().map(|item| {
+        let place = item.as_ref().map_or_else(|error| error.place, |item| Some(item.place));
+        (place, item.and_then(&mut parse).map_err(EvalError::from))
+    });
+    records.collect()
+}
+
+/// A record, or the reason why it is malformed, with its place in the file where that is known.
+pub(crate) type PlacedRecord<T> = (Option<JsonPlace>, Result<T, EvalError>);
+
+/// A record with its number as a number: one in quotes is read, and a missing one is its place in the file.
+fn numbered(mut record: Value, field: &str, place: JsonPlace) -> Value {
+    if let Some(fields) = record.as_object_mut() {
+        let number = fields.entry(field).or_insert(json!(place.index));
+        if let Some(quoted) = number.as_str().and_then(|text| text.parse::<u64>().ok()) {
+            *number = json!(quoted);
+        }
     }
+    record
 }

@@ -1,20 +1,23 @@
 //! The data sets that models are evaluated on.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
+use rome_files::{JsonError, JsonPlace};
+
 use crate::counterfact::CounterFact;
-use crate::data;
+use crate::data::{self, PlacedRecord};
 use crate::error::EvalError;
+use crate::other_forms;
 use crate::record::Record;
+use crate::rewrite::{Rewrite, Target};
 use crate::zsre::ZsRe;
 
 /// A data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dataset {
-    /// CounterFact, in the form of kmeng01/rome.
+    /// CounterFact, in the form of kmeng01/rome, or of EasyEdit, KnowEdit or counterfact-tracing.
     CounterFact,
-    /// zsRE, in the form of MEND's evaluation set.
+    /// zsRE, in the form of MEND's evaluation set, or of KnowEdit.
     ZsRe,
 }
 
@@ -30,53 +33,48 @@ impl Dataset {
         }
     }
 
-    /// Reads a file of records, and returns them with its bytes. A broken one stands for itself,
-    /// and so does a second one of a number.
+    /// Reads a file of records, and returns them with its text. A broken one stands for itself, and so does a
+    /// second one of a number.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no list.
-    pub fn read(self, path: &Path) -> Result<(Vec<RecordResult>, Vec<u8>), EvalError> {
-        let bytes = data::read(path)?;
-        let mut records: Vec<RecordResult> = match self {
+    /// When the file cannot be read, or is no JSON.
+    pub fn read(self, path: &Path) -> Result<(Vec<RecordResult>, String), EvalError> {
+        let mut file = data::read(path)?;
+        let text = std::mem::take(&mut file.text);
+        let records: Vec<(_, RecordResult)> = match self {
             Self::CounterFact => {
-                let records = data::parse::<CounterFact>(path, &bytes)?;
-                records.into_iter().map(|record| Ok(Box::new(record?) as Box<dyn Record>)).collect()
+                let number = |record: &CounterFact| record.case_id;
+                boxed(data::parse(file, "case_id", number, other_forms::counterfact))
             }
             Self::ZsRe => {
-                let records = data::parse::<ZsRe>(path, &bytes)?.into_iter().enumerate();
-                records
-                    .map(|(index, record)| {
-                        let record = ZsRe { case_id: index as u64, ..record? };
-                        Ok(Box::new(record) as Box<dyn Record>)
-                    })
-                    .collect()
+                boxed(data::parse(file, "case_id", |record: &ZsRe| record.case_id, other_forms::zsre))
             }
         };
-        let mut seen = BTreeSet::new();
-        for (index, read) in records.iter_mut().enumerate() {
-            let Ok(record) = read else { continue };
-            let case_id = record.case_id();
-            if !seen.insert(case_id) {
-                *read = Err(data::twice(path, index, "case_id", case_id));
-                continue;
-            }
-            let fault = match record.rewrite().prompt.matches("{}").count() {
-                1 if record.rewrite().target_new.str.trim().is_empty() => {
-                    ("target_new", "it is empty".to_owned())
-                }
-                1 if record.rewrite().target_true.str.trim().is_empty() => {
-                    ("target_true", "it is empty".to_owned())
-                }
-                1 => continue,
-                n => ("prompt", format!("it has {n} {{}} where the subject goes")),
-            };
-            let (field, reason) = fault;
+        let check = |(place, record): (Option<JsonPlace>, RecordResult)| {
+            let record = record?;
+            let Some((field, reason)) = fault(record.rewrite()) else { return Ok(record) };
             let field = match self {
                 Self::CounterFact => format!("requested_rewrite.{field}"),
                 Self::ZsRe => "src".to_owned(),
             };
-            *read = Err(EvalError::Record { path: path.to_owned(), index, field, reason });
-        }
-        Ok((records, bytes))
+            Err(JsonError { path: path.to_owned(), place, field: Some(field), reason }.into())
+        };
+        Ok((records.into_iter().map(check).collect(), text))
+    }
+}
+
+fn boxed<T: Record + 'static>(records: Vec<PlacedRecord<T>>) -> Vec<(Option<JsonPlace>, RecordResult)> {
+    let boxed = |record: T| Box::new(record) as Box<dyn Record>;
+    records.into_iter().map(|(place, record)| (place, record.map(boxed))).collect()
+}
+
+/// A field of an edit that makes no sense, and why.
+fn fault(rewrite: &Rewrite) -> Option<(&'static str, String)> {
+    let is_empty = |target: &Target| target.str.trim().is_empty();
+    match rewrite.prompt.matches("{}").count() {
+        1 if is_empty(&rewrite.target_new) => Some(("target_new", "it is empty".to_owned())),
+        1 if is_empty(&rewrite.target_true) => Some(("target_true", "it is empty".to_owned())),
+        1 => None,
+        n => Some(("prompt", format!("it has {n} {{}} where the subject goes"))),
     }
 }

@@ -7,14 +7,14 @@ use rome_core::EditError;
 use rome_core::request::RequestError;
 use rome_core::request::TokenError;
 use rome_core::{ErrorKind, Hint, Stopped};
-use rome_files::FileError;
+use rome_files::{FileError, JsonError};
 use thiserror::Error;
 
 /// Why an evaluation, a trace or an audit cannot be made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EvalError {
-    /// A file of records is no list of them.
+    /// A file of results or snippets is malformed.
     #[error("{}: {reason}", .path.display())]
     Data {
         /// The file.
@@ -22,18 +22,9 @@ pub enum EvalError {
         /// The reason.
         reason: String,
     },
-    /// A record is malformed.
-    #[error("{}: record {index}, field {field}: {reason}", .path.display())]
-    Record {
-        /// The file.
-        path: PathBuf,
-        /// The record's place in the file, from 0.
-        index: usize,
-        /// The field, as a path from the record.
-        field: String,
-        /// The reason.
-        reason: String,
-    },
+    /// A file of records, or a record in it, is malformed.
+    #[error(transparent)]
+    Record(#[from] JsonError),
     /// A case cannot be evaluated.
     #[error("case {case_id}: {error}")]
     Case {
@@ -84,13 +75,8 @@ pub enum EvalError {
     #[error("invalid noise: {0}")]
     Noise(String),
     /// A file of prompts for an audit holds something else.
-    #[error("{}: {reason}", .path.display())]
-    AuditRecords {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        reason: String,
-    },
+    #[error("{0}")]
+    AuditRecords(JsonError),
     /// A prompt of an audit has no tokens, or too many.
     #[error("the prompt {prompt:?} has {len} tokens")]
     AuditPrompt {
@@ -160,8 +146,11 @@ impl Hint for EvalError {
 
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
-            Self::Data { .. } => "give a JSON list of records in the format of the data set",
-            Self::Record { .. } => "fix the record, or leave it out",
+            Self::Data { .. } => "give a file that rome or the reference wrote",
+            Self::Record(JsonError { place: None, .. }) => {
+                "give records as JSON: a list of them, one, or one a line"
+            }
+            Self::Record(_) => "fix the record, or leave it out",
             Self::Case { error, .. } => return error.hint(),
             Self::Length { .. } => "shorten the prompt",
             Self::NoSnippets { .. } => "give snippets and records with the same ids, or no snippets",
@@ -170,7 +159,7 @@ impl Hint for EvalError {
             Self::NoiseShape { .. } | Self::Noise(_) => {
                 "give a safetensors file with one tensor, noise, f32, as many samples as are traced"
             }
-            Self::AuditRecords { .. } => {
+            Self::AuditRecords(_) => {
                 "give a record {\"paraphrase_prompts\", \"neighborhood_prompts\", …} or a list of them"
             }
             Self::AuditPrompt { .. } => "give prompts that are not empty and not too long for the model",

@@ -58,6 +58,7 @@ mod idf;
 mod json_file;
 mod measures;
 mod nll;
+mod other_forms;
 mod page;
 mod record;
 mod report;

@@ -13,6 +13,8 @@ use crate::rewrite::{Rewrite, Target};
 /// A record of zsRE, in the file's own form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct ZsReJson {
+    #[serde(default)]
+    case_id: u64,
     subject: String,
     src: String,
     #[serde(default)]
@@ -22,13 +24,16 @@ struct ZsReJson {
     loc: Option<String>,
     #[serde(default)]
     loc_ans: Option<String>,
+    /// A prompt and its answer, as they are; of records in another form.
+    #[serde(default)]
+    neighborhood: Option<(String, String)>,
 }
 
 /// A record of zsRE.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "ZsReJson")]
 pub struct ZsRe {
-    /// Its number: its place in the file.
+    /// Its number.
     pub case_id: u64,
     /// The question with the subject taken out, and its new answer.
     pub rewrite: Rewrite,
@@ -42,7 +47,7 @@ impl TryFrom<ZsReJson> for ZsRe {
     type Error = String;
 
     fn try_from(json: ZsReJson) -> Result<Self, String> {
-        let ZsReJson { subject, src, rephrase, answers, loc, loc_ans } = json;
+        let ZsReJson { case_id, subject, src, rephrase, answers, loc, loc_ans, neighborhood } = json;
         if !src.contains(&subject) || subject.trim().is_empty() {
             return Err(format!("src: the question {src:?} does not contain the subject {subject:?}"));
         }
@@ -53,7 +58,7 @@ impl TryFrom<ZsReJson> for ZsRe {
         let start = src.rfind(&subject).unwrap_or_default();
         let prompt = format!("{}{{}}{}", &src[..start], &src[start + subject.len()..]);
         Ok(Self {
-            case_id: 0,
+            case_id,
             rewrite: Rewrite {
                 prompt,
                 relation_id: None,
@@ -63,7 +68,8 @@ impl TryFrom<ZsReJson> for ZsRe {
             },
             paraphrase: rephrase.filter(|text| !text.is_empty()),
             // The reference ends the question with its mark.
-            neighborhood: loc.map(|loc| loc + "?").zip(loc_ans.filter(|answer| !answer.trim().is_empty())),
+            neighborhood: neighborhood
+                .or(loc.map(|loc| loc + "?").zip(loc_ans).filter(|(_, answer)| !answer.trim().is_empty())),
         })
     }
 }

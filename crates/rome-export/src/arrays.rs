@@ -1,12 +1,13 @@
 //! Edits as plain arrays, and arrays of others.
 
 use std::io::Cursor;
+use std::path::Path;
 
 use rome_core::EditFile;
 use rome_files::npz::{NpzError, NpzReader, NpzWriter};
-use rome_models::StoredType;
 use rome_models::config::Config;
 use rome_models::layers::Layout;
+use rome_models::{Source, StoredFile, StoredType};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::error::ExportError;
@@ -79,7 +80,7 @@ pub struct Array {
     pub values: Vec<f32>,
 }
 
-/// Reads the arrays of an npz, of f32 or f64.
+/// Reads the arrays of an npz, of f16, f32 or f64, whichever way round they are stored.
 ///
 /// # Errors
 /// [`ExportError::Format`] for anything else.
@@ -90,11 +91,6 @@ pub fn read_npz(bytes: &[u8]) -> Result<Vec<Array>, ExportError> {
     for name in archive.names() {
         let malformed = |what: String| ExportError::Format(format!("{name:?} {what}"));
         let array = archive.array(&name).map_err(format)?;
-        if !array.is_row_major() {
-            return Err(malformed(
-                "is stored column by column: save numpy.ascontiguousarray of it".to_owned(),
-            ));
-        }
         // A packed array can claim and hold far more than the file's own bytes.
         n_values = n_values.saturating_add(array.n_values());
         if n_values > MAX_VALUES {
@@ -124,4 +120,25 @@ pub fn read_safetensors(bytes: &[u8]) -> Result<Vec<Array>, ExportError> {
         Ok(Array { shape: view.shape().to_vec(), values, name })
     };
     tensors.tensors().into_iter().map(array).collect()
+}
+
+/// Reads the tensors of a file that torch has saved: a state dict, of f32, f16 or bf16.
+///
+/// # Errors
+/// When it cannot be read, or holds others.
+pub fn read_pytorch(path: &Path) -> Result<Vec<Array>, ExportError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut file = StoredFile::open_pytorch(&Source::Folder(folder.to_owned()), &name)?;
+    let mut arrays = Vec::new();
+    for tensor in file.take_tensors() {
+        let mut bytes = vec![0; tensor.n_bytes()];
+        file.read(&tensor, &mut bytes)?;
+        let values = tensor.dtype.widen(&bytes).ok_or_else(|| {
+            let (name, dtype) = (&tensor.name, tensor.dtype.name());
+            ExportError::Format(format!("{name:?} is stored as {dtype}, not as F32, F16 or BF16"))
+        })?;
+        arrays.push(Array { name: tensor.name, shape: tensor.shape, values });
+    }
+    Ok(arrays)
 }

@@ -153,7 +153,7 @@ impl Copy<'_> {
         let mut tensors = Vec::new();
         for tensor in file.take_tensors() {
             // Buffers, and the tied head, which safetensors would hold a second time.
-            if self.config.ignores(&tensor.canonical_name()) {
+            if tensor.canonical_name().is_none() {
                 continue;
             }
             let dtype = match tensor.dtype.name() {
@@ -190,16 +190,13 @@ impl Copy<'_> {
         self.n_bytes_done += bytes.len() as u64;
         let (done, total) = (self.n_bytes_done, self.n_bytes);
         self.observer.tell(Event::Progress(Progress { unit: Unit::ModelBytes, done, total, detail: "" }))?;
-        let name = tensor.canonical_name();
-        if self.config.ignores(&name) {
-            return Ok(bytes);
-        }
-        self.hash.add(&name, tensor.dtype, &tensor.shape, &bytes);
-        let Some(updates) = self.left.remove(name.as_str()) else { return Ok(bytes) };
+        let Some(name) = tensor.canonical_name() else { return Ok(bytes) };
+        self.hash.add(name, tensor.dtype, &tensor.shape, &bytes);
+        let Some(updates) = self.left.remove(name) else { return Ok(bytes) };
         let layout = self.config.down_projection_layout();
-        let unknown = || EditFileError::UnknownWeight { weight: name.clone() };
+        let unknown = || EditFileError::UnknownWeight { weight: name.to_owned() };
         let sizes = weight::sizes(&tensor.shape, layout).ok_or_else(unknown)?;
-        weight::check_updates(&name, sizes, &updates)?;
+        weight::check_updates(name, sizes, &updates)?;
         let mut values = tensor.dtype.widen(&bytes).ok_or_else(unknown)?;
         updates.iter().for_each(|update| weight::add(&mut values, update, layout));
         let edited = tensor.dtype.narrow(&values).ok_or_else(unknown)?;
@@ -207,7 +204,7 @@ impl Copy<'_> {
         if stored.iter().all(|value| value.is_finite()) {
             Ok(edited)
         } else {
-            Err(ExportError::Overflow { weight: name, dtype: tensor.dtype.name() })
+            Err(ExportError::Overflow { weight: name.to_owned(), dtype: tensor.dtype.name() })
         }
     }
 }

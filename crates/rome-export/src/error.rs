@@ -106,7 +106,7 @@ impl Hint for ExportError {
             Self::Overflow { .. } => "scale the edit down, or export from a checkpoint in f32 or bf16",
             Self::Nothing => "give at least one edit",
             Self::Format(_) => {
-                "give arrays <weight>.left and <weight>.right, or a difference under <weight>, as npz or safetensors"
+                "give arrays <weight>.left and <weight>.right, or a difference under <weight>, as npz, safetensors or a state dict of torch, or an adapter of PEFT"
             }
             Self::Shape { .. } => {
                 "check that the file is for this model, and which way round its matrices are"

@@ -50,24 +50,32 @@ pub struct ImportedWeight {
 }
 
 impl Import<'_> {
-    /// Makes edits of arrays: `<weight>.left` with `<weight>.right`, or a difference under the
-    /// weight's name. Names may lack `transformer.` in front and `.weight` at the end.
+    /// Makes edits of arrays: `<weight>.left` with `<weight>.right`, the pair `<weight>.0` and `<weight>.1` of
+    /// the reference's deltas, or a difference under the weight's name. Names may lack `transformer.` in front and `.weight` at the end.
     ///
     /// # Errors
     /// [`ExportError`] when no array is an edit, one is not of this model, or the model cannot be
     /// read.
     pub fn run(&self, arrays: Vec<Array>, observer: &mut dyn Observer) -> Result<ImportedEdits, ExportError> {
         let config = Config::load(self.source)?;
+        let shape = config.shape();
         let names: BTreeMap<String, usize> =
-            (0..config.shape().n_layers).map(|layer| (config.weight_name(layer), layer)).collect();
+            (0..shape.n_layers).map(|layer| (config.weight_name(layer), layer)).collect();
         let mut pairs: BTreeMap<String, [Option<Array>; 2]> = BTreeMap::new();
         let mut differences: BTreeMap<String, Array> = BTreeMap::new();
+        let mut is_zero = false;
         for array in arrays {
             let (stem, part) = match array.name.rsplit_once('.') {
-                Some((stem, "left")) => (stem, Some(0)),
-                Some((stem, "right")) => (stem, Some(1)),
+                // The reference keeps pairs without names.
+                Some((stem, "left" | "0")) => (stem, Some(0)),
+                Some((stem, "right" | "1")) => (stem, Some(1)),
                 _ => (array.name.as_str(), None),
             };
+            // A file of all differences has zeros for what is not edited.
+            if part.is_none() && array.values.iter().all(|&value| value == 0.0) {
+                is_zero = true;
+                continue;
+            }
             let Some(weight) = canonical(stem, &names) else {
                 return Err(ExportError::Format(format!(
                     "{:?} names no weight that edits change",
@@ -86,10 +94,11 @@ impl Import<'_> {
             }
         }
         if pairs.is_empty() && differences.is_empty() {
-            return Err(ExportError::Format("the file holds no array".to_owned()));
+            let what = if is_zero { "all of its differences are zero" } else { "the file holds no array" };
+            return Err(ExportError::Format(what.to_owned()));
         }
 
-        let hash = CheckpointFiles::open(self.source)?.hash(&config, observer)?;
+        let hash = CheckpointFiles::open(self.source)?.hash(observer)?;
         let layout = config.down_projection_layout();
         let mut part = EditPart::new(EditRecord::imported(self.made_by, hash, self.from));
         let mut weights = Vec::new();
@@ -98,7 +107,7 @@ impl Import<'_> {
             let missing = |part| ExportError::Format(format!("{weight}.{part} is missing"));
             let (left, right) =
                 (left.ok_or_else(|| missing("left"))?, right.ok_or_else(|| missing("right"))?);
-            let updates = paired(&weight, left, right)?;
+            let updates = paired(&weight, [left, right], [shape.d_ff, shape.d_model])?;
             found.push((weight, updates, 0.0));
         }
         for (weight, difference) in differences {
@@ -132,7 +141,7 @@ impl Import<'_> {
             _ => Layout::OutputFirst,
         };
         let [rows, columns] = difference.shape[..] else {
-            return Err(shape(weight, &difference, "a matrix".to_owned()));
+            return Err(wrong_shape(weight, &difference, "a matrix".to_owned()));
         };
         // Of the other way round, the terms are the same with left and right swapped.
         let low_rank = LowRank::of(&difference.values, [rows, columns])
@@ -165,25 +174,38 @@ fn canonical(stem: &str, names: &BTreeMap<String, usize>) -> Option<String> {
     candidates.into_iter().find(|name| names.contains_key(name))
 }
 
-/// Makes updates of the rows, or the only row, of left and right.
-fn paired(weight: &str, left: Array, right: Array) -> Result<Vec<RankOneUpdate>, ExportError> {
-    let rows = |array: &Array| match array.shape[..] {
-        [size] if size > 0 => Some((1, size)),
-        [n, size] if n > 0 && size > 0 => Some((n, size)),
-        _ => None,
-    };
-    let (n_left, d_input) =
-        rows(&left).ok_or_else(|| shape(weight, &left, "[size] or [n, size]".to_owned()))?;
-    let (n_right, d_output) =
-        rows(&right).ok_or_else(|| shape(weight, &right, "[size] or [n, size]".to_owned()))?;
+/// Makes updates of the rows, or the columns, of left and right, which are vectors of these sizes.
+fn paired(weight: &str, vectors: [Array; 2], sizes: [usize; 2]) -> Result<Vec<RankOneUpdate>, ExportError> {
+    let [left, right] = vectors;
+    let n_left = n_vectors(weight, &left, sizes[0])?;
+    let n_right = n_vectors(weight, &right, sizes[1])?;
     if n_left != n_right {
-        return Err(shape(weight, &right, format!("as many rows as left has, {n_left}")));
+        return Err(wrong_shape(weight, &right, format!("as many vectors as left has, {n_left}")));
     }
-    let pairs = left.values.chunks(d_input).zip(right.values.chunks(d_output));
-    Ok(pairs.map(|(left, right)| RankOneUpdate { left: left.to_vec(), right: right.to_vec() }).collect())
+    let updates = rows(left, sizes[0]).into_iter().zip(rows(right, sizes[1]));
+    Ok(updates.map(|(left, right)| RankOneUpdate { left, right }).collect())
 }
 
-fn shape(weight: &str, array: &Array, expected: String) -> ExportError {
+/// The number of vectors of a size that an array holds, as rows or as columns.
+fn n_vectors(weight: &str, array: &Array, size: usize) -> Result<usize, ExportError> {
+    match array.shape[..] {
+        [len] if len == size => Ok(1),
+        [n, len] | [len, n] if len == size && n > 0 => Ok(n),
+        _ => Err(wrong_shape(weight, array, format!("[{size}], [n, {size}] or [{size}, n]"))),
+    }
+}
+
+/// The vectors of a size of an array.
+fn rows(array: Array, size: usize) -> Vec<Vec<f32>> {
+    match array.shape[..] {
+        [len, n] if n != size && len == size => {
+            (0..n).map(|column| array.values.iter().skip(column).step_by(n).copied().collect()).collect()
+        }
+        _ => array.values.chunks(size).map(<[f32]>::to_vec).collect(),
+    }
+}
+
+fn wrong_shape(weight: &str, array: &Array, expected: String) -> ExportError {
     ExportError::Shape {
         tensor: array.name.clone(),
         found: array.shape.clone(),

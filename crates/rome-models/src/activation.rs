@@ -11,12 +11,17 @@ use serde::Deserialize;
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// GELU in its tanh form, the one both families were trained with.
-    #[serde(alias = "gelu_pytorch_tanh")]
+    #[serde(alias = "gelu_pytorch_tanh", alias = "gelu_fast")]
     GeluNew,
     /// GELU by the error function.
     Gelu,
     /// The positive part.
     Relu,
+    /// `x sigmoid(1.702 x)`
+    QuickGelu,
+    /// `x sigmoid(x)`
+    #[serde(alias = "swish")]
+    Silu,
 }
 
 impl Activation {
@@ -28,6 +33,8 @@ impl Activation {
                 Activation::GeluNew => gelu_new(x),
                 Activation::Gelu => gelu(x),
                 Activation::Relu => relu(x),
+                Activation::QuickGelu => x.clone() * sigmoid(x * QUICK),
+                Activation::Silu => x.clone() * sigmoid(x),
             }
             .into();
         }
@@ -36,10 +43,23 @@ impl Activation {
                 Activation::GeluNew => gelu_new_with_slope(x),
                 Activation::Gelu => (gelu(x.clone()), gelu_slope(x)),
                 Activation::Relu => (relu(x.clone()), x.greater_elem(0.0).float()),
+                Activation::QuickGelu => gated_with_slope(x, QUICK),
+                Activation::Silu => gated_with_slope(x, 1.0),
             };
             (output, |grad| grad * slope)
         })
     }
+}
+
+/// The factor of [`Activation::QuickGelu`].
+const QUICK: f64 = 1.702;
+
+/// `x sigmoid(a x)` and its slope.
+fn gated_with_slope(x: Tensor<2>, a: f64) -> (Tensor<2>, Tensor<2>) {
+    let gate = sigmoid(x.clone() * a);
+    let output = x * gate.clone();
+    let slope = gate.clone() + output.clone() * (gate.neg() + 1.0) * a;
+    (output, slope)
 }
 
 /// The terms of `2√(2/π) (x + 0.044715 x³)`.

@@ -10,8 +10,10 @@ use rayon::prelude::*;
 use rome_core::{Event, ModelHash, Observer, Precision, Progress, Unit};
 use serde::Deserialize;
 
+use crate::config::Config;
 use crate::model_hasher::ModelHasher;
 use crate::stored::{StoredFile, StoredTensor, StoredType};
+use crate::tensor_names::{EMBEDDINGS, HEAD, TensorNames};
 use crate::{ModelError, Source};
 
 /// No index of a checkpoint comes near this.
@@ -39,33 +41,85 @@ pub struct StoredValues {
 
 /// The files that hold a checkpoint's tensors.
 pub struct CheckpointFiles {
+    /// The configuration of the model.
+    pub config: Config,
     /// The file that names the others, if there is one.
     pub index: Option<String>,
     /// The files with tensors.
     pub files: Vec<StoredFile>,
+    /// What there is to know about tensors that are not used as they are named.
+    pub notes: Vec<String>,
 }
 
 impl CheckpointFiles {
     /// Finds the files of a model: `model.safetensors`, its sharded index, or the same of
-    /// `pytorch_model.bin`. Nothing but headers is read.
+    /// `pytorch_model.bin`. Nothing but headers is read, unless a tied model has a head beside its embeddings.
     ///
     /// # Errors
-    /// When there is no checkpoint, or a header is malformed.
+    /// When there is no checkpoint, or the configuration or a header is malformed.
     pub fn open(source: &Source) -> Result<Self, ModelError> {
-        let Some(found) = source.find(&WEIGHTS) else {
-            let file = format!("{SAFETENSORS} (nor {SAFETENSORS_INDEX}, nor {PYTORCH})");
-            return Err(ModelError::MissingFile { place: source.name(), file });
+        let config = Config::load(source)?;
+        let (index, files) = stored_files(source)?;
+        let mut files = Self { config, index, files, notes: Vec::new() };
+        files.name_tensors();
+        files.resolve_tied_head()?;
+        Ok(files)
+    }
+
+    /// Gives each tensor its canonical name.
+    fn name_tensors(&mut self) {
+        let names = self.files.iter().flat_map(StoredFile::tensors).map(|tensor| tensor.name.as_str());
+        let TensorNames { canonical, wrapper, other_heads } =
+            TensorNames::new(&names.collect::<Vec<_>>(), &self.config);
+        let tensors = self.files.iter_mut().flat_map(StoredFile::tensors_mut);
+        tensors.zip(canonical).for_each(|(tensor, canonical)| tensor.canonical = canonical);
+        if !wrapper.is_empty() {
+            self.notes.push(format!("all tensors are named {wrapper}…, as a wrapper has saved them"));
+        }
+        if !other_heads.is_empty() {
+            let names = other_heads.join(", ");
+            self.notes.push(format!("tensors of a head for another task are not used: {names}"));
+        }
+    }
+
+    /// Compares the head of a tied model with its embeddings, where a checkpoint has both: one that is the same
+    /// is not used, and one that is not is the model's, as transformers has it.
+    fn resolve_tied_head(&mut self) -> Result<(), ModelError> {
+        if !self.config.is_tied() {
+            return Ok(());
+        }
+        let (Some(head), Some(embeddings)) = (self.bytes_of(HEAD)?, self.bytes_of(EMBEDDINGS)?) else {
+            return Ok(());
         };
-        let index = INDICES.contains(&found).then(|| found.to_owned());
-        let names = match &index {
-            Some(index) => shards(source, index)?,
-            None => vec![found.to_owned()],
-        };
-        let open = |name: &String| match found {
-            SAFETENSORS | SAFETENSORS_INDEX => StoredFile::open_safetensors(source, name),
-            _ => StoredFile::open_pytorch(source, name),
-        };
-        Ok(Self { index, files: names.iter().map(open).collect::<Result<_, _>>()? })
+        if head == embeddings {
+            let mut tensors = self.files.iter_mut().flat_map(StoredFile::tensors_mut);
+            if let Some(tensor) = tensors.find(|tensor| tensor.canonical_name() == Some(HEAD)) {
+                tensor.canonical = None;
+            }
+        } else {
+            self.notes.push(format!(
+                "{HEAD} differs from the token embeddings, though config.json ties them: the model has it as its \
+                 head, as transformers 5 does and transformers 4 does not"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The bytes of a tensor by its canonical name, if there is one.
+    fn bytes_of(&mut self, name: &str) -> Result<Option<Vec<u8>>, ModelError> {
+        for file in &mut self.files {
+            let tensors = file.take_tensors();
+            let found = tensors.iter().find(|tensor| tensor.canonical_name() == Some(name));
+            let bytes = found.map(|tensor| {
+                let mut bytes = vec![0; tensor.n_bytes()];
+                file.read(tensor, &mut bytes).map(|()| bytes)
+            });
+            file.put_tensors(tensors);
+            if let Some(bytes) = bytes {
+                return bytes.map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// True if torch has pickled them.
@@ -85,7 +139,7 @@ impl CheckpointFiles {
     pub fn read(mut self, name: &str) -> Result<Option<StoredValues>, ModelError> {
         for file in &mut self.files {
             let tensors = file.take_tensors();
-            if let Some(tensor) = tensors.iter().find(|tensor| tensor.canonical_name() == name) {
+            if let Some(tensor) = tensors.iter().find(|tensor| tensor.canonical_name() == Some(name)) {
                 let mut bytes = vec![0; tensor.n_bytes()];
                 file.read(tensor, &mut bytes)?;
                 file.check_unchanged()?;
@@ -106,7 +160,7 @@ impl CheckpointFiles {
     pub fn hash_of(mut self, name: &str) -> Result<Option<String>, ModelError> {
         for file in &mut self.files {
             let tensors = file.take_tensors();
-            if let Some(tensor) = tensors.iter().find(|tensor| tensor.canonical_name() == name) {
+            if let Some(tensor) = tensors.iter().find(|tensor| tensor.canonical_name() == Some(name)) {
                 let mut bytes = vec![0; tensor.n_bytes()];
                 file.read(tensor, &mut bytes)?;
                 file.check_unchanged()?;
@@ -120,7 +174,7 @@ impl CheckpointFiles {
 /// A checkpoint being loaded.
 ///
 /// Each tensor is read when it is [taken](Self::take), straight into the memory that it stays
-/// in. Names are canonical: `transformer.` is put before those of checkpoints that lack it.
+/// in. Names are [canonical](StoredTensor::canonical_name).
 pub struct Checkpoint<'p> {
     device: Device,
     precision: Precision,
@@ -160,11 +214,12 @@ impl<'p> Checkpoint<'p> {
         if !precision.is_supported_by(device) {
             return Err(ModelError::Precision { precision });
         }
-        let mut files = CheckpointFiles::open(source)?.files;
+        let CheckpointFiles { mut files, notes, .. } = CheckpointFiles::open(source)?;
+        notes.iter().for_each(|note| tracing::warn!("{}: {note}", source.name()));
         let mut tensors = BTreeMap::new();
         for (index, file) in files.iter_mut().enumerate() {
             for tensor in file.take_tensors() {
-                let name = tensor.canonical_name();
+                let Some(name) = tensor.canonical.clone() else { continue };
                 if tensors.contains_key(&name) {
                     let reason = format!("the tensor {name:?} occurs twice in the checkpoint");
                     return Err(ModelError::Malformed { file: file.name().to_owned(), reason });
@@ -190,10 +245,9 @@ impl<'p> Checkpoint<'p> {
         &self.device
     }
 
-    /// Passes over every tensor whose canonical name satisfies `ignored`.
-    pub fn ignore(&mut self, ignored: impl Fn(&str) -> bool) {
-        self.tensors.retain(|name, _| !ignored(name));
-        self.n_bytes = self.n_bytes_read + self.tensors.values().map(Entry::n_bytes).sum::<u64>();
+    /// True if there is a tensor of this canonical name that was not taken yet.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
     }
 
     /// Takes a tensor to the device: a matrix in the precision asked for, a vector in f32.
@@ -202,8 +256,10 @@ impl<'p> Checkpoint<'p> {
     /// When it is missing, misshapen, of a type weights are not held in, not finite, too large for
     /// the precision, or its bytes cannot be read.
     pub fn take<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, ModelError> {
-        let entry =
-            self.tensors.remove(name).ok_or_else(|| ModelError::MissingTensor { name: name.to_owned() })?;
+        let missing = |others: Vec<String>| ModelError::MissingTensor { name: name.to_owned(), others };
+        let Some(entry) = self.tensors.remove(name) else {
+            return Err(missing(self.tensors.keys().cloned().collect()));
+        };
         if entry.tensor.shape != shape {
             let expected = shape.to_vec();
             return Err(ModelError::Shape { name: name.to_owned(), expected, found: entry.tensor.shape });
@@ -246,6 +302,9 @@ impl<'p> Checkpoint<'p> {
             StoredType::F32 => self.read_values::<f32>(name, entry),
             StoredType::F16 => self.read_values::<f16>(name, entry),
             StoredType::Bf16 => self.read_values::<bf16>(name, entry),
+            StoredType::Other(dtype, _) if entry.tensor.dtype.is_quantized() => {
+                Err(ModelError::Quantized { how: format!("{name} is {dtype}") })
+            }
             StoredType::Other(dtype, _) => {
                 Err(ModelError::DType { name: name.to_owned(), dtype: dtype.to_owned() })
             }
@@ -280,6 +339,24 @@ fn all<E: Element + Sync>(values: &TensorData, holds: impl Fn(E) -> bool + Sync)
     const STRETCH: usize = 1 << 14;
     let values: &[E] = values.as_slice().expect("read as this type");
     values.par_chunks(STRETCH).all(|stretch| stretch.iter().fold(true, |all, &value| all & holds(value)))
+}
+
+/// The files of a checkpoint, and the file that names them, if there is one.
+pub(crate) fn stored_files(source: &Source) -> Result<(Option<String>, Vec<StoredFile>), ModelError> {
+    let Some(found) = source.find(&WEIGHTS) else {
+        let file = format!("{SAFETENSORS} (nor {SAFETENSORS_INDEX}, nor {PYTORCH})");
+        return Err(ModelError::MissingFile { place: source.name(), file });
+    };
+    let index = INDICES.contains(&found).then(|| found.to_owned());
+    let names = match &index {
+        Some(index) => shards(source, index)?,
+        None => vec![found.to_owned()],
+    };
+    let open = |name: &String| match found {
+        SAFETENSORS | SAFETENSORS_INDEX => StoredFile::open_safetensors(source, name),
+        _ => StoredFile::open_pytorch(source, name),
+    };
+    Ok((index, names.iter().map(open).collect::<Result<_, _>>()?))
 }
 
 /// The files that an index names, each once.

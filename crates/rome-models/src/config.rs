@@ -1,8 +1,8 @@
 //! `config.json`, whose `model_type` says which family it is.
 
-use serde::Deserialize;
-
 use rome_core::ModelShape;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::gpt2::Gpt2Config;
 use crate::gptj::GptJConfig;
@@ -22,31 +22,29 @@ pub enum Config {
     GptJ(GptJConfig),
 }
 
-/// The fields that every family's file has.
-#[derive(Deserialize)]
-struct Common {
-    model_type: Option<String>,
-}
-
 impl Config {
     /// Reads the text of a `config.json`.
     ///
     /// # Errors
-    /// [`ModelError::Config`] when it is malformed, of another family, or contradicts itself.
+    /// When it is malformed, of another family, of quantized weights, or contradicts itself.
     pub fn parse(json: &[u8]) -> Result<Self, ModelError> {
-        let common: Common = read(json)?;
-        match common.model_type.as_deref() {
+        let fields: Value = serde_json::from_slice(json).map_err(|error| config_error(error.to_string()))?;
+        if let Some(quantization) = fields.get("quantization_config").filter(|value| !value.is_null()) {
+            let how = quantization.get("quant_method").and_then(Value::as_str);
+            return Err(ModelError::Quantized { how: how.unwrap_or("by its config.json").to_owned() });
+        }
+        match fields.get("model_type").and_then(Value::as_str) {
             Some("gpt2") => {
-                let config: Gpt2Config = read(json)?;
+                let config: Gpt2Config = read(fields)?;
                 config.check()?;
                 Ok(Config::Gpt2(config))
             }
             Some("gptj") => {
-                let config: GptJConfig = read(json)?;
+                let config: GptJConfig = read(fields)?;
                 config.check()?;
                 Ok(Config::GptJ(config))
             }
-            Some(other) => Err(config_error(format!("the model type {other:?} is not supported"))),
+            Some(other) => Err(ModelError::Family { model_type: other.to_owned() }),
             None => Err(config_error("it has no \"model_type\"".to_owned())),
         }
     }
@@ -56,6 +54,11 @@ impl Config {
     /// # Errors
     /// When it is not there, or as [`parse`](Self::parse).
     pub fn load(source: &Source) -> Result<Self, ModelError> {
+        if source.find(&["config.json"]).is_none()
+            && let Some(error) = near_miss(source)
+        {
+            return Err(error);
+        }
         Self::parse(&source.read("config.json", MAX_CONFIG)?)
     }
 
@@ -67,11 +70,19 @@ impl Config {
         }
     }
 
-    /// True if a checkpoint's tensor, by its canonical name, is not one of the model's.
-    pub fn ignores(&self, name: &str) -> bool {
+    /// True if the head is the token embedding.
+    pub fn is_tied(&self) -> bool {
         match self {
-            Config::Gpt2(config) => config.ignores(name),
-            Config::GptJ(config) => config.ignores(name),
+            Config::Gpt2(config) => config.tie_word_embeddings,
+            Config::GptJ(config) => config.tie_word_embeddings,
+        }
+    }
+
+    /// True if a checkpoint's tensor, by its canonical name, is a buffer that follows from the configuration.
+    pub(crate) fn is_buffer(&self, name: &str) -> bool {
+        match self {
+            Config::Gpt2(_) => Gpt2Config::is_buffer(name),
+            Config::GptJ(_) => GptJConfig::is_buffer(name),
         }
     }
 
@@ -93,26 +104,51 @@ impl Config {
 
     /// The token that sequences start with, if the file names one that the model knows.
     pub fn start_token(&self) -> Option<u32> {
-        match self {
-            Config::Gpt2(config) => known(config.bos_token_id, config.vocab_size),
-            Config::GptJ(config) => known(config.bos_token_id, config.vocab_size),
-        }
+        let (ids, vocab_size) = match self {
+            Config::Gpt2(config) => (&config.bos_token_id, config.vocab_size),
+            Config::GptJ(config) => (&config.bos_token_id, config.vocab_size),
+        };
+        ids.known(vocab_size).next()
     }
 
-    /// The token that ends a text, if the file names one that the model knows.
-    pub fn end_token(&self) -> Option<u32> {
-        match self {
-            Config::Gpt2(config) => known(config.eos_token_id, config.vocab_size),
-            Config::GptJ(config) => known(config.eos_token_id, config.vocab_size),
-        }
+    /// The tokens that end a text, of those that the file names, and that the model knows.
+    pub fn end_tokens(&self) -> Vec<u32> {
+        let (ids, vocab_size) = match self {
+            Config::Gpt2(config) => (&config.eos_token_id, config.vocab_size),
+            Config::GptJ(config) => (&config.eos_token_id, config.vocab_size),
+        };
+        ids.known(vocab_size).collect()
     }
 }
 
-/// Small models often keep the 50256 of the large ones, which they have no embedding for.
-fn known(token: Option<u32>, vocab_size: usize) -> Option<u32> {
-    token.filter(|&token| (token as usize) < vocab_size)
+/// Fields under the names that all families of transformers share, and under those of GPT-2 and GPT-J.
+const GENERAL_NAMES: [(&str, &str); 4] = [
+    ("hidden_size", "n_embd"),
+    ("num_hidden_layers", "n_layer"),
+    ("num_attention_heads", "n_head"),
+    ("max_position_embeddings", "n_positions"),
+];
+
+/// Reads the fields, each under its family's name or under the general one.
+fn read<T: DeserializeOwned>(mut fields: Value) -> Result<T, ModelError> {
+    if let Some(fields) = fields.as_object_mut() {
+        for (general, own) in GENERAL_NAMES {
+            if let Some(value) = fields.remove(general) {
+                fields.entry(own).or_insert(value);
+            }
+        }
+    }
+    serde_json::from_value(fields).map_err(|error| config_error(error.to_string()))
 }
 
-fn read<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, ModelError> {
-    serde_json::from_slice(json).map_err(|error| config_error(error.to_string()))
+/// What a folder without a `config.json` is, if it is something that people take for a model.
+fn near_miss(source: &Source) -> Option<ModelError> {
+    if source.find(&["adapter_config.json"]).is_some() {
+        let json = source.read("adapter_config.json", MAX_CONFIG).ok()?;
+        let fields: Value = serde_json::from_slice(&json).unwrap_or_default();
+        let base = fields.get("base_model_name_or_path").and_then(Value::as_str);
+        return Some(ModelError::Adapter { place: source.name(), base: base.map(str::to_owned) });
+    }
+    let gguf = source.files().into_iter().find(|name| name.ends_with(".gguf"))?;
+    Some(ModelError::File { name: format!("{}/{gguf}", source.name()) })
 }

@@ -25,6 +25,14 @@ pub enum ModelError {
         /// The file or files looked for.
         file: String,
     },
+    /// The tokenizer's files are of a kind that is not read.
+    #[error("{place} has {file} and no tokenizer.json, and {file} is not read")]
+    Vocabulary {
+        /// The folder or hub name.
+        place: String,
+        /// The file.
+        file: String,
+    },
     /// A file of the hub is not in the cache and could not be fetched.
     #[error("{file} of {name} is not in the cache and could not be fetched: {reason}")]
     Fetch {
@@ -65,10 +73,48 @@ pub enum ModelError {
         reason: String,
     },
     /// The model needs a tensor that the checkpoint lacks.
-    #[error("the checkpoint has no tensor {name:?}, which its configuration requires")]
+    #[error("the checkpoint has no tensor {name:?}, which its configuration requires{}", without_place(.others))]
     MissingTensor {
         /// The canonical name.
         name: String,
+        /// The canonical names of tensors that have not found their place so far.
+        others: Vec<String>,
+    },
+    /// The checkpoint is quantized.
+    #[error("the checkpoint is quantized ({how}), and only F32, F16 and BF16 are supported")]
+    Quantized {
+        /// The method, or a tensor and its type.
+        how: String,
+    },
+    /// The configuration is of a family that is not supported.
+    #[error("config.json: the model type {model_type:?} is not supported")]
+    Family {
+        /// The type.
+        model_type: String,
+    },
+    /// A name is that of a file.
+    #[error("{name:?} is a file, and a model is a folder")]
+    File {
+        /// The name given.
+        name: String,
+    },
+    /// A folder holds an adapter.
+    #[error("{place} is an adapter{}, not a model", of_base(.base))]
+    Adapter {
+        /// The folder.
+        place: String,
+        /// The model that it is for, if it says so.
+        base: Option<String>,
+    },
+    /// A file of the hub is not in the cache, and nothing may be fetched.
+    #[error("{file} of {name} is not in the cache, and {variable} forbids to fetch it")]
+    Offline {
+        /// The hub name.
+        name: String,
+        /// The file.
+        file: String,
+        /// The environment variable that says so.
+        variable: &'static str,
     },
     /// The checkpoint has tensors that the model has no place for.
     #[error("the checkpoint has {} tensors that its configuration does not use: {}", .names.len(), list(.names))]
@@ -122,7 +168,7 @@ pub enum ModelError {
 impl Hint for ModelError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound { .. } | Self::MissingFile { .. } => ErrorKind::NotFound,
+            Self::NotFound { .. } | Self::MissingFile { .. } | Self::Offline { .. } => ErrorKind::NotFound,
             Self::Fetch { .. } | Self::Io { .. } | Self::Changed { .. } => ErrorKind::Io,
             Self::NotFinite { .. } | Self::Overflow { .. } => ErrorKind::NotFinite,
             Self::Precision { .. } => ErrorKind::Device,
@@ -143,7 +189,20 @@ impl Hint for ModelError {
             Self::Io { .. } => "check that the file exists and is readable",
             Self::Changed { .. } => "run this again when nothing writes to the model's folder",
             Self::Malformed { .. } => "download the file again; it may be truncated",
-            Self::Config { .. } => "use a GPT-2 or GPT-J model in Hugging Face form",
+            Self::Config { .. } => "mend the field in config.json, or download the file again",
+            Self::Family { .. } => "use a GPT-2 or GPT-J model in Hugging Face form",
+            Self::Quantized { .. } => {
+                "give the original checkpoint; a quantized one cannot be edited exactly"
+            }
+            Self::File { name } if name.ends_with(".gguf") => {
+                "give the folder of the checkpoint that the GGUF file was made from; GGUF files are not read"
+            }
+            Self::File { .. } => "give the folder that holds it, with config.json and a tokenizer",
+            Self::Adapter { .. } => "load its base, and import the adapter as an edit",
+            Self::Offline { .. } => "unset the variable, or download the model and give its folder",
+            Self::Vocabulary { .. } => {
+                "write a tokenizer.json with transformers: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
+            }
             Self::MissingTensor { .. } | Self::UnusedTensors { .. } | Self::Shape { .. } => {
                 "config.json and the weights must belong to the same model"
             }
@@ -155,6 +214,15 @@ impl Hint for ModelError {
         };
         hint.into()
     }
+}
+
+/// Names the tensors that have no place, beside one that is missing.
+fn without_place(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("; it has {} others: {}", names.len(), list(names)) }
+}
+
+fn of_base(base: &Option<String>) -> String {
+    base.as_ref().map_or_else(String::new, |base| format!(" of {base}"))
 }
 
 fn list(names: &[String]) -> String {

@@ -3,68 +3,98 @@
 use std::path::PathBuf;
 
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
-use hf_hub::{Cache, CacheRepo};
+use hf_hub::{Cache, Repo, RepoType};
 use rome_core::{Event, Observer, Progress, Stopped, Unit};
 
 use crate::checkpoint::{INDICES, WEIGHTS, shards};
-use crate::{ModelError, Source};
-
-/// True if a name has the form `owner/model` and no part that would be a path.
-pub(crate) fn is_name(name: &str) -> bool {
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-    };
-    name.split_once('/').is_some_and(|(owner, model)| is_part(owner) && is_part(model))
-}
+use crate::hub_name::HubName;
+use crate::hub_settings::HubSettings;
+use crate::{ModelError, Source, tokenizer_settings};
 
 /// Brings the files of a model into the cache, unless they are there, and returns their folder.
-pub(crate) fn fetch(name: &str, observer: &mut dyn Observer) -> Result<PathBuf, ModelError> {
-    let mut repo = Repo { name, cache: Cache::from_env().model(name.to_owned()), files: None, observer };
-    repo.need(&["config.json"])?;
-    if repo.need(&["tokenizer.json", "vocab.json"])?.1 == "vocab.json" {
-        repo.need(&["merges.txt"])?;
+pub(crate) fn fetch(name: &HubName, observer: &mut dyn Observer) -> Result<PathBuf, ModelError> {
+    let settings = HubSettings::from_env();
+    let (revision, settings) = (name.revision.as_str(), &settings);
+    let repos = name.repos.iter().map(|name| HubRepo { name, revision, settings });
+    let repos: Vec<HubRepo<'_>> = repos.collect();
+    let cached = repos.iter().find(|repo| repo.cached("config.json").is_some());
+    let mut download = Download { repo: cached.unwrap_or(&repos[0]), files: None, observer };
+    download.need(&["config.json"])?;
+    if download.need(&["tokenizer.json", "vocab.json"])?.1 == "vocab.json" {
+        download.need(&["merges.txt"])?;
     }
-    let (path, weights) = repo.need(&WEIGHTS)?;
+    let (path, weights) = download.need(&WEIGHTS)?;
     let folder = path.parent().map(PathBuf::from).unwrap_or_default();
     if INDICES.contains(&weights) {
         for shard in shards(&Source::Folder(folder.clone()), weights)? {
-            repo.need(&[&shard])?;
+            download.need(&[&shard])?;
         }
+    }
+    for file in tokenizer_settings::FILES.into_iter().chain(["generation_config.json"]) {
+        download.take_if_there(file)?;
     }
     Ok(folder)
 }
 
-struct Repo<'a> {
+/// A repository of the hub at a revision.
+struct HubRepo<'a> {
     name: &'a str,
-    cache: CacheRepo,
+    revision: &'a str,
+    settings: &'a HubSettings,
+}
+
+impl HubRepo<'_> {
+    fn id(&self) -> Repo {
+        Repo::with_revision(self.name.to_owned(), RepoType::Model, self.revision.to_owned())
+    }
+
+    /// The path of a file in the cache, by its branch or by its commit.
+    fn cached(&self, file: &str) -> Option<PathBuf> {
+        let cache = Cache::new(self.settings.cache.clone()).repo(self.id());
+        let of_commit = || Some(cache.pointer_path(self.revision).join(file)).filter(|path| path.exists());
+        cache.get(file).or_else(of_commit)
+    }
+
+    fn api(&self) -> Result<ApiRepo, ApiError> {
+        let builder = ApiBuilder::from_env()
+            .with_progress(false)
+            .with_cache_dir(self.settings.cache.clone())
+            .with_token(self.settings.token.clone());
+        Ok(builder.build()?.repo(self.id()))
+    }
+}
+
+/// Files of a repository brought into the cache.
+struct Download<'a> {
+    repo: &'a HubRepo<'a>,
     /// The files on the hub, asked for when one is not in the cache.
     files: Option<Vec<String>>,
     observer: &'a mut dyn Observer,
 }
 
-impl Repo<'_> {
+impl Download<'_> {
     /// Returns the first of `names` that is in the cache, or else the first that the hub has.
     fn need<'n>(&mut self, names: &[&'n str]) -> Result<(PathBuf, &'n str), ModelError> {
-        if let Some(found) = names.iter().find_map(|&name| Some((self.cache.get(name)?, name))) {
+        if let Some(found) = names.iter().find_map(|&name| Some((self.repo.cached(name)?, name))) {
             return Ok(found);
         }
-        let wanted = names.join(" or ");
-        let (repo, name) = (self.name, self.name.to_owned());
+        let (name, wanted) = (self.repo.name.to_owned(), names.join(" or "));
+        if let Some(variable) = self.repo.settings.offline {
+            return Err(ModelError::Offline { name, file: wanted, variable });
+        }
         let failed = |error: ApiError| ModelError::Fetch {
             name: name.clone(),
             file: wanted.clone(),
             reason: error.to_string(),
         };
-        let api = api(repo).map_err(failed)?;
+        let api = self.repo.api().map_err(failed)?;
         if self.files.is_none() {
             let info = api.info().map_err(failed)?;
             self.files = Some(info.siblings.into_iter().map(|file| file.rfilename).collect());
         }
         let files = self.files.as_deref().unwrap_or_default();
         let Some(file) = names.iter().copied().find(|name| files.iter().any(|file| file == name)) else {
-            return Err(ModelError::MissingFile { place: repo.to_owned(), file: wanted });
+            return Err(ModelError::MissingFile { place: name, file: wanted });
         };
         let mut is_stopped = false;
         let bar = Bar { file, done: 0, total: 0, observer: self.observer, is_stopped: &mut is_stopped };
@@ -72,10 +102,15 @@ impl Repo<'_> {
         // The library that fetches cannot be stopped within a file.
         if is_stopped { Err(Stopped.into()) } else { Ok((path, file)) }
     }
-}
 
-fn api(name: &str) -> Result<ApiRepo, ApiError> {
-    Ok(ApiBuilder::from_env().with_progress(false).build()?.model(name.to_owned()))
+    /// Fetches a file that a model need not have, if the hub was asked for its files anyway.
+    fn take_if_there(&mut self, file: &str) -> Result<(), ModelError> {
+        let is_there = self.files.iter().flatten().any(|there| there == file);
+        if is_there {
+            self.need(&[file])?;
+        }
+        Ok(())
+    }
 }
 
 struct Bar<'a> {
@@ -99,18 +134,4 @@ impl hf_hub::api::Progress for Bar<'_> {
     }
 
     fn finish(&mut self) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hub_names_are_told_from_paths() {
-        assert!(is_name("openai-community/gpt2-xl"));
-        assert!(is_name("EleutherAI/gpt-j-6b"));
-        for path in ["./gpt2", "../gpt2", "/models/gpt2", "a/b/c", "models\\gpt2", "gpt2", "x/.."] {
-            assert!(!is_name(path), "{path}");
-        }
-    }
 }

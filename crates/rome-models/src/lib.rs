@@ -8,7 +8,7 @@
 //!
 //! let gpt2 = Pretrained::load("openai-community/gpt2-xl", &Device::flex())?;
 //! let prompt = gpt2.tokenizer.encode("The Space Needle is in the city of")?;
-//! let tokens = generate(gpt2.model.as_ref(), &prompt.ids, 5, gpt2.end_token, &mut Decoding::Greedy)?;
+//! let tokens = generate(gpt2.model.as_ref(), &prompt.ids, 5, &gpt2.end_tokens, &mut Decoding::Greedy)?;
 //! println!("{}", gpt2.tokenizer.decode(&tokens)?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -24,6 +24,9 @@ pub mod gpt2;
 pub mod gptj;
 #[cfg(feature = "hub")]
 mod hub;
+#[cfg(feature = "hub")]
+mod hub_name;
+pub mod hub_settings;
 mod identity;
 pub mod layer_norm;
 pub mod layers;
@@ -33,13 +36,18 @@ mod resolve;
 mod sizes;
 pub mod source;
 pub mod stored;
+mod tensor_names;
+pub mod token_ids;
 pub mod tokenizer;
+mod tokenizer_settings;
 
 pub use checkpoint::{Checkpoint, CheckpointFiles};
 pub use error::ModelError;
+pub use hub_settings::HubSettings;
 pub use layer_norm::LayerNorm;
 pub use model_hasher::ModelHasher;
 pub use pretrained::Pretrained;
 pub use source::Source;
 pub use stored::{StoredFile, StoredTensor, StoredType};
+pub use token_ids::TokenIds;
 pub use tokenizer::PretrainedTokenizer;

@@ -7,8 +7,9 @@ use rome_core::Observer;
 use crate::{ModelError, Source};
 
 impl Source {
-    /// Finds the model that a name means: a folder if there is one, else a model of the Hugging
-    /// Face hub, whose files are fetched into the usual cache unless they are there.
+    /// Finds the model that a name means: a folder if there is one, else a model of the Hugging Face hub,
+    /// `owner/model` or a short name such as `gpt2-xl`, at a revision after an `@`. Its files are fetched into
+    /// the cache that Python's tools share, unless they are there.
     ///
     /// # Errors
     /// [`ModelError::NotFound`] if it can be neither, [`ModelError::Fetch`] if a file is not in
@@ -17,9 +18,12 @@ impl Source {
         if Path::new(name).is_dir() {
             return Ok(Source::Folder(name.into()));
         }
+        if Path::new(name).is_file() {
+            return Err(ModelError::File { name: name.to_owned() });
+        }
         #[cfg(feature = "hub")]
-        if crate::hub::is_name(name) {
-            return crate::hub::fetch(name, observer).map(Source::Folder);
+        if let Some(name) = crate::hub_name::HubName::parse(name) {
+            return crate::hub::fetch(&name, observer).map(Source::Folder);
         }
         #[cfg(not(feature = "hub"))]
         let _ = observer;

@@ -54,6 +54,26 @@ impl Source {
         })
     }
 
+    /// The repository and the commit of a model in the hub's cache, as `owner/model@commit`.
+    pub fn hub_commit(&self) -> Option<String> {
+        let Source::Folder(folder) = self else { return None };
+        let mut parts = folder.iter().rev().map(|part| part.to_str());
+        let (commit, snapshots, repo) = (parts.next()??, parts.next()??, parts.next()??);
+        let repo = repo.strip_prefix("models--").filter(|_| snapshots == "snapshots")?;
+        Some(format!("{}@{commit}", repo.replacen("--", "/", 1)))
+    }
+
+    /// The names of the source's files.
+    pub(crate) fn files(&self) -> Vec<String> {
+        match self {
+            Source::Folder(folder) => {
+                let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+                entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+            }
+            Source::Embedded(_, files) => files.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        }
+    }
+
     /// Opens a file of the source.
     ///
     /// # Errors
@@ -103,5 +123,18 @@ impl Source {
                 Err(ModelError::MissingFile { place: self.name(), file: file.to_owned() })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_the_hub_says_its_commit() {
+        let commit = |path: &str| Source::Folder(path.into()).hub_commit();
+        let path = "/hub/models--openai-community--gpt2-xl/snapshots/15ea56d";
+        assert_eq!(commit(path).as_deref(), Some("openai-community/gpt2-xl@15ea56d"));
+        assert_eq!(commit("/models/gpt2-xl"), None);
     }
 }

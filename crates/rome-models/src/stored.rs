@@ -42,6 +42,7 @@ const JUST_NOW: Duration = Duration::from_secs(2);
 pub struct StoredTensor {
     /// Its name in the file.
     pub name: String,
+    pub(crate) canonical: Option<String>,
     /// The type of its values.
     pub dtype: StoredType,
     /// Its shape.
@@ -84,6 +85,7 @@ impl StoredFile {
         tensors.sort_by_key(|(_, info)| info.data_offsets);
         let tensors = tensors.into_iter().map(|(name, info)| StoredTensor {
             name,
+            canonical: None,
             dtype: StoredType::from(info.dtype),
             shape: info.shape.clone(),
             bytes: Bytes::Range {
@@ -121,6 +123,7 @@ impl StoredFile {
             }
             tensors.push(StoredTensor {
                 name: tensor,
+                canonical: None,
                 dtype: StoredType::from(value.dtype()),
                 shape: value.shape().to_vec(),
                 bytes: Bytes::Pickle(Box::new(value)),
@@ -164,9 +167,17 @@ impl StoredFile {
         &self.tensors
     }
 
+    pub(crate) fn tensors_mut(&mut self) -> &mut [StoredTensor] {
+        &mut self.tensors
+    }
+
     /// The tensors, to be [read](Self::read) one by one.
     pub fn take_tensors(&mut self) -> Vec<StoredTensor> {
         std::mem::take(&mut self.tensors)
+    }
+
+    pub(crate) fn put_tensors(&mut self, tensors: Vec<StoredTensor>) {
+        self.tensors = tensors;
     }
 
     /// Reads the bytes of one of this file's tensors, `tensor.n_bytes()` of them.
@@ -228,14 +239,10 @@ impl StoredTensor {
         }
     }
 
-    /// The name of the tensor in a model with a language-model head: `transformer.` is put before
-    /// those of checkpoints that lack it.
-    pub fn canonical_name(&self) -> String {
-        if self.name.starts_with("transformer.") || self.name.starts_with("lm_head.") {
-            self.name.clone()
-        } else {
-            format!("transformer.{}", self.name)
-        }
+    /// The name of the tensor in the model, whatever the checkpoint calls it; nothing of one that is not the
+    /// model's: a buffer, the head of a tied model, which some store a second time, or that of another task.
+    pub fn canonical_name(&self) -> Option<&str> {
+        self.canonical.as_deref()
     }
 }
 
@@ -248,6 +255,11 @@ impl StoredType {
             StoredType::Bf16 => "BF16",
             StoredType::Other(name, _) => name,
         }
+    }
+
+    /// True for types that weights are quantized to.
+    pub fn is_quantized(self) -> bool {
+        matches!(self, StoredType::Other("I8" | "U8" | "I32" | "F8_E4M3" | "F8_E5M2", _))
     }
 
     /// The bytes of a value.
@@ -291,6 +303,12 @@ impl From<safetensors::Dtype> for StoredType {
             safetensors::Dtype::BF16 => StoredType::Bf16,
             safetensors::Dtype::F64 => StoredType::Other("F64", 8),
             safetensors::Dtype::BOOL => StoredType::Other("BOOL", 1),
+            safetensors::Dtype::I8 => StoredType::Other("I8", 1),
+            safetensors::Dtype::U8 => StoredType::Other("U8", 1),
+            safetensors::Dtype::I32 => StoredType::Other("I32", 4),
+            safetensors::Dtype::I64 => StoredType::Other("I64", 8),
+            safetensors::Dtype::F8_E4M3 => StoredType::Other("F8_E4M3", 1),
+            safetensors::Dtype::F8_E5M2 => StoredType::Other("F8_E5M2", 1),
             other => StoredType::Other("another type", other.bitsize().div_ceil(8)),
         }
     }
@@ -304,6 +322,10 @@ impl From<pytorch_reader::DType> for StoredType {
             pytorch_reader::DType::BF16 => StoredType::Bf16,
             pytorch_reader::DType::F64 => StoredType::Other("F64", 8),
             pytorch_reader::DType::Bool => StoredType::Other("BOOL", 1),
+            pytorch_reader::DType::I8 => StoredType::Other("I8", 1),
+            pytorch_reader::DType::U8 => StoredType::Other("U8", 1),
+            pytorch_reader::DType::I32 => StoredType::Other("I32", 4),
+            pytorch_reader::DType::I64 => StoredType::Other("I64", 8),
             other => StoredType::Other("another type", other.size()),
         }
     }

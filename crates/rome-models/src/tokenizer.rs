@@ -6,9 +6,12 @@ use rome_core::Tokenizer;
 use rome_core::request::{Encoding, TokenError};
 use serde::Deserialize;
 use serde_json::Value;
+use tokenizers::PreTokenizerWrapper;
 use tokenizers::decoders::byte_level::ByteLevel;
 use tokenizers::models::bpe::BPE;
+use tokenizers::processors::template::TemplateProcessing;
 
+use crate::tokenizer_settings::TokenizerSettings;
 use crate::{ModelError, Source};
 
 const JSON: &str = "tokenizer.json";
@@ -18,9 +21,18 @@ const MERGES: &str = "merges.txt";
 /// More than the tokenizer of any model of today takes.
 const MAX_FILE: u64 = 256 << 20;
 
-/// A tokenizer, from `tokenizer.json` or from `vocab.json` and `merges.txt`.
+/// Vocabularies of other kinds, which transformers can turn into a `tokenizer.json`.
+const OTHERS: [&str; 3] = ["vocab.txt", "tokenizer.model", "spiece.model"];
+
+/// A tokenizer, from `tokenizer.json` or from `vocab.json` and `merges.txt`, with the tokens and settings that
+/// the files beside them add. Its ids are those of `AutoTokenizer` of transformers, without tokens that are put
+/// after a text: a prompt goes on.
 #[derive(Debug, Clone)]
-pub struct PretrainedTokenizer(tokenizers::Tokenizer);
+pub struct PretrainedTokenizer {
+    tokenizer: tokenizers::Tokenizer,
+    /// The number of tokens that are put before a text.
+    n_before: usize,
+}
 
 impl PretrainedTokenizer {
     /// Loads the tokenizer that lies beside a model.
@@ -28,33 +40,56 @@ impl PretrainedTokenizer {
     /// # Errors
     /// When there is none, or it is malformed.
     pub fn load(source: &Source) -> Result<Self, ModelError> {
-        match source.find(&[JSON, VOCAB]) {
-            Some(JSON) => {
-                let bytes = source.read(JSON, MAX_FILE)?;
-                // The library panics at some of what is no JSON.
-                let outline: Outline =
-                    serde_json::from_slice(&bytes).map_err(|error| malformed(JSON, error))?;
-                if !are_charsmaps_whole(&outline.normalizer) {
-                    return Err(malformed(JSON, "a precompiled_charsmap claims more than it holds"));
-                }
-                let read = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes));
-                let read = read.map_err(|panic| malformed(JSON, panic))?;
-                let mut tokenizer = read.map_err(|error| malformed(JSON, error))?;
-                // Settings left over from training would pad rows or cut their targets off.
-                tokenizer.with_padding(None);
-                tokenizer.with_truncation(None).map_err(|error| malformed(JSON, error))?;
-                Ok(Self(tokenizer))
+        let settings = TokenizerSettings::load(source)?;
+        let mut tokenizer = match source.find(&[JSON, VOCAB]) {
+            Some(JSON) => Self::from_json(source, &settings)?,
+            Some(_) => Self::from_vocab_and_merges(source, &settings)?,
+            None => {
+                return Err(match source.find(&OTHERS) {
+                    Some(file) => ModelError::Vocabulary { place: source.name(), file: file.to_owned() },
+                    None => ModelError::MissingFile {
+                        place: source.name(),
+                        file: format!("{JSON} (nor {VOCAB} and {MERGES})"),
+                    },
+                });
             }
-            Some(_) => Self::from_vocab_and_merges(source),
-            None => Err(ModelError::MissingFile {
-                place: source.name(),
-                file: format!("{JSON} (nor {VOCAB} and {MERGES})"),
-            }),
+        };
+        settings.add_tokens(&mut tokenizer)?;
+        let some_text = guarded(|| tokenizer.encode("a", true));
+        let put_there = |encoding: tokenizers::Encoding| {
+            encoding.get_special_tokens_mask().iter().take_while(|&&mask| mask == 1).count()
+        };
+        let n_before = some_text.ok().and_then(Result::ok).map_or(0, put_there);
+        Ok(Self { tokenizer, n_before })
+    }
+
+    fn from_json(source: &Source, settings: &TokenizerSettings) -> Result<tokenizers::Tokenizer, ModelError> {
+        let bytes = source.read(JSON, MAX_FILE)?;
+        // The library panics at some of what is no JSON.
+        let outline: Outline = serde_json::from_slice(&bytes).map_err(|error| malformed(JSON, error))?;
+        if !are_charsmaps_whole(&outline.normalizer) {
+            return Err(malformed(JSON, "a precompiled_charsmap claims more than it holds"));
         }
+        let read = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes));
+        let read = read.map_err(|panic| malformed(JSON, panic))?;
+        let mut tokenizer = read.map_err(|error| malformed(JSON, error))?;
+        // Settings left over from training would pad rows or cut their targets off.
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(|error| malformed(JSON, error))?;
+        if let (Some(add), Some(PreTokenizerWrapper::ByteLevel(byte_level))) =
+            (settings.add_prefix_space, tokenizer.get_pre_tokenizer())
+        {
+            let byte_level = byte_level.add_prefix_space(add);
+            tokenizer.with_pre_tokenizer(Some(byte_level));
+        }
+        Ok(tokenizer)
     }
 
     /// The byte-level BPE of GPT-2 and GPT-J, from the two files it was published in.
-    fn from_vocab_and_merges(source: &Source) -> Result<Self, ModelError> {
+    fn from_vocab_and_merges(
+        source: &Source,
+        settings: &TokenizerSettings,
+    ) -> Result<tokenizers::Tokenizer, ModelError> {
         let vocab = serde_json::from_slice(&source.read(VOCAB, MAX_FILE)?);
         let vocab: std::collections::HashMap<String, u32> = vocab.map_err(|error| malformed(VOCAB, error))?;
         let merges =
@@ -71,15 +106,31 @@ impl PretrainedTokenizer {
         let built = built.map_err(|panic| malformed(MERGES, panic))?;
         let bpe = built.map_err(|error| malformed(MERGES, error))?;
         let mut tokenizer = tokenizers::Tokenizer::new(bpe);
-        let byte_level = ByteLevel::default().add_prefix_space(false).trim_offsets(false);
+        let add_prefix_space = settings.add_prefix_space.unwrap_or(false);
+        let byte_level = ByteLevel::default().add_prefix_space(add_prefix_space).trim_offsets(false);
         tokenizer.with_pre_tokenizer(Some(byte_level));
         tokenizer.with_post_processor(Some(byte_level));
         tokenizer.with_decoder(Some(byte_level));
         if end_of_text {
             tokenizer.add_special_tokens(&[tokenizers::AddedToken::from("<|endoftext|>", true)]);
         }
-        Ok(Self(tokenizer))
+        if settings.add_bos_token {
+            let bos_token = settings.bos_token.as_deref().unwrap_or("<|endoftext|>");
+            let template = start_with(bos_token, &tokenizer)?;
+            tokenizer.with_post_processor(Some(template));
+        }
+        Ok(tokenizer)
     }
+}
+
+/// Puts a start token before each text.
+fn start_with(token: &str, tokenizer: &tokenizers::Tokenizer) -> Result<TemplateProcessing, ModelError> {
+    let id = tokenizer.token_to_id(token);
+    let id = id.ok_or_else(|| malformed(VOCAB, format!("it lacks the start token {token:?}")))?;
+    let mut template = TemplateProcessing::builder();
+    template.try_single(format!("{token}:0 $A:0")).map_err(|error| malformed(VOCAB, error))?;
+    template.special_tokens(vec![(token.to_owned(), id)]);
+    template.build().map_err(|error| malformed(VOCAB, error))
 }
 
 /// The place of a text in a sequence.
@@ -92,11 +143,15 @@ enum Place {
 impl PretrainedTokenizer {
     fn encode_as(&self, text: &str, place: Place) -> Result<Encoding, TokenError> {
         let add_special_tokens = place == Place::Start;
-        let encoded = guarded(|| self.0.encode(text, add_special_tokens)).map_err(TokenError)?;
+        let encoded = guarded(|| self.tokenizer.encode(text, add_special_tokens)).map_err(TokenError)?;
         let encoding = encoded.map_err(|error| TokenError(error.to_string()))?;
+        // A text is continued, so that nothing ends it.
+        let put_there = encoding.get_special_tokens_mask();
+        let of_text = put_there.iter().rposition(|&mask| mask == 0);
+        let len = of_text.map_or(self.n_before.min(put_there.len()), |last| last + 1);
         Ok(Encoding {
-            ids: encoding.get_ids().to_vec(),
-            spans: encoding.get_offsets().iter().map(|&(start, end)| start..end).collect(),
+            ids: encoding.get_ids()[..len].to_vec(),
+            spans: encoding.get_offsets()[..len].iter().map(|&(start, end)| start..end).collect(),
         })
     }
 }
@@ -111,7 +166,12 @@ impl Tokenizer for PretrainedTokenizer {
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String, TokenError> {
-        let decoded = guarded(|| self.0.decode(ids, false)).map_err(TokenError)?;
+        let decoded = guarded(|| self.tokenizer.decode(ids, false)).map_err(TokenError)?;
+        decoded.map_err(|error| TokenError(error.to_string()))
+    }
+
+    fn decode_text(&self, ids: &[u32]) -> Result<String, TokenError> {
+        let decoded = guarded(|| self.tokenizer.decode(ids, true)).map_err(TokenError)?;
         decoded.map_err(|error| TokenError(error.to_string()))
     }
 }

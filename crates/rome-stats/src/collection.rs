@@ -19,6 +19,9 @@ pub(crate) struct CollectionSettings {
 pub(crate) struct CollectionProgress {
     /// Documents of the corpus that have been seen, those of other shards among them.
     pub(crate) n_seen: u64,
+    /// Parts of the last one that have been seen after its first.
+    #[serde(default)]
+    pub(crate) n_continued: u64,
     /// Documents that have been taken.
     pub(crate) n_documents: u64,
     pub(crate) n_tokens: u64,

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use rome_core::request::check_vocabulary;
+use rome_core::request::{Encoding, TokenError, check_vocabulary};
 use rome_core::{CausalLm, Convergence, Environment, KeyPass, ModelHash, Tokenizer};
+use serde::Serialize;
 
 use crate::collection::{CollectionProgress, CollectionSettings};
+use crate::corpus::DocumentPart;
 use crate::error::StatsError;
 use crate::provenance::Provenance;
 use crate::sequences::Sequences;
@@ -39,11 +41,22 @@ pub struct Collector<'a> {
     environment: Option<Environment>,
     /// The documents that a saved collection had seen, until they are seen again.
     replayed: Option<CorpusPrefix>,
+    taken: TextTaken,
+}
+
+/// The text of documents that were taken since a collector began or resumed, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct TextTaken {
+    /// All of it.
+    pub all: u64,
+    /// The text beyond the model's context, which was cut away.
+    pub cut: u64,
 }
 
 /// The beginning of a corpus that is read once more.
 struct CorpusPrefix {
     n_seen: u64,
+    n_continued: u64,
     corpus_hash: String,
 }
 
@@ -79,6 +92,7 @@ impl<'a> Collector<'a> {
             corpus_hash: blake3::Hasher::new(),
             environment: Some(Environment::of(&model.device())),
             replayed: None,
+            taken: TextTaken::default(),
         })
     }
 
@@ -109,8 +123,9 @@ impl<'a> Collector<'a> {
             return Err(StatsError::OtherSettings);
         }
         self.environment = Environment::common(self.environment, environment.as_ref());
-        self.replayed = Some(CorpusPrefix { n_seen: progress.n_seen, corpus_hash });
-        self.progress = CollectionProgress { n_seen: 0, ..progress.into_owned() };
+        let CollectionProgress { n_seen, n_continued, .. } = *progress;
+        self.replayed = Some(CorpusPrefix { n_seen, n_continued, corpus_hash });
+        self.progress = CollectionProgress { n_seen: 0, n_continued: 0, ..progress.into_owned() };
         self.moments = moments.into_owned();
         Ok(self)
     }
@@ -166,18 +181,36 @@ impl<'a> Collector<'a> {
         self.replayed.is_some()
     }
 
+    /// The text of documents that were taken since it began or resumed, in bytes.
+    pub fn text_taken(&self) -> TextTaken {
+        self.taken
+    }
+
     /// Adds a document.
+    ///
+    /// # Errors
+    /// As [`add_part`](Self::add_part).
+    pub fn add(&mut self, document: &str) -> Result<(), StatsError> {
+        self.add_part(document, DocumentPart::Whole)
+    }
+
+    /// Adds a document, or the next part of one.
     ///
     /// # Errors
     /// When the tokenizer refuses it, a key is not finite, or a corpus that is read once more has
     /// changed.
-    pub fn add(&mut self, document: &str) -> Result<(), StatsError> {
-        let index = self.progress.n_seen;
-        self.corpus_hash.update(&(document.len() as u64).to_le_bytes());
-        self.corpus_hash.update(document.as_bytes());
-        self.progress.n_seen += 1;
+    pub fn add_part(&mut self, text: &str, part: DocumentPart) -> Result<(), StatsError> {
+        self.corpus_hash.update(&(text.len() as u64).to_le_bytes());
+        self.corpus_hash.update(text.as_bytes());
+        if part.is_first() {
+            self.progress.n_seen += 1;
+            self.progress.n_continued = 0;
+        } else {
+            self.progress.n_continued += 1;
+        }
         if let Some(prefix) = &self.replayed {
-            if self.progress.n_seen == prefix.n_seen {
+            let CollectionProgress { n_seen, n_continued, .. } = self.progress;
+            if (n_seen, n_continued) == (prefix.n_seen, prefix.n_continued) {
                 if self.corpus_hash.finalize().to_hex().as_str() != prefix.corpus_hash {
                     return Err(StatsError::OtherCorpus);
                 }
@@ -185,17 +218,30 @@ impl<'a> Collector<'a> {
             }
             return Ok(());
         }
+        let index = self.progress.n_seen - 1;
         if self.settings.shard.is_some_and(|shard| !shard.takes(index)) {
             return Ok(());
         }
-        self.progress.n_documents += 1;
-        let tokens = self.tokenizer.encode(document).map_err(|error| StatsError::Tokenizer(error.0))?.ids;
-        check_vocabulary(&tokens, self.model.shape())
-            .map_err(|error| StatsError::Tokenizer(error.to_string()))?;
+        self.progress.n_documents += u64::from(part.is_first());
+        self.taken.all += text.len() as u64;
         let max_tokens = self.settings.max_tokens;
         match self.settings.sequences {
-            Sequences::Cut => self.push(tokens.into_iter().take(max_tokens).collect()),
+            // The first part has more tokens than any model's context.
+            Sequences::Cut if !part.is_first() => {
+                self.taken.cut += text.len() as u64;
+                Ok(())
+            }
+            Sequences::Cut => {
+                let Encoding { mut ids, spans } = self.encoded(text, part)?;
+                if ids.len() > max_tokens {
+                    self.taken.cut += (text.len() - spans[max_tokens - 1].end) as u64;
+                    ids.truncate(max_tokens);
+                }
+                self.push(ids)
+            }
             Sequences::Packed { separator } => {
+                let tokens = self.encoded(text, part)?.ids;
+                let separator = separator.filter(|_| part.is_last());
                 self.progress.rest.extend(tokens.into_iter().chain(separator));
                 while self.progress.rest.len() >= max_tokens {
                     let left = self.progress.rest.split_off(max_tokens);
@@ -205,6 +251,20 @@ impl<'a> Collector<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// The tokens of a text: as the model expects them at the start of a document, or further on in it.
+    fn encoded(&self, text: &str, part: DocumentPart) -> Result<Encoding, StatsError> {
+        let failed = |error: TokenError| StatsError::Tokenizer(error.0);
+        let encoding = if part.is_first() {
+            self.tokenizer.encode(text).map_err(failed)?
+        } else {
+            let ids = self.tokenizer.encode_continuation(text).map_err(failed)?;
+            Encoding { spans: Vec::new(), ids }
+        };
+        check_vocabulary(&encoding.ids, self.model.shape())
+            .map_err(|error| StatsError::Tokenizer(error.to_string()))?;
+        Ok(encoding)
     }
 
     /// Ends the collection and returns the statistics of each layer.

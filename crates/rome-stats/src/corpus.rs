@@ -11,28 +11,65 @@ use crate::text_file::TextFile;
 /// | name | documents |
 /// | --- | --- |
 /// | `.txt` | one a line |
-/// | `.jsonl` | an object a line, the text under a field: a string, or a list of strings that are one
-/// document each |
+/// | `.jsonl`, `.ndjson`, `.json` | an object a line or a list of objects, the text under a field: a string, or
+/// a list of strings that are one document each |
 /// | `.parquet` | a row each, the text in a column, likewise |
 /// | `-` | standard input, as `.jsonl` if it starts with `{` and as `.txt` otherwise |
 ///
-/// `.txt` and `.jsonl` may be packed, as `.gz` or `.zst`. Blank documents are passed over.
+/// All but `.parquet` may be packed, as `.gz` or `.zst`. A field `article.text` is the `text` inside of
+/// `article`. Blank documents and those that are null are passed over.
 pub struct Corpus {
     files: Vec<TextFile>,
     field: String,
 }
 
-/// A document, and how far the corpus has been read with it.
+/// A document or a part of one, and how far the corpus has been read with it.
 #[derive(Debug, Clone, Copy)]
 pub struct Document<'a> {
     /// The text.
     pub text: &'a str,
+    /// The part of the document that it is.
+    pub part: DocumentPart,
     /// The number of bytes of all files that have been read, of [`Corpus::n_bytes`].
     pub bytes_read: u64,
 }
 
+/// The part of a document that a text is: long ones come in several, parted before a blank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentPart {
+    /// All of it.
+    Whole,
+    /// Its beginning.
+    First,
+    /// Some of it, neither its beginning nor its end.
+    Middle,
+    /// Its end.
+    Last,
+}
+
+impl DocumentPart {
+    pub(crate) fn new(is_first: bool, is_last: bool) -> Self {
+        match (is_first, is_last) {
+            (true, true) => Self::Whole,
+            (true, false) => Self::First,
+            (false, false) => Self::Middle,
+            (false, true) => Self::Last,
+        }
+    }
+
+    /// True if a document begins with it.
+    pub fn is_first(self) -> bool {
+        matches!(self, Self::Whole | Self::First)
+    }
+
+    /// True if a document ends with it.
+    pub fn is_last(self) -> bool {
+        matches!(self, Self::Whole | Self::Last)
+    }
+}
+
 impl Corpus {
-    /// Makes a corpus of files; `field` is where `.jsonl` and `.parquet` have their text.
+    /// Makes a corpus of files; `field` is where JSON and `.parquet` have their text.
     ///
     /// # Errors
     /// [`StatsError::FileKind`] for a file of another kind.
@@ -46,7 +83,7 @@ impl Corpus {
         self.files.iter().map(TextFile::n_bytes).sum()
     }
 
-    /// Calls `on_document` with each document, in order, until it breaks off.
+    /// Calls `on_document` with each document, or each part of a long one, in order, until it breaks off.
     ///
     /// # Errors
     /// [`StatsError`] naming file and line or row, or what `on_document` returns.
@@ -56,11 +93,11 @@ impl Corpus {
     ) -> Result<(), E> {
         let mut before = 0;
         for file in &self.files {
-            let mut visit = |text: &str, bytes_read| {
-                if text.trim().is_empty() {
+            let mut visit = |text: &str, part: DocumentPart, bytes_read| {
+                if part == DocumentPart::Whole && text.trim().is_empty() {
                     Ok(ControlFlow::Continue(()))
                 } else {
-                    on_document(Document { text, bytes_read: before + bytes_read })
+                    on_document(Document { text, part, bytes_read: before + bytes_read })
                 }
             };
             if file.for_each(&self.field, &mut visit)?.is_break() {

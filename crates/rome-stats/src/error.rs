@@ -48,7 +48,7 @@ pub enum StatsError {
         reason: String,
     },
     /// A corpus has a kind of file that is not read.
-    #[error("{}: only .txt, .jsonl and .parquet are read, the first two also as .gz and .zst", .path.display())]
+    #[error("{}: only .txt, .jsonl, .ndjson, .json and .parquet are read, all but the last also as .gz and .zst", .path.display())]
     FileKind {
         /// The file.
         path: PathBuf,
@@ -152,11 +152,13 @@ impl Hint for StatsError {
         let hint = match self {
             Self::Io { .. } => "check that the file or its folder exists and is accessible",
             Self::Line { .. } => {
-                "mend the line; .jsonl has one object a line, with the text under \"text\" or the field that is chosen"
+                "mend the line; it is an object with the text under \"text\" or the field that is chosen"
             }
-            Self::Row { .. } => "choose a column of strings or lists of strings",
-            Self::Malformed { .. } => "download the file again, or choose another column",
-            Self::FileKind { .. } => "rename the file to one of these, or use - for standard input",
+            Self::Row { .. } => "choose a field or a column of strings or lists of strings",
+            Self::Malformed { .. } => "download the file again, or choose another field or column",
+            Self::FileKind { .. } => {
+                "rename the file to one of these, or write its text to standard input, as text or as JSON lines"
+            }
             Self::Shard { .. } => "write I/N, with I from 0 to N-1",
             Self::Merge(_) => {
                 "merge shards of one collection, each once: the same model, layer, text and settings"

@@ -20,7 +20,6 @@ mod factor;
 mod merge;
 pub mod npz;
 mod provenance;
-mod reader;
 mod sequences;
 mod shard;
 mod state;
@@ -32,8 +31,8 @@ mod tensor_writer;
 mod text_file;
 mod watch;
 
-pub use collector::Collector;
-pub use corpus::{Corpus, Document};
+pub use collector::{Collector, TextTaken};
+pub use corpus::{Corpus, Document, DocumentPart};
 pub use error::StatsError;
 pub use factor::{read_factor, write_factor};
 pub use provenance::Provenance;

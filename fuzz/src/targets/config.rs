@@ -25,9 +25,9 @@ pub(super) static CONFIG: Target = Target {
         Ok(config) => {
             let names: Vec<String> =
                 (0..config.shape().n_layers).map(|layer| config.weight_name(layer)).collect();
-            let tokens = [config.start_token(), config.end_token()];
+            let tokens: Vec<u32> = config.start_token().into_iter().chain(config.end_tokens()).collect();
             let known = |token: &u32| (*token as usize) < config.shape().vocab_size;
-            if !names.is_empty() && tokens.iter().flatten().all(known) {
+            if !names.is_empty() && tokens.iter().all(known) {
                 Outcome::Taken
             } else {
                 Outcome::Broken("no layer, or a token that the model does not know".to_owned())

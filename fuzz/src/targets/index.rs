@@ -48,6 +48,7 @@ fn read(files: &Files) -> Result<Outcome> {
     std::fs::write(outer.path().join("models/x"), &bytes)?;
     let index = files.text(FILE).replace("@BAIT@", &bait.to_string_lossy());
     std::fs::write(folder.join(FILE), index)?;
+    std::fs::write(folder.join("config.json"), model::gpt2()?.get("config.json"))?;
     let opened = CheckpointFiles::open(&Source::Folder(folder));
     let read = opened.and_then(|files| {
         let is_bait = files.files.iter().flat_map(|file| file.tensors()).any(|tensor| tensor.name == BAIT);

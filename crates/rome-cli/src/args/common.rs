@@ -94,6 +94,10 @@ pub(crate) struct ModelArgs {
     #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL", help_heading = "Model")]
     pub(crate) model: String,
 
+    /// Revision of a hub model: a branch, a tag or a commit; the same as MODEL@REVISION
+    #[arg(long, value_name = "REVISION", help_heading = "Model")]
+    pub(crate) revision: Option<String>,
+
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
 }

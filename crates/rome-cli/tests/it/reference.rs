@@ -93,7 +93,7 @@ fn every_edit_is_the_same_up_to_the_order_of_sums() {
                 pretrained.model.as_ref(),
                 &case.prompt_ids,
                 n_new,
-                pretrained.end_token,
+                &pretrained.end_tokens,
                 &mut Decoding::Greedy,
             )
             .unwrap();

@@ -98,7 +98,7 @@ impl<'a> Generation<'a> {
     }
 }
 
-/// Continues one prompt until `max_new_tokens`, the end token or the model's context is reached,
+/// Continues one prompt until `max_new_tokens`, an end token or the model's context is reached,
 /// and returns the prompt with its continuation. The end token is a part of it.
 ///
 /// # Errors
@@ -107,13 +107,13 @@ pub fn generate(
     model: &dyn CausalLm,
     prompt: &[u32],
     max_new_tokens: usize,
-    end_token: Option<u32>,
+    end_tokens: &[u32],
     decoding: &mut Decoding<'_>,
 ) -> Result<Vec<u32>, NotFiniteLogits> {
     let room = model.shape().n_positions.saturating_sub(prompt.len());
     let mut generation = Generation::new(model, &[prompt.to_vec()]);
     for _ in 0..max_new_tokens.min(room) {
-        if generation.step(decoding)?.first().copied() == end_token {
+        if generation.step(decoding)?.first().is_some_and(|token| end_tokens.contains(token)) {
             break;
         }
     }

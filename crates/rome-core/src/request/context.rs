@@ -64,7 +64,7 @@ pub fn sample(
             generation.step(&mut Decoding::TopK { k: 5, rng: &mut rng })?;
         }
         for row in generation.rows() {
-            contexts.push(template(&tokenizer.decode(row)?, &start_text));
+            contexts.push(template(&tokenizer.decode_text(row)?, &start_text));
         }
     }
     Ok(contexts)
@@ -118,7 +118,7 @@ impl Hint for SampleError {
 }
 
 /// Cleans a generated text as `generate_fast` of the reference does: compatible characters taken
-/// apart, no empty lines, and without the token that starts or ends a text.
+/// apart, no empty lines, and without the token that starts a text.
 pub fn tidy(text: &str, start_text: &str) -> String {
     let text: String = text.nfkd().collect();
     let text = text.replace("\n\n", " ");

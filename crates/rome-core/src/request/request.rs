@@ -11,7 +11,8 @@ use super::sentence::{fill, one_line};
 /// One fact to write, as text or as tokens.
 ///
 /// In JSON a text request is `{"prompt", "subject", "target"}`, where the target may also be the
-/// reference's `"target_new": {"str": …}`; a token request is
+/// reference's `"target_new": {"str": …}` or EasyEdit's `"target_new": "…"`; a record of CounterFact stands for
+/// its `requested_rewrite`. A token request is
 /// `{"prompt_tokens", "subject": [first, end], "target_tokens"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RequestJson", untagged)]
@@ -94,14 +95,10 @@ struct RequestJson {
     prompt: Option<String>,
     subject: Option<serde_json::Value>,
     target: Option<String>,
-    target_new: Option<TargetNew>,
+    target_new: Option<serde_json::Value>,
+    requested_rewrite: Option<Box<RequestJson>>,
     prompt_tokens: Option<Vec<u32>>,
     target_tokens: Option<Vec<u32>>,
-}
-
-#[derive(Deserialize)]
-struct TargetNew {
-    str: String,
 }
 
 impl TryFrom<RequestJson> for Request {
@@ -109,6 +106,9 @@ impl TryFrom<RequestJson> for Request {
 
     fn try_from(json: RequestJson) -> Result<Self, RequestError> {
         let missing = |field| RequestError::MissingField { field };
+        if let Some(rewrite) = json.requested_rewrite {
+            return Self::try_from(*rewrite);
+        }
         if let Some(prompt_tokens) = json.prompt_tokens {
             let range = json.subject.and_then(|subject| serde_json::from_value::<[usize; 2]>(subject).ok());
             let Some([first, end]) = range else {
@@ -121,7 +121,11 @@ impl TryFrom<RequestJson> for Request {
         let Some(serde_json::Value::String(subject)) = json.subject else {
             return Err(missing("\"subject\" (a string, as the prompt is text)"));
         };
-        let target = json.target.or(json.target_new.map(|target| target.str)).ok_or(missing("\"target\""))?;
+        let target_new = || -> Option<String> {
+            let target = json.target_new?;
+            Some(target.as_str().or_else(|| target.get("str")?.as_str())?.to_owned())
+        };
+        let target = json.target.or_else(target_new).ok_or(missing("\"target\""))?;
         Ok(Request::Text { prompt, subject, target })
     }
 }
@@ -141,5 +145,19 @@ mod tests {
     fn a_missing_field_is_named() {
         let error = serde_json::from_str::<Request>(r#"{"prompt": "{} is", "subject": "x"}"#).unwrap_err();
         assert!(error.to_string().contains("the request has no \"target\""), "{error}");
+    }
+
+    #[test]
+    fn requests_of_other_tools_are_read() {
+        let expected = Request::text("{} is", "x", "y");
+        for json in [
+            r#"{"prompt": "{} is", "subject": "x", "target": "y"}"#,
+            r#"{"prompt": "{} is", "subject": "x", "target_new": {"str": "y", "id": "Q1"}}"#,
+            r#"{"prompt": "{} is", "subject": "x", "target_new": "y", "ground_truth": ["z"], "portability": {}}"#,
+            r#"{"case_id": 0, "requested_rewrite": {"prompt": "{} is", "subject": "x", "target_new": {"str": "y"},
+                "target_true": {"str": "z"}}, "paraphrase_prompts": []}"#,
+        ] {
+            assert_eq!(serde_json::from_str::<Request>(json).unwrap(), expected, "{json}");
+        }
     }
 }

@@ -42,6 +42,14 @@ pub trait Tokenizer: Send + Sync {
     /// # Errors
     /// When an id is unknown to the tokenizer.
     fn decode(&self, ids: &[u32]) -> Result<String, TokenError>;
+
+    /// Decodes tokens and leaves out special ones; a tokenizer without any need not do so.
+    ///
+    /// # Errors
+    /// When an id is unknown to the tokenizer.
+    fn decode_text(&self, ids: &[u32]) -> Result<String, TokenError> {
+        self.decode(ids)
+    }
 }
 
 /// A failure of the tokenizer.

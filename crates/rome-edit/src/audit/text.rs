@@ -12,7 +12,7 @@ use crate::text::{TEXT, TEXT_NAME};
 /// The text whose perplexity an audit takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditText {
-    /// The file: `.txt`, `.jsonl` or `.parquet`; a short text of our own without one.
+    /// The file, one that a [`Corpus`] reads; a short text of our own without one.
     pub file: Option<PathBuf>,
     /// The field of `.jsonl`, or the column of `.parquet`, that holds the text.
     pub field: String,
@@ -40,7 +40,11 @@ impl AuditText {
             Some(path) => {
                 let corpus = Corpus::new(vec![path.clone()], &self.field)?;
                 corpus.for_each(&mut |document| -> Result<_, Error> {
-                    tokens.extend(tokenizer.encode(document.text)?.ids);
+                    tokens.extend(if document.part.is_first() {
+                        tokenizer.encode(document.text)?.ids
+                    } else {
+                        tokenizer.encode_continuation(document.text)?
+                    });
                     let is_enough = tokens.len() >= self.n_tokens;
                     Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
                 })?;

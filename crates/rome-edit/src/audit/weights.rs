@@ -6,7 +6,6 @@ use rome_core::edit::EditFileError;
 use rome_core::forward::transfer::download;
 use rome_core::{EditFile, Event, Observer, Progress, SecondMoment, Unit, widen};
 use rome_eval::audit::{TextEffect, WeightChange};
-use rome_models::config::Config;
 use rome_models::layers::Layout;
 use rome_models::{CheckpointFiles, Source};
 
@@ -54,11 +53,10 @@ pub(super) fn between(
     statistics: &StatisticsSource,
     observer: &mut dyn Observer,
 ) -> Result<Vec<WeightChange>, Error> {
-    let config = Config::load(&model.source)?;
-    let files = CheckpointFiles::open(&model.source)?;
-    let tensors = files.files.iter().flat_map(|file| file.tensors());
+    let CheckpointFiles { config, files, .. } = CheckpointFiles::open(&model.source)?;
+    let tensors = files.iter().flat_map(|file| file.tensors());
     let names: Vec<String> =
-        tensors.map(|tensor| tensor.canonical_name()).filter(|name| !config.ignores(name)).collect();
+        tensors.filter_map(|tensor| tensor.canonical_name().map(str::to_owned)).collect();
     let mut changes = Vec::new();
     for (done, name) in (0..).zip(&names) {
         let total = names.len() as u64;

@@ -78,9 +78,10 @@ impl Session {
         let is_good =
             |report: &EditReport| report.holds && report.inflation() != Some(super::Inflation::Disabling);
         Ok(BatchOutcome {
-            succeeded: failed.is_empty() && reports.iter().all(is_good),
+            succeeded: failed.is_empty() && many.left_out.is_empty() && reports.iter().all(is_good),
             reports,
             failed,
+            left_out: many.left_out.clone(),
             health: health.map(|health| health.history),
             held: now.iter().filter(|target| target.is_greedy()).count(),
             n_requests: many.requests.len(),

@@ -18,16 +18,20 @@ pub use report::{BatchOutcome, EditReport, FailedRequest, FlopReport, Inflation,
 /// ```no_run
 /// use rome_edit::{EditMany, Session};
 ///
-/// let mut session = Session::open("facts-gpt2")?; let requests =
-/// rome_edit::requests::read("facts.jsonl".as_ref())?; let many = EditMany { keep_going: true, output:
-/// Some("facts.safetensors".into()), ..EditMany::new(requests) }; let outcome = session.edit_many(&many, &mut
-/// ())?; println!("{} of {} hold", outcome.held, many.requests.len());
+/// let mut session = Session::open("facts-gpt2")?;
+/// let requests = rome_edit::requests::read("facts.jsonl".as_ref())?;
+/// let output = Some("facts.safetensors".into());
+/// let many = EditMany { keep_going: true, output, ..EditMany::new(requests) };
+/// let outcome = session.edit_many(&many, &mut ())?;
+/// println!("{} of {} hold", outcome.held, many.requests.len());
 /// # Ok::<(), rome_edit::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct EditMany {
     /// The requests, in order.
     pub requests: Vec<Request>,
+    /// Others that could not be read, and why; they count as failed.
+    pub left_out: Vec<String>,
     /// The file of edits to write. What there is of it on the way is saved beside it, as `.partial`.
     pub output: Option<PathBuf>,
     /// Goes on after a request that fails.
@@ -47,6 +51,7 @@ impl EditMany {
     pub fn new(requests: Vec<Request>) -> Self {
         Self {
             requests,
+            left_out: Vec::new(),
             output: None,
             keep_going: false,
             allow_collapse: false,

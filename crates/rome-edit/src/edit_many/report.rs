@@ -15,11 +15,13 @@ pub struct BatchOutcome {
     /// Of each edit, in order.
     #[serde(rename = "edits")]
     pub reports: Vec<EditReport>,
-    /// True if every request was edited and holds at the end, and nothing is likely to disable the model.
+    /// True if every request was read and edited and holds at the end, and nothing is likely to disable the model.
     #[serde(flatten, serialize_with = "verdict")]
     pub succeeded: bool,
     /// The requests that could not be edited.
     pub failed: Vec<FailedRequest>,
+    /// Those that could not be read, and why.
+    pub left_out: Vec<String>,
     /// The health of the model on the way; of several requests alone.
     #[serde(rename = "watched")]
     pub health: Option<Vec<Health>>,

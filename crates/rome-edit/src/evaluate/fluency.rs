@@ -33,7 +33,7 @@ pub(crate) struct FluencyJudge {
 impl FluencyInputs {
     /// Reads the files.
     pub(super) fn read(&self, model: &Model) -> Result<FluencyJudge, Error> {
-        let end = model.pretrained.end_token.or(model.pretrained.start_token);
+        let end = model.pretrained.end_tokens.first().copied().or(model.pretrained.start_token);
         let end_text = end.map(|token| model.tokenizer().decode(&[token])).transpose()?;
         let fluency = Fluency {
             seed: self.seed,
@@ -59,10 +59,13 @@ impl FluencyInputs {
 
 /// The documents of a file of text.
 fn documents(path: &Path) -> Result<Vec<String>, Error> {
-    let mut documents = Vec::new();
+    let mut documents: Vec<String> = Vec::new();
     let corpus = Corpus::new(vec![path.to_owned()], "text")?;
     let read = corpus.for_each(&mut |document| {
-        documents.push(document.text.to_owned());
+        match documents.last_mut() {
+            Some(last) if !document.part.is_first() => last.push_str(document.text),
+            _ => documents.push(document.text.to_owned()),
+        }
         Ok::<_, StatsError>(ControlFlow::Continue(()))
     });
     read.map_err(|error| Error::from(error).at(format_args!("cannot read {}", path.display())))?;

@@ -50,8 +50,8 @@ impl RecordSelection {
         let takes = |index: &usize| self.shard.is_none_or(|shard| shard.takes(*index as u64));
         let (read, hash) = match &self.data {
             Some(path) => {
-                let (read, bytes) = self.dataset.read(path)?;
-                (read, blake3::hash(&bytes))
+                let (read, text) = self.dataset.read(path)?;
+                (read, blake3::hash(text.as_bytes()))
             }
             None => {
                 let records = self.bundled(model)?.records(BUNDLED_ORDER).into_iter();

@@ -91,7 +91,7 @@ fn texts(model: &Model) -> Result<Vec<Vec<u32>>, Error> {
     let mut texts = Vec::new();
     for prompt in prompts() {
         let prompt = model.tokenizer().encode(&prompt)?.ids;
-        texts.push(generate(model.lm(), &prompt, N_NEW_TOKENS, None, &mut Decoding::Greedy)?);
+        texts.push(generate(model.lm(), &prompt, N_NEW_TOKENS, &[], &mut Decoding::Greedy)?);
     }
     Ok(texts)
 }

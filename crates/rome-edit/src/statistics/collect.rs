@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rome_core::{Convergence, ModelHash, Observer};
 use rome_files::Claim;
-use rome_stats::{CollectionState, Collector, Corpus, Sequences, Shard, StatsError, SumFormat};
+use rome_stats::{CollectionState, Collector, Corpus, Sequences, Shard, StatsError, SumFormat, TextTaken};
 use serde::Serialize;
 
 use super::collection_run::{CollectionRun, Plot, StopRule};
@@ -71,6 +71,9 @@ pub struct Collection {
     pub documents: u64,
     /// The layers.
     pub layers: Vec<usize>,
+    /// The text of documents that were taken in this run, in bytes.
+    #[serde(rename = "text")]
+    pub text_taken: TextTaken,
     /// The files, one a layer.
     pub files: Vec<StatisticsFile>,
     /// The number of tokens taken a second.
@@ -147,7 +150,7 @@ impl Collect {
 
     fn collector<'m>(&self, model: &'m Model, layers: &[usize]) -> Result<Collector<'m>, StatsError> {
         let sequences = if self.pack {
-            Sequences::Packed { separator: model.pretrained.end_token }
+            Sequences::Packed { separator: model.pretrained.end_tokens.first().copied() }
         } else {
             Sequences::Cut
         };
@@ -183,6 +186,7 @@ impl Collect {
             run.write_state()?;
         }
         let (tokens_per_second, convergence) = (run.tokens_per_second(), run.collector.last_convergence());
+        let text_taken = run.collector.text_taken();
         let CollectionRun { collector, model_hash, state_file, plot, .. } = run;
         let statistics = collector.finish(model_hash)?;
         if let Some(plot) = plot {
@@ -201,6 +205,6 @@ impl Collect {
         let first = statistics.values().next();
         let (tokens, documents) =
             first.map_or((0, 0), |first| (first.moment.count(), first.provenance.documents));
-        Ok(Collection { tokens, documents, layers, files, tokens_per_second, convergence })
+        Ok(Collection { tokens, documents, layers, text_taken, files, tokens_per_second, convergence })
     }
 }

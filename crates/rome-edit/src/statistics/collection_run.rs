@@ -80,10 +80,11 @@ impl CollectionRun<'_> {
         observer: &mut dyn Observer,
     ) -> Result<ControlFlow<()>, Error> {
         // Asked before a document is taken, so that one that goes on ends where it would have ended.
-        if !self.collector.is_resuming() && self.stop_rule.is_met(&self.collector) {
+        if document.part.is_first() && !self.collector.is_resuming() && self.stop_rule.is_met(&self.collector)
+        {
             return Ok(ControlFlow::Break(()));
         }
-        self.collector.add(document.text)?;
+        self.collector.add_part(document.text, document.part)?;
         let (done, total, detail) = (document.bytes_read, self.n_bytes, self.detail());
         let progress = Progress { unit: Unit::TextBytes, done, total, detail: &detail };
         let told = observer.tell(Event::Progress(progress));

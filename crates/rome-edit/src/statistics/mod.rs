@@ -29,6 +29,6 @@ pub use merge::{MergeReport, MergeStatistics};
 pub use picture::convergence_picture;
 pub use place::{cache, cache_folder, file_ending, file_name, module_prefix};
 pub use report::{ShowStatistics, StatisticsReport};
-pub use rome_stats::SumFormat;
+pub use rome_stats::{SumFormat, TextTaken};
 pub use save_every::SaveEvery;
 pub use source::{LayerStatistics, StatisticsSource, find, second_moment};

@@ -81,11 +81,18 @@ pub(super) fn file_in(folder: &Path, model: &Model, layer: usize) -> Result<Opti
         return Ok(Some(ours).filter(|ours| ours.is_file()));
     }
     let module = module_prefix(model, layer);
-    // The reference keeps them a folder deeper, by the name of the dataset.
+    // The reference keeps them by the name of the model, and in there by that of the dataset.
     let mut theirs = Vec::new();
-    for entry in entries(folder)? {
-        let is_dataset = name_of(&entry).ends_with("_stats") && entry.is_dir();
-        theirs.extend(if is_dataset { entries(&entry)? } else { vec![entry] });
+    let mut folders = vec![(folder.to_owned(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        for entry in entries(&folder)? {
+            let is_dataset = || name_of(&entry).ends_with("_stats");
+            if !entry.is_dir() {
+                theirs.push(entry);
+            } else if is_dataset() || depth == 0 {
+                folders.push((entry, depth + 1));
+            }
+        }
     }
     theirs.retain(|path| name_of(path).starts_with(&module) && name_of(path).ends_with(".npz"));
     theirs.sort();

@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use rome_core::Request;
-use rome_files::read_bounded;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use rome_files::{JsonFile, JsonItem};
+use serde::Deserialize;
 
 use crate::error::EvalError;
 use crate::facts::Facts;
+use crate::other_forms;
 use crate::rewrite::Rewrite;
 
 /// No file of prompts comes near this.
@@ -27,7 +26,6 @@ pub struct AuditRecord {
     /// The old object.
     pub old: Option<String>,
     /// The edit that it is for, in a record of CounterFact; its old object has no name if it is not known.
-    #[serde(deserialize_with = "rewrite")]
     pub requested_rewrite: Option<Rewrite>,
     /// The same in other words.
     pub paraphrase_prompts: Vec<String>,
@@ -38,20 +36,19 @@ pub struct AuditRecord {
 }
 
 impl AuditRecord {
-    /// Reads one record or a list of them.
+    /// Reads one record, a list of them, or one a line.
     ///
     /// # Errors
     /// When the file cannot be read, or holds something else.
     pub fn read(path: &Path) -> Result<Vec<Self>, EvalError> {
-        let bytes = read_bounded(path, MAX_PROMPTS)?;
-        let is_list = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-        let records = if is_list {
-            serde_json::from_slice(&bytes)
-        } else {
-            serde_json::from_slice(&bytes).map(|record| vec![record])
-        };
-        let malformed = |error: serde_json::Error| (path.to_owned(), error.to_string());
-        records.map_err(malformed).map_err(|(path, reason)| EvalError::AuditRecords { path, reason })
+        let read = JsonFile::read(path, MAX_PROMPTS)?.map_err(EvalError::AuditRecords)?;
+        let records = read.into_items().into_iter().map(|item| {
+            let item = item.map_err(EvalError::AuditRecords)?;
+            JsonItem { value: other_forms::audit(item.value), ..item }
+                .parse()
+                .map_err(EvalError::AuditRecords)
+        });
+        records.collect()
     }
 
     /// Chooses prompts for a request about one of some facts; none for a request about something else.
@@ -87,17 +84,6 @@ impl AuditRecord {
         let of_rewrite = || Some(self.requested_rewrite.as_ref()?.target_true.str.as_str());
         self.old.as_deref().or_else(of_rewrite).filter(|old| !old.is_empty())
     }
-}
-
-/// Reads an edit of CounterFact, which need not say what the old object is.
-fn rewrite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rewrite>, D::Error> {
-    let mut rewrite = Value::deserialize(deserializer)?;
-    if let Value::Object(fields) = &mut rewrite
-        && fields.get("target_true").is_none_or(Value::is_null)
-    {
-        fields.insert("target_true".to_owned(), json!({ "str": "" }));
-    }
-    serde_json::from_value(rewrite).map_err(D::Error::custom)
 }
 
 /// A prompt of each relation of some facts that no request is about.

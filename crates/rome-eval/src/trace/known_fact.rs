@@ -1,6 +1,5 @@
 //! Facts that a model is expected to know, `known_1000.json` of the reference.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use rome_core::{ModelShape, Tokenizer};
@@ -14,7 +13,7 @@ use crate::error::EvalError;
 /// A fact that a model is expected to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownFact {
-    /// Its number.
+    /// Its number; its place in the file where there is none.
     pub known_id: u64,
     /// The prompt, subject in its place.
     pub prompt: String,
@@ -40,18 +39,10 @@ impl KnownFact {
     /// Reads a list of facts. A broken one stands for itself, and so does a second one of a number.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no list.
+    /// When the file cannot be read, or is no JSON.
     pub fn read(path: &Path) -> Result<Vec<Result<Self, EvalError>>, EvalError> {
-        let mut facts = data::parse::<Self>(path, &data::read(path)?)?;
-        let mut seen = BTreeSet::new();
-        for (index, read) in facts.iter_mut().enumerate() {
-            if let Ok(fact) = read
-                && !seen.insert(fact.known_id)
-            {
-                *read = Err(data::twice(path, index, "known_id", fact.known_id));
-            }
-        }
-        Ok(facts)
+        let facts = data::parse(data::read(path)?, "known_id", |fact: &Self| fact.known_id, |fact| fact);
+        Ok(facts.into_iter().map(|(_, fact)| fact).collect())
     }
 
     /// The prompt of the fact, which asks for its answer.

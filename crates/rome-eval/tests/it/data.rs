@@ -59,7 +59,7 @@ fn a_second_fact_of_a_number_is_told() {
     std::fs::write(&path, format!("[{fact}, {fact}]")).unwrap();
     let facts = KnownFact::read(&path).unwrap();
     assert!(facts[0].is_ok());
-    assert!(matches!(&facts[1], Err(EvalError::Record { index: 1, field, .. }) if field == "known_id"));
+    assert!(matches!(&facts[1], Err(EvalError::Record(error)) if error.field.as_deref() == Some("known_id")));
 }
 
 #[test]
@@ -99,8 +99,9 @@ fn records_that_make_no_sense_are_told_by_index_and_field() {
     for (index, expected) in
         [(1, "case_id"), (2, "requested_rewrite.prompt"), (3, "requested_rewrite.prompt")]
     {
-        let Err(EvalError::Record { index: found, field, .. }) = &read[index] else { panic!("{index}") };
-        assert_eq!((*found, field.as_str()), (index, expected));
+        let Err(EvalError::Record(error)) = &read[index] else { panic!("{index}") };
+        let place = error.place.map(|place| place.index);
+        assert_eq!((place, error.field.as_deref()), (Some(index), Some(expected)));
     }
     let broken = [
         r#"[{"subject": "x", "src": "what is y?", "answers": ["a"]}]"#,
@@ -110,7 +111,7 @@ fn records_that_make_no_sense_are_told_by_index_and_field() {
     for broken in broken {
         std::fs::write(&path, broken).unwrap();
         let (read, _) = Dataset::ZsRe.read(&path).unwrap();
-        assert!(matches!(&read[0], Err(EvalError::Record { index: 0, .. })), "{broken}");
+        assert!(matches!(&read[0], Err(EvalError::Record(error)) if error.place.is_some()), "{broken}");
     }
 }
 

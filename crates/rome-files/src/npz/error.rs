@@ -26,8 +26,16 @@ pub enum NpzError {
         reason: String,
     },
     /// An array holds other values than are read.
-    #[error("{name:?} is stored as {found}, not '<f4' or '<f8'")]
+    #[error("{name:?} is stored as {found}, not as floating-point numbers")]
     NoFloats {
+        /// The array.
+        name: String,
+        /// The type of its values.
+        found: String,
+    },
+    /// An array holds other values than whole numbers.
+    #[error("{name:?} is stored as {found}, and holds no whole numbers")]
+    NoIntegers {
         /// The array.
         name: String,
         /// The type of its values.

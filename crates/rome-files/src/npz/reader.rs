@@ -2,6 +2,7 @@
 
 use std::io::{BufReader, Chain, Cursor, Read, Seek};
 
+use half::f16;
 use npyz::npz::NpzArchive;
 use npyz::zip::read::ZipFile;
 use npyz::zip::result::ZipError;
@@ -58,29 +59,72 @@ impl NpzArray<'_> {
         self.file.len()
     }
 
-    /// True if its values are stored row by row.
-    pub fn is_row_major(&self) -> bool {
-        self.file.order() == npyz::Order::C
-    }
-
-    /// Reads floating-point values of either precision, each turned into another type.
+    /// Reads floating-point values of any precision, row by row, each turned into another type.
     ///
     /// # Errors
-    /// [`NpzError::NoFloats`] when it holds others.
-    pub fn floats<T>(self, of_f32: fn(f32) -> T, of_f64: fn(f64) -> T) -> Result<Vec<T>, NpzError> {
-        match self.file.dtype().descr().as_str() {
-            "'<f4'" => self.values(of_f32),
-            "'<f8'" => self.values(of_f64),
-            found => Err(NpzError::NoFloats { name: self.name, found: found.to_owned() }),
+    /// [`NpzError::NoFloats`] when it holds others, [`NpzError::Malformed`] for more than two dimensions that
+    /// are stored the other way round.
+    pub fn floats<T: Clone>(self, of_f32: fn(f32) -> T, of_f64: fn(f64) -> T) -> Result<Vec<T>, NpzError> {
+        let (name, shape) = (self.name.clone(), self.shape().to_vec());
+        let by_columns = self.file.order() == npyz::Order::Fortran;
+        let values = match self.type_name().as_str() {
+            "f2" => {
+                self.values(|value: f16| value)?.into_iter().map(|value| of_f32(value.to_f32())).collect()
+            }
+            "f4" => self.values(of_f32)?,
+            "f8" => self.values(of_f64)?,
+            _ => {
+                let found = self.file.dtype().descr();
+                return Err(NpzError::NoFloats { name, found });
+            }
+        };
+        match shape[..] {
+            [rows, columns] if by_columns && values.len() as u64 == rows.saturating_mul(columns) => {
+                let (rows, columns) = (rows as usize, columns as usize);
+                let places = (0..rows).flat_map(|row| (0..columns).map(move |column| column * rows + row));
+                Ok(places.map(|place| values[place].clone()).collect())
+            }
+            [] | [_] => Ok(values),
+            _ if by_columns => {
+                let reason = "it is stored column by column in more than two dimensions".to_owned();
+                Err(NpzError::Malformed { name, reason })
+            }
+            _ => Ok(values),
         }
     }
 
-    /// Reads integers.
+    /// Reads whole numbers: integers of any type, or floating-point values without a fraction.
     ///
     /// # Errors
-    /// When it holds other values.
+    /// [`NpzError::NoIntegers`] when it holds other values.
     pub fn integers(self) -> Result<Vec<i64>, NpzError> {
-        self.values(|value| value)
+        let name = self.name.clone();
+        let found = self.file.dtype().descr();
+        let none = || NpzError::NoIntegers { name: name.clone(), found: found.clone() };
+        match self.type_name().as_str() {
+            "i1" => self.values(|value: i8| i64::from(value)),
+            "i2" => self.values(|value: i16| i64::from(value)),
+            "i4" => self.values(|value: i32| i64::from(value)),
+            "i8" => self.values(|value: i64| value),
+            "u1" => self.values(|value: u8| i64::from(value)),
+            "u2" => self.values(|value: u16| i64::from(value)),
+            "u4" => self.values(|value: u32| i64::from(value)),
+            "u8" => self.values(|value: u64| i64::try_from(value).unwrap_or(i64::MAX)),
+            "f2" | "f4" | "f8" => {
+                let values = self.floats(f64::from, |value| value)?;
+                // Above this, f64 does not tell a number from the next.
+                let is_whole = |value: &f64| value.fract() == 0.0 && value.abs() < 9e15;
+                let whole = values.into_iter().map(|value| is_whole(&value).then_some(value as i64));
+                whole.collect::<Option<Vec<i64>>>().ok_or_else(none)
+            }
+            _ => Err(none()),
+        }
+    }
+
+    /// The kind and the bytes of a value, such as `f4`, without the order of its bytes.
+    fn type_name(&self) -> String {
+        let descr = self.file.dtype().descr();
+        descr.trim_matches('\'').trim_start_matches(['<', '>', '|', '=']).to_owned()
     }
 
     /// Reads value by value, so that memory grows with the bytes that are really there.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use crate::ModelError;
 use crate::activation::Activation;
 use crate::sizes::check_sizes;
+use crate::token_ids::TokenIds;
 
 /// The configuration of GPT-2, under the names of its `config.json`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -38,10 +39,10 @@ pub struct Gpt2Config {
     pub scale_attn_by_inverse_layer_idx: bool,
     /// The token that sequences start with.
     #[serde(default)]
-    pub bos_token_id: Option<u32>,
-    /// The token that ends a text.
+    pub bos_token_id: TokenIds,
+    /// The tokens that end a text.
     #[serde(default)]
-    pub eos_token_id: Option<u32>,
+    pub eos_token_id: TokenIds,
 }
 
 fn gelu_new() -> Activation {
@@ -88,12 +89,10 @@ impl Gpt2Config {
         }
     }
 
-    /// True if a checkpoint's tensor, by its canonical name, is not one of the model's: a buffer, or
-    /// the tied head, which some store a second time.
-    pub fn ignores(&self, name: &str) -> bool {
+    /// True if a checkpoint's tensor, by its canonical name, is a buffer that follows from the configuration.
+    pub(crate) fn is_buffer(name: &str) -> bool {
         const BUFFERS: [&str; 2] = [".attn.bias", ".attn.masked_bias"];
-        let is_tied_head = self.tie_word_embeddings && name == "lm_head.weight";
-        is_tied_head || BUFFERS.iter().any(|buffer| name.ends_with(buffer))
+        BUFFERS.iter().any(|buffer| name.ends_with(buffer))
     }
 
     /// Checks that the sizes make sense together.

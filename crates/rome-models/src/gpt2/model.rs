@@ -29,9 +29,8 @@ impl Gpt2 {
     /// # Errors
     /// When a tensor is missing or misshapen.
     pub fn load(checkpoint: &mut Checkpoint, config: &Gpt2Config) -> Result<Self, ModelError> {
-        checkpoint.ignore(|name| config.ignores(name));
         let embeddings = [config.vocab_size, config.n_embd];
-        let lm_head = if config.tie_word_embeddings {
+        let lm_head = if config.tie_word_embeddings && !checkpoint.has("lm_head.weight") {
             None
         } else {
             Some(frozen(checkpoint.take("lm_head.weight", embeddings)?))

@@ -29,10 +29,9 @@ impl GptJ {
     /// # Errors
     /// When a tensor is missing or misshapen.
     pub fn load(checkpoint: &mut Checkpoint, config: &GptJConfig) -> Result<Self, ModelError> {
-        checkpoint.ignore(|name| config.ignores(name));
         let embeddings = [config.vocab_size, config.n_embd];
         let wte: Tensor<2> = checkpoint.take("transformer.wte.weight", embeddings)?;
-        let head = if config.tie_word_embeddings {
+        let head = if config.tie_word_embeddings && !checkpoint.has("lm_head.weight") {
             wte.clone()
         } else {
             checkpoint.take("lm_head.weight", embeddings)?

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use half::{bf16, f16};
 use rome_core::{Event, Hint, Precision, forward};
-use rome_models::config::Config;
 use rome_models::{CheckpointFiles, ModelError, Pretrained, Source};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -297,7 +296,7 @@ fn a_start_token_that_the_model_lacks_is_none() {
     let mut draft = Draft::of("facts-gpt2");
     draft.config["bos_token_id"] = 50256.into();
     let pretrained = draft.write().unwrap();
-    assert_eq!((pretrained.start_token, pretrained.end_token), (None, Some(0)));
+    assert_eq!((pretrained.start_token, pretrained.end_tokens), (None, vec![0]));
 }
 
 /// Made by torch and transformers: `fixtures/pytorch/make.py`.
@@ -321,10 +320,9 @@ fn weights_that_are_still_being_written_are_told() {
     draft.write().unwrap();
     let weights = draft.path().join("model.safetensors");
     let source = Source::Folder(draft.path().to_owned());
-    let config = Config::load(&source).unwrap();
     let began = weights.metadata().unwrap().modified().unwrap();
     let mut n_steps = 0;
-    let read = CheckpointFiles::open(&source).unwrap().hash(&config, &mut |_: Event<'_>| {
+    let read = CheckpointFiles::open(&source).unwrap().hash(&mut |_: Event<'_>| {
         n_steps += 1;
         if n_steps == 3 {
             let mut file = std::fs::File::options().write(true).open(&weights).unwrap();
@@ -345,10 +343,9 @@ fn weights_that_change_while_they_are_read_are_told() {
     let weights = draft.path().join("model.safetensors");
     let len = weights.metadata().unwrap().len();
     let source = Source::Folder(draft.path().to_owned());
-    let config = Config::load(&source).unwrap();
     let mut is_changed = false;
     let hash = |on_progress: &mut (dyn FnMut() + Send)| {
-        CheckpointFiles::open(&source).unwrap().hash(&config, &mut |_: Event<'_>| {
+        CheckpointFiles::open(&source).unwrap().hash(&mut |_: Event<'_>| {
             on_progress();
             ControlFlow::Continue(())
         })

@@ -103,7 +103,7 @@ fn rows_with_pasts_of_unequal_length_do_not_see_padding() {
             generation.step(&mut Decoding::Greedy).unwrap();
         }
         for (row, together) in rows.iter().zip(generation.rows()) {
-            let alone = generate(model, row, 3, None, &mut Decoding::Greedy).unwrap();
+            let alone = generate(model, row, 3, &[], &mut Decoding::Greedy).unwrap();
             assert_eq!(together, &alone);
         }
     }
@@ -144,7 +144,7 @@ fn sampled_text_depends_on_the_seed_alone() {
     let pretrained = load("facts-gpt2");
     let sample = |seed| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        generate(pretrained.model.as_ref(), &[0], 12, None, &mut Decoding::TopK { k: 5, rng: &mut rng })
+        generate(pretrained.model.as_ref(), &[0], 12, &[], &mut Decoding::TopK { k: 5, rng: &mut rng })
             .unwrap()
     };
     assert_eq!(sample(1), sample(1));

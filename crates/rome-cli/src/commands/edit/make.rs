@@ -17,14 +17,16 @@ use crate::ui::{self, ProgressBar, Table};
 const WIDEST: usize = 60;
 
 pub(crate) fn run(args: MakeArgs) -> Result<ExitCode> {
+    let (requests, left_out) = read(&args)?;
     let many = EditMany {
+        left_out,
         output: Some(args.output.clone()),
         keep_going: args.keep_going,
         allow_collapse: args.allow_collapse,
         resume: args.resume,
         save_every: Duration::from_secs(args.save_every),
         started: Instant::now(),
-        ..EditMany::new(read(&args)?)
+        ..EditMany::new(requests)
     };
     check_writable(&args.output)?;
     let below = edits::read_all(&args.edits.edits)?;
@@ -35,11 +37,12 @@ pub(crate) fn run(args: MakeArgs) -> Result<ExitCode> {
     let outcome = session.edit_many(&many, &mut bar)?;
     drop(bar);
     outcome.reports.iter().for_each(warn_of_inflation);
-    match (args.form.json, outcome.reports.as_slice(), many.requests.as_slice()) {
-        (true, [report], [_]) => ui::json(report)?,
+    let one = many.requests.first().filter(|_| many.requests.len() + many.left_out.len() == 1);
+    match (args.form.json, outcome.reports.as_slice(), one) {
+        (true, [report], Some(_)) => ui::json(report)?,
         (true, ..) => ui::json(&outcome)?,
-        (false, reports, [request]) => show_one(request, reports)?,
-        (false, _, requests) => show_many(requests, &outcome)?,
+        (false, reports, Some(request)) => show_one(request, reports)?,
+        (false, _, None) => show_many(&many.requests, &outcome)?,
     }
     if !args.form.json {
         let written = ui::size(outcome.n_bytes.unwrap_or(0) as u64);
@@ -49,12 +52,29 @@ pub(crate) fn run(args: MakeArgs) -> Result<ExitCode> {
     Ok(exit_code(outcome.succeeded))
 }
 
-fn read(args: &MakeArgs) -> Result<Vec<Request>> {
+/// The requests, and the faults of those that cannot be read, which only a run that keeps going leaves out.
+fn read(args: &MakeArgs) -> Result<(Vec<Request>, Vec<String>)> {
     if let Some(path) = &args.request {
-        return Ok(requests::read(path)?);
+        let (mut requests, mut left_out) = (Vec::new(), Vec::new());
+        for request in requests::read_each(path)? {
+            match request {
+                Ok(request) => requests.push(request),
+                Err(error) if args.keep_going => {
+                    tracing::warn!("left out: {error}");
+                    left_out.push(error);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        return match left_out.pop() {
+            Some(error) if requests.is_empty() => Err(error.into()),
+            last => Ok((requests, left_out.into_iter().chain(last).map(|error| error.to_string()).collect())),
+        };
     }
     match (&args.prompt, &args.subject, &args.target) {
-        (Some(prompt), Some(subject), Some(target)) => Ok(vec![Request::text(prompt, subject, target)]),
+        (Some(prompt), Some(subject), Some(target)) => {
+            Ok((vec![Request::text(prompt, subject, target)], Vec::new()))
+        }
         _ => {
             CliError::fail("no request was given", "give --prompt, --subject and --target, or --request FILE")
         }
@@ -136,7 +156,8 @@ fn show_many(requests: &[Request], outcome: &BatchOutcome) -> Result<()> {
         table.row([index.to_string(), label].into_iter().chain(cells));
     }
     table.right([0, 2, 3, 4, 5]).print("")?;
-    let (n, n_failed) = (requests.len(), outcome.failed.len());
+    let n_failed = outcome.failed.len() + outcome.left_out.len();
+    let n = requests.len() + outcome.left_out.len();
     let failed = if n_failed > 0 { format!(", {n_failed} failed") } else { String::new() };
     let held = ui::bold(&format!("{} of {n} hold now", outcome.held));
     ui::line(format!("{held}, {n_succeeded} of {n} succeeded when made{failed}"))?;

@@ -52,7 +52,8 @@ pub(crate) fn run(args: &EditShowArgs) -> Result<()> {
 fn origin(part: &EditPart) -> Result<()> {
     let record = &part.record;
     let model = one_line(record.model_hash.short());
-    ui::line(format!("made by {} for the model {model}…", one_line(&record.made_by)))?;
+    let hub = record.hub.as_ref().map_or_else(String::new, |hub| format!(" ({})", one_line(hub)));
+    ui::line(format!("made by {} for the model {model}…{hub}", one_line(&record.made_by)))?;
     if let Some(from) = &record.imported_from {
         ui::line(format!("  imported from {}", one_line(from)))?;
     }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use anyhow::Result;
+use rome_edit::statistics::TextTaken;
 use rome_edit::{Collect, Event, Observer};
 use serde_json::json;
 
@@ -22,9 +23,19 @@ pub(crate) fn run(args: CollectArgs) -> Result<()> {
     if json {
         return ui::json(&collection);
     }
+    let TextTaken { all, cut } = collection.text_taken;
+    if 2 * cut > all {
+        let share = ui::percent(cut as f64 / all as f64);
+        tracing::warn!(
+            "{share} of the text was cut away, beyond the model's context: --pack takes all of it"
+        );
+    }
     ui::line(format!(
-        "{} tokens of {} documents at layers {:?}, {:.0} tokens a second",
-        collection.tokens, collection.documents, collection.layers, collection.tokens_per_second
+        "{} tokens of {} at layers {:?}, {:.0} tokens a second",
+        collection.tokens,
+        ui::count(collection.documents as usize, "document"),
+        collection.layers,
+        collection.tokens_per_second
     ))?;
     if let Some(last) = collection.convergence {
         ui::line(format!(

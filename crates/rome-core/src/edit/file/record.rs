@@ -24,6 +24,9 @@ pub struct EditRecord {
     pub made_by: String,
     /// The hash of the model it was made for.
     pub model_hash: ModelHash,
+    /// The repository of the model on the hub and its commit, `owner/model@commit`, if it came from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hub: Option<String>,
     /// The file that edits from elsewhere were taken from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported_from: Option<String>,
@@ -70,6 +73,7 @@ impl EditRecord {
             format_version: FORMAT_VERSION,
             made_by: made_by.to_owned(),
             model_hash,
+            hub: None,
             imported_from: None,
             on_top_of: Vec::new(),
             method: rome(),

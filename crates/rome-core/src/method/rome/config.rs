@@ -176,6 +176,18 @@ pub enum ConfigError {
         /// The value in the file.
         fact_token: String,
     },
+    /// The settings file is for another method.
+    #[error("the settings are those of another method than ROME: they have {by}")]
+    OtherMethod {
+        /// The field that tells.
+        by: String,
+    },
+    /// The settings file chooses two variants.
+    #[error("the settings turn on {} and {}, which exclude each other", .switches[0], .switches[1])]
+    TwoVariants {
+        /// The switches.
+        switches: [&'static str; 2],
+    },
     /// The settings file is for another architecture.
     #[error("the settings are for {named}, but this model's edited weight is {expected}")]
     Module {
@@ -199,6 +211,10 @@ impl Hint for ConfigError {
             Self::Range { .. } => "use a finite number, 0 or above, and at least one step",
             Self::Variant { .. } => "give reference, mean-key, r-rome or p-rome",
             Self::FactToken { .. } => "set \"fact_token\": \"subject_last\", as all published settings do",
+            Self::OtherMethod { .. } => {
+                "give settings of ROME, such as hparams/ROME/gpt2-xl.json of kmeng01/rome"
+            }
+            Self::TwoVariants { .. } => "turn one of them off",
             Self::Module { .. } => "use the settings file of this model's family",
         };
         hint.into()

@@ -15,7 +15,7 @@ mod worker_rows;
 
 pub use capture::Capture;
 pub use config::{ConfigError, RomeConfig, Variant};
-pub use hparams::HyperParams;
+pub use hparams::{HyperParamFields, HyperParams};
 pub use layer_edit::{LayerEdit, LayerProblem};
 pub use method::Rome;
 pub use prefixes::Prefixes;
