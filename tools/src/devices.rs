@@ -1,5 +1,6 @@
 //! `rome doctor --test` with more backends, as a table.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -13,6 +14,10 @@ use crate::{process, program};
 /// edit and statistics of both bundled models.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Try this program rather than build it
+    #[arg(long, value_name = "FILE", conflicts_with = "features")]
+    rome: Option<PathBuf>,
+
     /// The backends beside flex, with commas: ndarray, wgpu, vulkan, metal, cuda
     #[arg(long, value_delimiter = ',', default_value = "ndarray,wgpu", value_name = "BACKENDS")]
     features: Vec<String>,
@@ -54,7 +59,8 @@ struct Test {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut doctor = Command::new(program::build(&args.features)?);
+    let program = args.rome.clone().map_or_else(|| program::build(&args.features), Ok)?;
+    let mut doctor = Command::new(program);
     doctor.args(["doctor", "--test", "--json"]);
     doctor.args(args.devices.iter().flat_map(|device| ["--device", device]));
     // It fails, with a message, if a device is missing or does not compute what the processor does.

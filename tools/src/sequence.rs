@@ -1,5 +1,6 @@
 //! Measures how many edits a model bears, one on top of the other.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -17,10 +18,17 @@ const FIRST: usize = 200;
 
 const VARIANTS: [&str; 4] = ["reference", "mean-key", "r-rome", "p-rome"];
 
-/// Edits one fact after the other into the bundled models, all of them kept, and shows what becomes of
-/// the perplexity on text and of the edited weight.
+/// After so many edits the model is asked for all of them again.
+const ASKED: [usize; 3] = [10, 30, 100];
+
+/// Edits one fact after the other into the bundled models, all of them kept, and shows how many hold at the
+/// end, and what becomes of the perplexity on text and of the edited weight.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Try this program rather than build it
+    #[arg(long, value_name = "FILE")]
+    rome: Option<PathBuf>,
+
     /// So many facts
     #[arg(long, default_value_t = 1000, value_name = "N")]
     edits: usize,
@@ -33,6 +41,7 @@ pub(crate) struct Args {
 #[derive(Debug, Deserialize)]
 struct SequenceReport {
     watched: Vec<HealthReport>,
+    held: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,7 +52,7 @@ struct HealthReport {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let rome = program::build(&[])?;
+    let rome = args.rome.clone().map_or_else(|| program::build(&[]), Ok)?;
     let folder = tempfile::tempdir()?;
     let facts = Facts::from_json(rome_assets::FACTS)?.records(2);
     let requests: Vec<Request> = facts.iter().take(args.edits).map(|fact| fact.rewrite().request()).collect();
@@ -51,6 +60,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let header = [
         "model",
         "variant",
+        "hold of 10",
+        "of 30",
+        "of 100",
         "edits until collapse",
         "perplexity after 10",
         "after 50",
@@ -60,15 +72,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "weight",
     ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
-    let (mut values, mut all_held) = (Vec::new(), Vec::new());
+    let mut values = Vec::new();
     for (model, variant) in MODELS.iter().flat_map(|model| VARIANTS.map(|variant| (*model, variant))) {
         eprintln!("{model}, {variant}: {} consecutive edits", requests.len());
         let first = &requests[..requests.len().min(FIRST)];
-        let mut seen = sequence(&rome, model, variant, first, folder.path())?;
+        let sequence = |requests| sequence(&rome, [model, variant], requests, folder.path());
+        let mut seen = sequence(first)?.watched;
         if collapse(&seen).is_none() && first.len() < requests.len() {
-            seen = sequence(&rome, model, variant, &requests, folder.path())?;
+            seen = sequence(&requests)?.watched;
         }
-        let held = match collapse(&seen) {
+        let asked = ASKED.map(|n| requests.len().min(n));
+        let held = asked.iter().map(|&n| Ok(sequence(&requests[..n])?.held)).collect::<Result<Vec<usize>>>()?;
+        let borne = match collapse(&seen) {
             Some(after) => after.saturating_sub(10).to_string(),
             None => format!("all {}", requests.len()),
         };
@@ -77,24 +92,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             look.map_or_else(String::new, |seen| format!("{:.2} ×", seen.perplexity))
         };
         let last = seen.last().context("a sequence has been looked at")?;
-        rows.push(vec![
-            model.to_owned(),
-            variant.to_owned(),
-            held.clone(),
-            at(10),
-            at(50),
-            at(100),
-            at(500),
-            format!("{:.1} × after {}", last.perplexity, last.after),
-            format!("{:.1} ×", last.norm),
-        ]);
+        let mut row = vec![model.to_owned(), variant.to_owned()];
+        row.extend(held.iter().map(usize::to_string));
+        row.extend([borne.clone(), at(10), at(50), at(100), at(500)]);
+        row.push(format!("{:.1} × after {}", last.perplexity, last.after));
+        row.push(format!("{:.1} ×", last.norm));
+        rows.push(row);
         let looks: Vec<_> = seen.iter().map(|seen| json!([seen.after, seen.perplexity, seen.norm])).collect();
-        all_held.push(format!("{model}, {variant}: {held}"));
-        values.push(json!({ "model": model, "variant": variant, "held": held, "looks": looks }));
+        let held: Vec<_> = asked.iter().zip(held).collect();
+        values.push(json!({
+            "model": model, "variant": variant, "held": held, "until_collapse": borne, "looks": looks,
+        }));
     }
     let notes = vec![
-        "a model has collapsed when its perplexity on text is ten times what it was\n".to_owned(),
-        format!("until collapse: {}", all_held.join("; ")),
+        "an edit holds if greedy decoding writes all of its target after the last one".to_owned(),
+        "a model has collapsed when its perplexity on the built-in text is ten times what it was".to_owned(),
     ];
     report::print(
         &Report { json: json!(values), tables: vec![rows], notes, faults: vec![] },
@@ -108,20 +120,19 @@ fn collapse(seen: &[HealthReport]) -> Option<usize> {
     seen.iter().find(|seen| seen.perplexity.is_nan() || seen.perplexity >= 10.0).map(|seen| seen.after)
 }
 
-/// Edits one fact after the other, to the last one.
+/// Edits one fact after the other, to the last one, into a model by a variant.
 fn sequence(
-    rome: &std::path::Path,
-    model: &str,
-    variant: &str,
+    rome: &Path,
+    [model, variant]: [&str; 2],
     requests: &[Request],
-    folder: &std::path::Path,
-) -> Result<Vec<HealthReport>> {
+    folder: &Path,
+) -> Result<SequenceReport> {
     let file = folder.join("requests.json");
     std::fs::write(&file, serde_json::to_vec(requests)?)?;
     let output = folder.join(format!("{model}-{variant}.safetensors"));
     let mut command = Command::new(rome);
     command.args(["edit", "-m", model, "--variant", variant, "--request"]).arg(file);
     command.args(["--keep-going", "--allow-collapse", "--json", "-o"]).arg(&output);
-    let SequenceReport { watched } = serde_json::from_slice(&process::run(&mut command)?.stdout)?;
-    Ok(watched)
+    // It ends with 1, as not all hold.
+    Ok(serde_json::from_slice(&process::run(&mut command)?.stdout)?)
 }

@@ -56,6 +56,9 @@ fn of_concern(error: &Error) -> Words {
         Error::File(error) | Error::Export(ExportError::File(error)) => file(error),
         Error::Input(error) => input(error),
         Error::Ledger(error) => ledger(error),
+        Error::Model(ModelError::Adapter { .. }) => {
+            "give its base with -m, and make an edit of the adapter with rome edit import".into()
+        }
         Error::Model(ModelError::Precision { .. })
         | Error::Export(ExportError::Model(ModelError::Precision { .. })) => {
             "use f32, which every device supports; rome doctor lists the others".into()

@@ -92,9 +92,13 @@ mod tests {
 
     /// An archive with one array, `mom2.mom2`, of these bytes.
     fn archive(array: &[u8]) -> Vec<u8> {
+        archive_with(&scalar_bytes(), array)
+    }
+
+    fn archive_with(count: &[u8], array: &[u8]) -> Vec<u8> {
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
         let options = zip::write::FileOptions::default().compression_method(zip::CompressionMethod::Stored);
-        for (name, bytes) in [("mom2.count.npy", &scalar_bytes()[..]), ("mom2.mom2.npy", array)] {
+        for (name, bytes) in [("mom2.count.npy", count), ("mom2.mom2.npy", array)] {
             zip.start_file(name, options).unwrap();
             zip.write_all(bytes).unwrap();
         }
@@ -121,6 +125,23 @@ mod tests {
         // Four gigabytes of header, and brackets that a parser would need as much stack for.
         assert!(read(Cursor::new(archive(b"\x93NUMPY\x02\x00\xff\xff\xff\xff"))).is_err());
         assert!(read(Cursor::new(archive(&header(&"(".repeat(20_000), &[])))).is_err());
+    }
+
+    /// numpy before 2 has counts of 32 bits on Windows (numpy/numpy#9464).
+    #[test]
+    fn counts_are_read_in_every_type() {
+        let sum = header("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1), }\n", &[0, 0, 128, 63]);
+        let count = |descr: &str, value: &[u8]| {
+            let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (), }}\n");
+            read(Cursor::new(archive_with(&header(&text, value), &sum))).map(|read| read.moment.count())
+        };
+        assert_eq!(count("<i4", &4000_i32.to_le_bytes()).unwrap(), 4000);
+        assert_eq!(count(">i4", &4000_i32.to_be_bytes()).unwrap(), 4000);
+        assert_eq!(count("<u2", &4000_u16.to_le_bytes()).unwrap(), 4000);
+        assert_eq!(count("<f8", &4000_f64.to_le_bytes()).unwrap(), 4000);
+        assert!(count("<f8", &0.5_f64.to_le_bytes()).is_err(), "no count has a fraction");
+        assert!(count("<i4", &(-1_i32).to_le_bytes()).is_err());
+        assert!(count("<c8", &[0; 8]).is_err());
     }
 
     #[test]

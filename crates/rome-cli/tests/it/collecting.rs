@@ -191,8 +191,8 @@ fn files_that_are_cut_off_or_hold_no_text_are_named() {
     };
     let with = |text: &Path, extra: &[&str]| fails(&collect(&out, text, extra).output().unwrap());
     assert!(with(&cut("documents.parquet"), &[]).contains("documents.parquet: "));
-    assert!(with(&cut("documents.txt.gz"), &[]).contains("documents.txt.gz, line "));
-    assert!(with(&cut("documents.jsonl.zst"), &[]).contains("documents.jsonl.zst, line "));
+    assert!(with(&cut("documents.txt.gz"), &[]).contains("documents.txt.gz: "));
+    assert!(with(&cut("documents.jsonl.zst"), &[]).contains("documents.jsonl.zst: "));
     let other = with(&corpus("documents.parquet"), &["--field", "body"]);
     assert!(other.contains("it has no column \"body\", only id, text"), "{other}");
     assert!(
@@ -202,7 +202,7 @@ fn files_that_are_cut_off_or_hold_no_text_are_named() {
     fs::write(&empty, "\n \n").unwrap();
     assert!(with(&empty, &[]).contains("the corpus has no text"));
     assert!(with(&corpus("*.nothing"), &[]).contains("no file matches"));
-    assert!(with(&corpus("make.py"), &[]).contains("only .txt, .jsonl and .parquet are read"));
+    assert!(with(&corpus("make.py"), &[]).contains("only .txt, .jsonl, .ndjson, .json and .parquet are read"));
     assert!(with(&corpus("documents.txt"), &["--shard", "3/3"]).contains("\"3/3\" is not a shard"));
     assert!(with(&corpus("documents.txt"), &["--save-every", "soon"]).contains("\"soon\" is not a number"));
 }

@@ -273,7 +273,7 @@ fn bad_files_get_one_line_and_a_hint() {
     let second = rome.write("second.jsonl", "{\"prompt\": \"{} is\", \"subject\": \"x\", \"target\": \"y\"}\n{\"prompt\": \"{} is\", \"subject\": \"\", \"target\": \"y\"}");
     assert!(rome.fails(&edit(&["--request", &second])).contains("request 2 of 2: the subject is empty"));
     fs::write(rome.path("binary.json"), [0xff, 0xfe, 0x00]).unwrap();
-    assert!(rome.fails(&edit(&["--request", "binary.json"])).contains("binary.json: invalid utf-8"));
+    assert!(rome.fails(&edit(&["--request", "binary.json"])).contains("binary.json: not UTF-8"));
     for lengths in ["[[500, 1]]", "[[5, 100000]]"] {
         let mut hparams: Value = serde_json::from_slice(rome_assets::FACTS_GPT2.hparams).unwrap();
         hparams["context_template_length_params"] = serde_json::from_str(lengths).unwrap();

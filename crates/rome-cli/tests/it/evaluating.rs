@@ -136,7 +136,7 @@ fn a_malformed_record_stops_a_run_unless_it_is_to_keep_going() {
     let data = rome.write("data.json", &Value::from(records).to_string());
     let args = ["eval", "-m", "facts-gpt2", "--data", &data, "-o", "out"];
     let error = rome.fails(&args);
-    assert!(error.contains("data.json: record 1, field requested_rewrite.subject"), "{error}");
+    assert!(error.contains("data.json, record 1 (from 0), field requested_rewrite.subject"), "{error}");
     let output = rome.run(&[&args[..], &["--keep-going"]].concat());
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 record left out:"));

@@ -3,6 +3,7 @@
 
 mod alongside;
 mod audits;
+mod brought;
 mod collecting;
 mod command_line;
 #[cfg(unix)]

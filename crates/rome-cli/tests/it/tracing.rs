@@ -78,7 +78,7 @@ fn many_facts_are_averaged_by_what_a_token_is_to_them() {
         "subject": "Barack Obama", "attribute": "English"}]"#;
     let facts = rome.write("facts.json", facts);
     let args = ["trace", "-m", "facts-gpt2", "--facts", &facts, "--samples", "2", "-o", "some"];
-    assert!(rome.fails(&args).contains("record 0, field subject"));
+    assert!(rome.fails(&args).contains("record 0 (from 0), field subject"));
     let keep_going = [&args[..], &["--keep-going", "--json"]].concat();
     let output = rome.run(&keep_going);
     assert_eq!(output.status.code(), Some(1));

@@ -35,6 +35,7 @@ fn file(n_edits: usize) -> EditFile {
         format_version: FORMAT_VERSION,
         made_by: "test".to_owned(),
         model_hash: ModelHash::new("abc"),
+        hub: Some("me/model@abc".to_owned()),
         imported_from: None,
         on_top_of: vec!["def".to_owned()],
         method: "rome".to_owned(),

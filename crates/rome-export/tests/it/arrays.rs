@@ -92,3 +92,63 @@ fn what_is_no_edit_of_the_model_is_named() {
     assert!(fails(twice).contains("is not the only one"));
     assert!(arrays::read_npz(b"PK").is_err() && arrays::read_safetensors(b"{}").is_err());
 }
+
+/// An array of numpy as a file has it.
+fn npy(descr: &str, shape: &str, by_columns: bool, values: &[u8]) -> Vec<u8> {
+    let order = if by_columns { "True" } else { "False" };
+    let text = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
+    [b"\x93NUMPY\x01\x00", &(text.len() as u16).to_le_bytes()[..], text.as_bytes(), values].concat()
+}
+
+/// An archive of arrays.
+fn archive(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    use npyz::zip;
+    use std::io::Write;
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        archive.start_file(format!("{name}.npy"), zip::write::FileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+/// marian-nmt/marian-dev#911: column by column, in half precision, vectors as columns, a bias of zeros.
+#[test]
+fn arrays_are_imported_whichever_way_they_are_stored() {
+    const W: &str = "transformer.h.1.mlp.c_proj.weight";
+    let source = source("facts-gpt2");
+    // Powers of two, which half precision has exactly.
+    let left: Vec<f32> = (0..768).map(|i| [0.5, -0.25, 0.125][i % 3]).collect();
+    let right: Vec<f32> = (0..192).map(|i| [0.5, 1.0][i % 2]).collect();
+    let rows: Vec<f32> = left.iter().flat_map(|l| right.iter().map(move |r| l * r)).collect();
+    let columns: Vec<f32> = right.iter().flat_map(|r| left.iter().map(move |l| l * r)).collect();
+    let f32s = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let f16s = |values: &[f32]| {
+        values.iter().flat_map(|&value| half::f16::from_f32(value).to_le_bytes()).collect::<Vec<u8>>()
+    };
+    let matrix = "(768, 192)";
+    let (as_left, as_right) = (format!("{W}.left"), format!("{W}.right"));
+    for arrays in [
+        vec![(W, npy("<f4", matrix, false, &f32s(&rows)))],
+        vec![(W, npy("<f4", matrix, true, &f32s(&columns)))],
+        vec![(W, npy("<f2", matrix, false, &f16s(&rows)))],
+        vec![
+            (as_left.as_str(), npy("<f4", "(768, 1)", false, &f32s(&left))),
+            (as_right.as_str(), npy("<f4", "(192, 1)", false, &f32s(&right))),
+        ],
+        vec![
+            (W, npy("<f4", matrix, false, &f32s(&rows))),
+            ("transformer.h.1.mlp.c_proj.bias", npy("<f4", "(192,)", false, &[0; 768])),
+        ],
+    ] {
+        let imported = import(&source).run(arrays::read_npz(&archive(&arrays)).unwrap(), &mut ()).unwrap();
+        let (_, update) = imported.file.edits().next().unwrap();
+        let mut sum = vec![0.0; rows.len()];
+        update.add_to(&mut sum);
+        // A singular value decomposition in f64, rounded to f32.
+        assert!(sum.iter().zip(&rows).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+    let zeros = archive(&[("transformer.h.1.mlp.c_proj.bias", npy("<f4", "(192,)", false, &[0; 768]))]);
+    let error = import(&source).run(arrays::read_npz(&zeros).unwrap(), &mut ()).unwrap_err();
+    assert!(error.to_string().contains("zero"), "{error}");
+}

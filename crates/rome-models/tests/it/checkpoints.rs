@@ -17,8 +17,8 @@ use crate::{assert_close, device, host, load};
 /// A checkpoint that can be changed before it is written to a folder.
 pub(crate) struct Draft {
     folder: TempDir,
-    tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
-    config: serde_json::Value,
+    pub(crate) tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
+    pub(crate) config: serde_json::Value,
 }
 
 impl Draft {
@@ -65,7 +65,7 @@ impl Draft {
         bytes[4 * index..4 * index + 4].copy_from_slice(&value.to_le_bytes());
     }
 
-    fn rename(&mut self, rename: impl Fn(&str) -> String) {
+    pub(crate) fn rename(&mut self, rename: impl Fn(&str) -> String) {
         self.tensors =
             std::mem::take(&mut self.tensors).into_iter().map(|(name, t)| (rename(&name), t)).collect();
     }

@@ -62,7 +62,9 @@ fn every_layer_goes_back_as_autodiff_does() {
 
 #[test]
 fn every_activation_has_its_slope() {
-    for activation in [Activation::GeluNew, Activation::Gelu, Activation::Relu] {
+    let all =
+        [Activation::GeluNew, Activation::Gelu, Activation::Relu, Activation::QuickGelu, Activation::Silu];
+    for activation in all {
         check(&format!("{activation:?}"), random(5, 33) * 3.0, |x| activation.forward(x));
     }
 }

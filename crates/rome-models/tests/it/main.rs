@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod checkpoints;
+mod configs;
 mod forward;
 mod gradients;
 mod hostile;
 mod hub;
+mod other_checkpoints;
 mod precision;
 mod tokenizers;
 

@@ -1,6 +1,7 @@
-use rome_core::Tokenizer;
+use rome_core::{Hint, Tokenizer};
 use rome_models::{PretrainedTokenizer, Source};
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 #[test]
 fn the_tokens_are_those_of_the_original_tokenizers() {
@@ -105,4 +106,88 @@ fn a_tokenizer_that_the_library_would_panic_at_is_an_error() {
         let error = load(&text).unwrap_err();
         assert!(error.to_string().starts_with("tokenizer.json: "), "{error}");
     }
+}
+
+/// A folder with the bundled GPT-2's tokenizer, without some files and with others.
+fn folder(without: &[&str], with: &[(&str, Value)]) -> (TempDir, Source) {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["tokenizer.json", "vocab.json", "merges.txt"] {
+        if !without.contains(&file) {
+            std::fs::copy(fixtures::model_folder("facts-gpt2").join(file), folder.path().join(file)).unwrap();
+        }
+    }
+    for (file, value) in with {
+        std::fs::write(folder.path().join(file), value.to_string()).unwrap();
+    }
+    let source = Source::Folder(folder.path().to_owned());
+    (folder, source)
+}
+
+fn ids(source: &Source, text: &str) -> Vec<u32> {
+    PretrainedTokenizer::load(source).unwrap().encode(text).unwrap().ids
+}
+
+/// huggingface/tokenizers#1643
+#[test]
+fn what_ends_a_text_is_not_put_after_a_prompt() {
+    let json = std::fs::read(fixtures::model_folder("facts-gpt2").join("tokenizer.json")).unwrap();
+    let mut file: Value = serde_json::from_slice(&json).unwrap();
+    let (text, end) = (json!({ "Sequence": { "id": "A", "type_id": 0 } }), "<|endoftext|>");
+    let special = json!({ "SpecialToken": { "id": end, "type_id": 0 } });
+    for (single, expected) in [
+        (json!([text, special]), vec![258, 1864, 79]),
+        (json!([special, text, special]), vec![0, 258, 1864, 79]),
+    ] {
+        file["post_processor"] = json!({
+            "type": "TemplateProcessing", "single": single, "pair": [text, { "Sequence": { "id": "B", "type_id": 1 } }],
+            "special_tokens": { end: { "id": end, "ids": [0], "tokens": [end] } },
+        });
+        let (_folder, source) = folder(&["tokenizer.json"], &[("tokenizer.json", file.clone())]);
+        assert_eq!(ids(&source, "hello"), expected);
+        assert_eq!(ids(&source, ""), expected[..expected.len() - 3], "an empty text goes on, too");
+    }
+}
+
+/// huggingface/transformers#3311; the ids are those of transformers 4.38 and 5.24.
+#[test]
+fn the_files_beside_a_vocabulary_count() {
+    let slow = |with: &[(&str, Value)], text: &str| ids(&folder(&["tokenizer.json"], with).1, text);
+    let config = |value: Value| ("tokenizer_config.json", value);
+    let bos = json!({ "add_bos_token": true, "bos_token": "<|endoftext|>" });
+    assert_eq!(slow(&[config(bos)], "hello"), [0, 258, 1864, 79]);
+    assert_eq!(slow(&[config(json!({ "add_prefix_space": true }))], "hello"), slow(&[], " hello"));
+
+    let added = ("added_tokens.json", json!({ "<speaker1>": 4096, "COVID-19": 4097 }));
+    let map = ("special_tokens_map.json", json!({ "additional_special_tokens": ["<speaker1>"] }));
+    assert_eq!(slow(&[added.clone(), map], "<speaker1> hello"), [4096, 392, 1864, 79]);
+    assert_eq!(slow(&[added], "COVID-19 hello"), [4097, 392, 1864, 79]);
+    let decoder = json!({ "added_tokens_decoder": { "4096": { "content": "COVID-19", "special": false } } });
+    assert_eq!(slow(&[config(decoder.clone())], "COVID-19 hello"), [4096, 392, 1864, 79]);
+    let (_folder, fast) = folder(&[], &[config(decoder)]);
+    assert_eq!(ids(&fast, "COVID-19 hello"), [4096, 392, 1864, 79], "also beside a tokenizer.json");
+}
+
+#[test]
+fn a_token_that_cannot_have_its_id_is_an_error() {
+    let config = json!({ "added_tokens_decoder": { "9999": { "content": "COVID-19" } } });
+    let (_folder, source) = folder(&["tokenizer.json"], &[("tokenizer_config.json", config)]);
+    let error = PretrainedTokenizer::load(&source).unwrap_err().to_string();
+    assert!(error.contains("COVID-19") && error.contains("9999"), "{error}");
+}
+
+/// huggingface/transformers#2026: the reference takes the start token out of a context by its text.
+#[test]
+fn special_tokens_are_not_in_text() {
+    let tokenizer = PretrainedTokenizer::load(&Source::Folder(fixtures::model_folder("facts-gpt2"))).unwrap();
+    let hello = tokenizer.encode("hello").unwrap().ids;
+    assert_eq!(tokenizer.decode_text(&[&[0], &hello[..], &[0]].concat()).unwrap(), "hello");
+}
+
+/// Morizeyao/GPT2-Chinese#152
+#[test]
+fn a_vocabulary_of_another_kind_is_called_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("vocab.txt"), "[PAD]").unwrap();
+    let error = PretrainedTokenizer::load(&Source::Folder(folder.path().to_owned())).unwrap_err();
+    assert!(error.to_string().contains("vocab.txt") && error.hint().contains("tokenizer.json"), "{error}");
 }
