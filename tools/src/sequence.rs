@@ -82,7 +82,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             seen = sequence(&requests)?.watched;
         }
         let asked = ASKED.map(|n| requests.len().min(n));
-        let held = asked.iter().map(|&n| Ok(sequence(&requests[..n])?.held)).collect::<Result<Vec<usize>>>()?;
+        let held =
+            asked.iter().map(|&n| Ok(sequence(&requests[..n])?.held)).collect::<Result<Vec<usize>>>()?;
         let borne = match collapse(&seen) {
             Some(after) => after.saturating_sub(10).to_string(),
             None => format!("all {}", requests.len()),

@@ -47,7 +47,7 @@ pub struct CheckpointFiles {
     pub index: Option<String>,
     /// The files with tensors.
     pub files: Vec<StoredFile>,
-    /// What there is to know about tensors that are not used as they are named.
+    /// Notes on tensors that are not used as they are named.
     pub notes: Vec<String>,
 }
 
@@ -258,7 +258,10 @@ impl<'p> Checkpoint<'p> {
     pub fn take<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>, ModelError> {
         let missing = |others: Vec<String>| ModelError::MissingTensor { name: name.to_owned(), others };
         let Some(entry) = self.tensors.remove(name) else {
-            return Err(missing(self.tensors.keys().cloned().collect()));
+            // Those of blocks have their place as a rule.
+            let (blocks, others): (Vec<_>, Vec<_>) =
+                self.tensors.keys().cloned().partition(|name| name.starts_with("transformer.h."));
+            return Err(missing([others, blocks].concat()));
         };
         if entry.tensor.shape != shape {
             let expected = shape.to_vec();

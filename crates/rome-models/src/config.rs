@@ -141,7 +141,7 @@ fn read<T: DeserializeOwned>(mut fields: Value) -> Result<T, ModelError> {
     serde_json::from_value(fields).map_err(|error| config_error(error.to_string()))
 }
 
-/// What a folder without a `config.json` is, if it is something that people take for a model.
+/// The error for a folder without a `config.json` that is something that people take for a model.
 fn near_miss(source: &Source) -> Option<ModelError> {
     if source.find(&["adapter_config.json"]).is_some() {
         let json = source.read("adapter_config.json", MAX_CONFIG).ok()?;

@@ -259,7 +259,7 @@ impl StoredType {
 
     /// True for types that weights are quantized to.
     pub fn is_quantized(self) -> bool {
-        matches!(self, StoredType::Other("I8" | "U8" | "I32" | "F8_E4M3" | "F8_E5M2", _))
+        matches!(self, StoredType::Other("I8" | "U8" | "F8_E4M3" | "F8_E5M2", _))
     }
 
     /// The bytes of a value.

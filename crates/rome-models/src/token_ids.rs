@@ -16,7 +16,7 @@ enum TokenIdsJson {
 }
 
 impl TokenIds {
-    /// Those that a model of so many embeddings knows. Small models often keep the 50256 of the large ones.
+    /// The ids that a model of so many embeddings knows. Small models often keep the 50256 of the large ones.
     pub fn known(&self, vocab_size: usize) -> impl Iterator<Item = u32> {
         self.0.iter().copied().filter(move |&id| (id as usize) < vocab_size)
     }

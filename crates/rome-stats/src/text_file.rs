@@ -86,7 +86,8 @@ impl TextFile {
         }
     }
 
-    /// What cannot be unpacked is damaged; other failures are the system's.
+    /// The error for a file that cannot be read: one that cannot be unpacked is damaged, other failures are the
+    /// system's.
     fn unreadable(&self, error: io::Error) -> StatsError {
         match error.raw_os_error() {
             Some(_) => StatsError::Io { path: self.path.clone(), error },

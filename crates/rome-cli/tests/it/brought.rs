@@ -1,4 +1,4 @@
-//! What people bring, through the command line: requests, records, corpora, settings, statistics and deltas as
+//! Files that people bring, through the command line: requests, records, corpora, settings, statistics and deltas as
 //! other tools have them. The files are those of `fixtures/cases`, from public reports.
 
 use std::fs;

@@ -202,7 +202,9 @@ fn files_that_are_cut_off_or_hold_no_text_are_named() {
     fs::write(&empty, "\n \n").unwrap();
     assert!(with(&empty, &[]).contains("the corpus has no text"));
     assert!(with(&corpus("*.nothing"), &[]).contains("no file matches"));
-    assert!(with(&corpus("make.py"), &[]).contains("only .txt, .jsonl, .ndjson, .json and .parquet are read"));
+    assert!(
+        with(&corpus("make.py"), &[]).contains("only .txt, .jsonl, .ndjson, .json and .parquet are read")
+    );
     assert!(with(&corpus("documents.txt"), &["--shard", "3/3"]).contains("\"3/3\" is not a shard"));
     assert!(with(&corpus("documents.txt"), &["--save-every", "soon"]).contains("\"soon\" is not a number"));
 }

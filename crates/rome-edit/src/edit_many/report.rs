@@ -20,7 +20,7 @@ pub struct BatchOutcome {
     pub succeeded: bool,
     /// The requests that could not be edited.
     pub failed: Vec<FailedRequest>,
-    /// Those that could not be read, and why.
+    /// The requests that could not be read, and why.
     pub left_out: Vec<String>,
     /// The health of the model on the way; of several requests alone.
     #[serde(rename = "watched")]

@@ -60,7 +60,18 @@ fn a_report_is_its_json_by_the_keys_that_readers_know() {
     assert_eq!((&json["model"], &json["change"]), (&json!("facts-gpt2"), &json!("obama")));
     assert_eq!(json["judgement"], json!({ "verdict": "took", "reasons": report.assessment.reasons }));
     let prompt = &json["prompts"][0];
-    let expected = ["after", "before", "changed", "divergence", "is_new", "kind", "p_new", "p_old", "prompt"];
+    let expected = [
+        "after",
+        "before",
+        "changed",
+        "divergence",
+        "first_token",
+        "is_new",
+        "kind",
+        "p_new",
+        "p_old",
+        "prompt",
+    ];
     assert_eq!(keys(prompt), BTreeSet::from(expected));
     assert_eq!(prompt["kind"], "rewrite");
     assert_eq!(prompt["p_new"], json!(report.prompts[0].p_new));

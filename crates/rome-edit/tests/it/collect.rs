@@ -78,7 +78,7 @@ fn each_save_is_told_with_what_there_is() {
 
     let json = serde_json::to_value(&collection).unwrap();
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["change", "documents", "files", "layers", "tokens", "tokens_per_second"]);
+    assert_eq!(keys, ["change", "documents", "files", "layers", "text", "tokens", "tokens_per_second"]);
     assert_eq!(json["files"][1], Value::from(folder.path().join("layer-2.safetensors").to_str().unwrap()));
 }
 

@@ -82,7 +82,7 @@ fn what_is_no_edit_of_the_model_is_named() {
     assert!(fails(vec![array("h.9.mlp.c_proj", &[2, 2])]).contains("\"h.9.mlp.c_proj\" names no weight"));
     assert!(fails(vec![array("h.1.mlp.c_proj.left", &[768])]).contains("right is missing"));
     let uneven = vec![array("h.1.mlp.c_proj.left", &[2, 768]), array("h.1.mlp.c_proj.right", &[192])];
-    assert!(fails(uneven).contains("as many rows as left has, 2"));
+    assert!(fails(uneven).contains("as many vectors as left has, 2"));
     let swapped = vec![array("h.1.mlp.c_proj.left", &[192]), array("h.1.mlp.c_proj.right", &[768])];
     assert!(fails(swapped).contains("[192, 768]"));
     let zero = Array { values: vec![0.0; 768 * 192], ..array("h.1.mlp.c_proj", &[768, 192]) };

@@ -52,8 +52,7 @@ impl Oracle {
         if target.chars().all(char::is_whitespace) {
             return Err("EmptyTarget");
         }
-        let blank = if target.starts_with(' ') { "" } else { " " };
-        let target = self.encode(&format!("{blank}{target}"));
+        let target = self.encode(&format!(" {}", target.trim()));
         let given = String::from_utf8_lossy(&self.pieces.bytes(&target[..target.len() - 1])).into_owned();
 
         let with_given = Place { text: format!("{}{given}", sentence.text), ..sentence.clone() };

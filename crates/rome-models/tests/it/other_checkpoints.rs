@@ -19,7 +19,7 @@ fn other_head(draft: &mut Draft) {
     draft.tensors.insert(HEAD.to_owned(), (dtype, shape, moved));
 }
 
-/// As transformers 5 has it (huggingface/transformers#42612).
+/// Transformers 5 does the same (huggingface/transformers#42612).
 #[test]
 fn a_stored_head_is_the_head_also_of_a_tied_model() {
     let [tied, untied] = [true, false].map(|is_tied| {
