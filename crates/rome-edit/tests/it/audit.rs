@@ -80,7 +80,7 @@ fn a_report_is_its_json_by_the_keys_that_readers_know() {
     assert_eq!(keys(change), BTreeSet::from(["first", "norm", "rank", "relative_norm", "tensor", "typical"]));
     assert_eq!(keys(&change["typical"]), BTreeSet::from(["energy", "output_shift"]));
     assert_eq!(keys(&json["preserved"][0]), BTreeSet::from(["divergence", "prompt"]));
-    assert_eq!(keys(&json["perplexity"]), BTreeSet::from(["after", "before", "n_tokens"]));
+    assert_eq!(keys(&json["perplexity"]), BTreeSet::from(["after", "before", "n_tokens", "text"]));
 
     let page = fs::read_to_string(html).unwrap();
     assert!(page.contains("The edit succeeded") && page.contains("<body class=\"audit\">"));

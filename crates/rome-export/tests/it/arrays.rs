@@ -84,9 +84,9 @@ fn what_is_no_edit_of_the_model_is_named() {
     let uneven = vec![array("h.1.mlp.c_proj.left", &[2, 768]), array("h.1.mlp.c_proj.right", &[192])];
     assert!(fails(uneven).contains("as many vectors as left has, 2"));
     let swapped = vec![array("h.1.mlp.c_proj.left", &[192]), array("h.1.mlp.c_proj.right", &[768])];
-    assert!(fails(swapped).contains("[192, 768]"));
+    assert!(fails(swapped).contains("has shape [192]"));
     let zero = Array { values: vec![0.0; 768 * 192], ..array("h.1.mlp.c_proj", &[768, 192]) };
-    assert!(fails(vec![zero]).contains("is zero"));
+    assert!(fails(vec![zero]).contains("all of its differences are zero"));
     let twice =
         vec![array("h.1.mlp.c_proj.left", &[768]), array("transformer.h.1.mlp.c_proj.weight.left", &[768])];
     assert!(fails(twice).contains("is not the only one"));
