@@ -9,7 +9,6 @@ use std::error::Error as StdError;
 use rome_core::edit::EditFileError;
 use rome_core::method::rome::ConfigError;
 use rome_core::{EditError, Hint};
-use rome_edit::files::JsonError;
 use rome_edit::statistics::{FetchError, StatisticsError};
 use rome_edit::{
     Error, EvalError, EvaluateError, ExportError, FileError, InputError, LedgerError, ModelError, StatsError,
@@ -176,7 +175,7 @@ fn eval(error: &EvalError) -> Words {
         EvalError::Case { error, .. } => return eval(error),
         EvalError::Edit(error) => return edit(error),
         EvalError::File(error) => return file(error),
-        EvalError::Record(JsonError { place: Some(_), .. }) => "fix the record, or skip it with --keep-going",
+        EvalError::Record(error) if error.place.is_some() => "fix the record, or skip it with --keep-going",
         EvalError::NoSnippets { .. } => {
             "give snippets and records with the same ids, or leave out --snippets"
         }

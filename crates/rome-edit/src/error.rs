@@ -190,7 +190,7 @@ pub enum InputError {
     #[error("{error}")]
     RequestFile {
         /// The place and the reason.
-        error: JsonError,
+        error: Box<JsonError>,
         /// The content that it should hold.
         holds: RequestFileContent,
     },

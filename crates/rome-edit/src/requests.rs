@@ -52,7 +52,7 @@ fn items<T: DeserializeOwned>(
     path: &Path,
     holds: RequestFileContent,
 ) -> Result<Vec<Result<T, Error>>, Error> {
-    let malformed = |error: JsonError| Error::from(InputError::RequestFile { error, holds });
+    let malformed = |error: JsonError| Error::from(InputError::RequestFile { error: Box::new(error), holds });
     let items = JsonFile::read(path, MAX_FILE)?.map_err(malformed)?.into_items();
     Ok(items.into_iter().map(|item| item.and_then(JsonItem::parse).map_err(malformed)).collect())
 }

@@ -24,7 +24,7 @@ pub enum EvalError {
     },
     /// A file of records, or a record in it, is malformed.
     #[error(transparent)]
-    Record(#[from] JsonError),
+    Record(Box<JsonError>),
     /// A case cannot be evaluated.
     #[error("case {case_id}: {error}")]
     Case {
@@ -76,7 +76,7 @@ pub enum EvalError {
     Noise(String),
     /// A file of prompts for an audit holds something else.
     #[error("{0}")]
-    AuditRecords(JsonError),
+    AuditRecords(Box<JsonError>),
     /// A prompt of an audit has no tokens, or too many.
     #[error("the prompt {prompt:?} has {len} tokens")]
     AuditPrompt {
@@ -147,7 +147,7 @@ impl Hint for EvalError {
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
             Self::Data { .. } => "give a file that rome or the reference wrote",
-            Self::Record(JsonError { place: None, .. }) => {
+            Self::Record(error) if error.place.is_none() => {
                 "give records as JSON: a list of them, one, or one a line"
             }
             Self::Record(_) => "fix the record, or leave it out",
@@ -173,6 +173,12 @@ impl Hint for EvalError {
             Self::Stopped(_) => "run it again; saved results are kept",
         };
         hint.into()
+    }
+}
+
+impl From<JsonError> for EvalError {
+    fn from(error: JsonError) -> Self {
+        Self::Record(Box::new(error))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rome_core::Request;
-use rome_files::{JsonFile, JsonItem};
+use rome_files::{JsonError, JsonFile, JsonItem};
 use serde::Deserialize;
 
 use crate::error::EvalError;
@@ -41,12 +41,11 @@ impl AuditRecord {
     /// # Errors
     /// When the file cannot be read, or holds something else.
     pub fn read(path: &Path) -> Result<Vec<Self>, EvalError> {
-        let read = JsonFile::read(path, MAX_PROMPTS)?.map_err(EvalError::AuditRecords)?;
+        let malformed = |error: JsonError| EvalError::AuditRecords(Box::new(error));
+        let read = JsonFile::read(path, MAX_PROMPTS)?.map_err(malformed)?;
         let records = read.into_items().into_iter().map(|item| {
-            let item = item.map_err(EvalError::AuditRecords)?;
-            JsonItem { value: other_forms::audit(item.value), ..item }
-                .parse()
-                .map_err(EvalError::AuditRecords)
+            let item = item.map_err(malformed)?;
+            JsonItem { value: other_forms::audit(item.value), ..item }.parse().map_err(malformed)
         });
         records.collect()
     }
