@@ -42,6 +42,7 @@ pub mod requests;
 mod self_test;
 mod session;
 mod settings;
+mod similar;
 pub mod statistics;
 mod suggest;
 mod text;

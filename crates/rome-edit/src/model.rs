@@ -6,6 +6,7 @@ use rome_core::{CausalLm, ModelHash, Observer, Precision};
 use rome_models::{CheckpointFiles, ModelError, Pretrained, PretrainedTokenizer, Source};
 
 use crate::error::{Error, InputError};
+use crate::similar::similar;
 
 /// A name as like to another as this is a slip of the finger.
 const ALIKE: f64 = 0.8;
@@ -72,11 +73,9 @@ pub fn source(name: &str, observer: &mut dyn Observer) -> Result<Source, Error> 
     if let Some(bundled) = rome_assets::bundled(name) {
         return Ok(Source::Embedded(bundled.name, bundled.files));
     }
-    let resolved = Source::resolve(name, observer);
-    let likeness = |bundled: &&str| strsim::jaro_winkler(bundled, name);
     let names = rome_assets::ALL.iter().map(|bundled| bundled.name);
-    match (resolved, names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))) {
-        (Err(ModelError::NotFound { name }), Some(bundled)) if likeness(&bundled) > ALIKE => {
+    match (Source::resolve(name, observer), similar(name, names, ALIKE)) {
+        (Err(ModelError::NotFound { name }), Some(bundled)) => {
             Err(InputError::MisspeltModel { name, bundled }.into())
         }
         (resolved, _) => Ok(resolved?),

@@ -1,16 +1,16 @@
 //! The settings of an edit: those of a file over what is published or suggested.
 
-use std::io::Read;
 use std::path::Path;
 
 use rome_core::method::rome::HyperParamFields;
 use rome_core::{HyperParams, RomeConfig};
-use rome_files::{FileError, open_text};
+use rome_files::{parse_json, read_text};
 use serde_json::{Map, Value};
 
 use crate::Model;
 use crate::error::{Error, InputError};
 use crate::published::{Origin, suggest};
+use crate::similar::similar;
 
 const MAX_SETTINGS_FILE: u64 = 1 << 20;
 
@@ -46,30 +46,23 @@ impl Settings {
     /// # Errors
     /// When it is not one, is for another method, or for another architecture.
     pub fn read(path: &Path, model: &Model) -> Result<Self, Error> {
-        let (mut reader, _) =
-            open_text(path).map_err(|error| FileError::Read { path: path.to_owned(), error })?;
-        let mut text = String::new();
-        let n_read = reader.by_ref().take(MAX_SETTINGS_FILE + 1).read_to_string(&mut text);
-        let n_read = n_read.map_err(|error| FileError::Read { path: path.to_owned(), error })?;
-        if n_read as u64 > MAX_SETTINGS_FILE {
-            return Err(FileError::TooLarge { path: path.to_owned(), limit: MAX_SETTINGS_FILE }.into());
-        }
+        let text = read_text(path, MAX_SETTINGS_FILE)?;
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        let parsed = if is_yaml { from_yaml(&text) } else { from_json(text.as_bytes()) };
+        let parsed = if is_yaml { from_yaml(&text) } else { from_json(&text) };
         parsed.and_then(|fields| Self::of_fields(fields, model)).map_err(|error| error.at(path.display()))
     }
 
     fn of_fields(fields: Map<String, Value>, model: &Model) -> Result<Self, Error> {
         let HyperParamFields { fields, unknown } = HyperParamFields::new(fields)?;
         for name in unknown {
-            let likeness = |known: &&&str| strsim::jaro_winkler(known, &name);
-            let similar = HyperParams::FIELDS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            let similar = similar.filter(|similar| likeness(similar) > ALIKE);
+            let similar = similar(&name, HyperParams::FIELDS, ALIKE);
             let similar = similar.map_or_else(String::new, |similar| format!("; did you mean {similar:?}?"));
             tracing::warn!("the setting {name:?} means nothing to ROME and is ignored{similar}");
         }
-        let hparams: HyperParams = serde_json::from_value(Value::Object(fields))
-            .map_err(|error| InputError::Settings { reason: error.to_string() })?;
+        let hparams: HyperParams = parse_json(Value::Object(fields)).map_err(|(field, reason)| {
+            let field = field.map_or_else(String::new, |field| format!("field {field}: "));
+            InputError::Settings { reason: field + &reason }
+        })?;
         Ok(Self {
             config: hparams.config(|layer| model.lm().weight_name(layer))?,
             use_statistics: hparams.mom2_adjustment,
@@ -95,6 +88,6 @@ fn from_json(json: &[u8]) -> Result<Map<String, Value>, Error> {
     serde_json::from_slice(json).map_err(|error| InputError::Settings { reason: error.to_string() }.into())
 }
 
-fn from_yaml(yaml: &str) -> Result<Map<String, Value>, Error> {
-    serde_saphyr::from_str(yaml).map_err(|error| InputError::Settings { reason: error.to_string() }.into())
+fn from_yaml(yaml: &[u8]) -> Result<Map<String, Value>, Error> {
+    serde_saphyr::from_slice(yaml).map_err(|error| InputError::Settings { reason: error.to_string() }.into())
 }

@@ -14,7 +14,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EvalError {
-    /// A file of results or snippets is malformed.
+    /// A file of results is malformed.
     #[error("{}: {reason}", .path.display())]
     Data {
         /// The file.

@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rome_files::read_bounded;
 use serde::Deserialize;
 
+use crate::data;
 use crate::error::EvalError;
 use crate::idf::Idf;
 use crate::record::Record;
-
-/// The site's file has 130 MB.
-const MAX_SNIPPETS: u64 = 1 << 30;
 
 /// Texts about subjects of which a fact is true, `attribute_snippets.json` of the project's site.
 #[derive(Debug)]
@@ -43,11 +40,9 @@ impl Snippets {
     /// # Errors
     /// When the file is none of snippets.
     pub fn read(path: &Path, corpus: Option<&[String]>) -> Result<Self, EvalError> {
-        let bytes = read_bounded(path, MAX_SNIPPETS)?;
-        let list: Vec<SnippetGroup> = serde_json::from_slice(&bytes)
-            .map_err(|error| EvalError::Data { path: path.to_owned(), reason: error.to_string() })?;
         let mut texts: BTreeMap<(String, String), Vec<Snippet>> = BTreeMap::new();
-        for SnippetGroup { relation_id, target_id, samples } in list {
+        for group in data::read(path)?.into_items() {
+            let SnippetGroup { relation_id, target_id, samples } = group?.parse()?;
             texts.entry((relation_id, target_id)).or_default().extend(samples);
         }
         let idf = match corpus {

@@ -5,7 +5,7 @@ use std::path::Path;
 use rome_core::{EditFile, RankOneUpdate};
 use rome_files::NewFolder;
 use rome_models::config::Config;
-use rome_models::layers::Layout;
+use rome_models::layout::Layout;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 

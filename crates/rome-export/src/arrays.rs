@@ -4,9 +4,10 @@ use std::io::Cursor;
 use std::path::Path;
 
 use rome_core::EditFile;
+use rome_files::folder_of;
 use rome_files::npz::{NpzError, NpzReader, NpzWriter};
 use rome_models::config::Config;
-use rome_models::layers::Layout;
+use rome_models::layout::Layout;
 use rome_models::{Source, StoredFile, StoredType};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -127,9 +128,8 @@ pub fn read_safetensors(bytes: &[u8]) -> Result<Vec<Array>, ExportError> {
 /// # Errors
 /// When it cannot be read, or holds others.
 pub fn read_pytorch(path: &Path) -> Result<Vec<Array>, ExportError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut file = StoredFile::open_pytorch(&Source::Folder(folder.to_owned()), &name)?;
+    let mut file = StoredFile::open_pytorch(&Source::Folder(folder_of(path)), &name)?;
     let mut arrays = Vec::new();
     for tensor in file.take_tensors() {
         let mut bytes = vec![0; tensor.n_bytes()];

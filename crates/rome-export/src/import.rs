@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rome_core::edit::EditFileError;
 use rome_core::{EditEntry, EditFile, EditPart, EditRecord, LowRank, Observer, RankOneUpdate};
 use rome_models::config::Config;
-use rome_models::layers::Layout;
+use rome_models::layout::Layout;
 use rome_models::{CheckpointFiles, Source};
 
 use crate::arrays::Array;

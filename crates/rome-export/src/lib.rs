@@ -8,7 +8,7 @@
 //! | back | pairs or differences of others, or their [adapters](lora), as a file of edits | [`Import`] |
 //!
 //! How a checkpoint stores a weight, as `[d_input, d_output]` or turned over, is known from its
-//! family ([`rome_models::layers::Layout`]), never guessed from a shape.
+//! family ([`rome_models::layout::Layout`]), never guessed from a shape.
 
 pub mod adapter;
 pub mod arrays;

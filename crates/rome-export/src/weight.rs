@@ -4,7 +4,7 @@ use rome_core::edit::EditFileError;
 use rome_core::edit::UpdateError;
 use rome_core::{EditFile, RankOneUpdate};
 use rome_models::config::Config;
-use rome_models::layers::Layout;
+use rome_models::layout::Layout;
 
 use crate::error::ExportError;
 

@@ -1,7 +1,6 @@
 //! Values of JSON that people bring, in whatever form they have them.
 
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -9,7 +8,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::FileError;
-use crate::packed::open_text;
+use crate::packed::read_text;
 
 /// A file of JSON: one value, a list of them, or one a line; plain or packed as gzip or zstd; with or without a
 /// byte order mark. A field that is null counts as missing.
@@ -62,15 +61,8 @@ impl JsonFile {
     /// # Errors
     /// When it cannot be read.
     pub fn read(path: &Path, limit: u64) -> Result<Result<Self, JsonError>, FileError> {
-        let failed = |error| FileError::Read { path: path.to_owned(), error };
-        let (reader, _) = open_text(path).map_err(failed)?;
-        let mut bytes = Vec::new();
-        reader.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() as u64 > limit {
-            return Err(FileError::TooLarge { path: path.to_owned(), limit });
-        }
         let of_file = |reason: String| JsonError { path: path.to_owned(), place: None, field: None, reason };
-        Ok(match String::from_utf8(bytes) {
+        Ok(match String::from_utf8(read_text(path, limit)?) {
             Ok(text) => items(path, &text)
                 .map(|items| Self { path: path.to_owned(), text, items })
                 .map_err(|error| of_file(error.to_string())),
@@ -82,23 +74,6 @@ impl JsonFile {
     pub fn into_items(self) -> Vec<Result<JsonItem, JsonError>> {
         self.items
     }
-
-    /// The one value of a file that has one.
-    ///
-    /// # Errors
-    /// When it has none, or several.
-    pub fn into_one(self) -> Result<JsonItem, JsonError> {
-        let n = self.items.len();
-        match <[_; 1]>::try_from(self.items) {
-            Ok([item]) => item,
-            Err(_) => Err(JsonError {
-                path: self.path,
-                place: None,
-                field: None,
-                reason: format!("it has {n} values, and one is expected"),
-            }),
-        }
-    }
 }
 
 impl JsonItem {
@@ -108,21 +83,30 @@ impl JsonItem {
     /// When it is another, with the field that tells.
     pub fn parse<T: DeserializeOwned>(self) -> Result<T, JsonError> {
         let Self { path, place, value } = self;
-        serde_path_to_error::deserialize(value).map_err(|error| {
-            let reason = error.inner().to_string();
-            let at = match error.path().to_string() {
-                at if at == "." || at == "?" => None,
-                at => Some(at),
-            };
-            let missing = reason.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-            let (field, reason) = match (at, missing) {
-                (Some(at), Some(missing)) => (Some(format!("{at}.{missing}")), "it is missing".to_owned()),
-                (None, Some(missing)) => (Some(missing.to_owned()), "it is missing".to_owned()),
-                (at, None) => (at, plain(&reason)),
-            };
-            JsonError { path, place: Some(place), field, reason }
-        })
+        let place = Some(place);
+        parse_json(value).map_err(|(field, reason)| JsonError { path, place, field, reason })
     }
+}
+
+/// Reads a value as a type of ours; of one that is another, returns the field that tells and the reason.
+///
+/// # Errors
+/// When it is another.
+pub fn parse_json<T: DeserializeOwned>(value: Value) -> Result<T, (Option<String>, String)> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let reason = error.inner().to_string();
+        let at = match error.path().to_string() {
+            at if at == "." || at == "?" => None,
+            at => Some(at),
+        };
+        let missing = reason.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+        let (field, reason) = match (at, missing) {
+            (Some(at), Some(missing)) => (Some(format!("{at}.{missing}")), "it is missing".to_owned()),
+            (None, Some(missing)) => (Some(missing.to_owned()), "it is missing".to_owned()),
+            (at, None) => (at, plain(&reason)),
+        };
+        (field, reason)
+    })
 }
 
 impl fmt::Display for JsonPlace {
@@ -206,19 +190,20 @@ fn without_nulls(value: Value) -> Value {
 }
 
 /// The words of JSON for what serde calls by types of Rust.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 13] = [
     ("a map", "an object"),
     ("map", "an object"),
     ("a sequence", "a list"),
     ("sequence", "a list"),
     ("tuple", "a list"),
     ("unit", "null"),
-    ("null", "null"),
     ("struct", "an object"),
     ("u8", "a whole number"),
     ("u32", "a whole number"),
     ("u64", "a whole number"),
     ("usize", "a whole number"),
+    ("f32", "a number"),
+    ("f64", "a number"),
 ];
 
 /// Says in words of JSON what serde says in types of Rust.

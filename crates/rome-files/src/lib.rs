@@ -26,9 +26,9 @@ pub use error::FileError;
 pub use file::{check_writable, persist, read_bounded, write, write_new, write_with};
 pub use folder::{NewFolder, make_folder};
 #[cfg(feature = "json")]
-pub use json::{JsonError, JsonFile, JsonItem, JsonPlace};
+pub use json::{JsonError, JsonFile, JsonItem, JsonPlace, parse_json};
 #[cfg(feature = "json")]
-pub use packed::{ByteCount, open_text};
+pub use packed::{ByteCount, open_text, read_text};
 pub use path::{folder_of, target_of};
 pub use safetensors_header::{HeaderError, SafetensorsHeader};
 pub use temporary::{clear, temporary_in};

@@ -6,6 +6,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
+use crate::FileError;
+
 /// The bytes that a text of UTF-8 may begin with to say so.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const GZIP: &[u8] = b"\x1f\x8b";
@@ -63,6 +65,22 @@ pub fn open_text(path: &Path) -> io::Result<(Box<dyn BufRead>, ByteCount)> {
         text.consume(BYTE_ORDER_MARK.len());
     }
     Ok((text, count))
+}
+
+/// Reads a file of text as [`open_text`] opens it, unless it has more bytes than any such file has.
+///
+/// # Errors
+/// When it cannot be read, or has more than `limit` bytes, unpacked.
+pub fn read_text(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let failed = |error| FileError::Read { path: path.to_owned(), error };
+    let (reader, _) = open_text(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    reader.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        Err(FileError::TooLarge { path: path.to_owned(), limit })
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// A reader whose buffer holds the first bytes, however few of them come at a time.

@@ -14,6 +14,7 @@ pub enum Activation {
     #[serde(alias = "gelu_pytorch_tanh", alias = "gelu_fast")]
     GeluNew,
     /// GELU by the error function.
+    #[serde(alias = "gelu_python")]
     Gelu,
     /// The positive part.
     Relu,

@@ -39,6 +39,14 @@ pub struct StoredValues {
     pub values: Vec<f32>,
 }
 
+/// The bytes of a tensor as they are stored.
+#[derive(PartialEq, Eq)]
+struct StoredBytes {
+    dtype: StoredType,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
 /// The files that hold a checkpoint's tensors.
 pub struct CheckpointFiles {
     /// The configuration of the model.
@@ -88,7 +96,7 @@ impl CheckpointFiles {
         if !self.config.is_tied() {
             return Ok(());
         }
-        let (Some(head), Some(embeddings)) = (self.bytes_of(HEAD)?, self.bytes_of(EMBEDDINGS)?) else {
+        let (Some(head), Some(embeddings)) = (self.stored(HEAD)?, self.stored(EMBEDDINGS)?) else {
             return Ok(());
         };
         if head == embeddings {
@@ -106,17 +114,20 @@ impl CheckpointFiles {
     }
 
     /// The bytes of a tensor by its canonical name, if there is one.
-    fn bytes_of(&mut self, name: &str) -> Result<Option<Vec<u8>>, ModelError> {
+    fn stored(&mut self, name: &str) -> Result<Option<StoredBytes>, ModelError> {
         for file in &mut self.files {
             let tensors = file.take_tensors();
             let found = tensors.iter().find(|tensor| tensor.canonical_name() == Some(name));
-            let bytes = found.map(|tensor| {
+            let stored = found.map(|tensor| -> Result<StoredBytes, ModelError> {
                 let mut bytes = vec![0; tensor.n_bytes()];
-                file.read(tensor, &mut bytes).map(|()| bytes)
+                file.read(tensor, &mut bytes)?;
+                Ok(StoredBytes { dtype: tensor.dtype, shape: tensor.shape.clone(), bytes })
             });
             file.put_tensors(tensors);
-            if let Some(bytes) = bytes {
-                return bytes.map(Some);
+            if let Some(stored) = stored {
+                let stored = stored?;
+                file.check_unchanged()?;
+                return Ok(Some(stored));
             }
         }
         Ok(None)
@@ -137,19 +148,9 @@ impl CheckpointFiles {
     /// # Errors
     /// When it cannot be read, or is of a type that weights are not held in.
     pub fn read(mut self, name: &str) -> Result<Option<StoredValues>, ModelError> {
-        for file in &mut self.files {
-            let tensors = file.take_tensors();
-            if let Some(tensor) = tensors.iter().find(|tensor| tensor.canonical_name() == Some(name)) {
-                let mut bytes = vec![0; tensor.n_bytes()];
-                file.read(tensor, &mut bytes)?;
-                file.check_unchanged()?;
-                let dtype =
-                    || ModelError::DType { name: name.to_owned(), dtype: tensor.dtype.name().to_owned() };
-                let values = tensor.dtype.widen(&bytes).ok_or_else(dtype)?;
-                return Ok(Some(StoredValues { shape: tensor.shape.clone(), values }));
-            }
-        }
-        Ok(None)
+        let Some(StoredBytes { dtype, shape, bytes }) = self.stored(name)? else { return Ok(None) };
+        let unread = || ModelError::DType { name: name.to_owned(), dtype: dtype.name().to_owned() };
+        Ok(Some(StoredValues { shape, values: dtype.widen(&bytes).ok_or_else(unread)? }))
     }
 
     /// Hashes the bytes of a tensor as they are stored, by its canonical name: BLAKE3 in hexadecimal; `None`
@@ -158,16 +159,7 @@ impl CheckpointFiles {
     /// # Errors
     /// When it cannot be read.
     pub fn hash_of(mut self, name: &str) -> Result<Option<String>, ModelError> {
-        for file in &mut self.files {
-            let tensors = file.take_tensors();
-            if let Some(tensor) = tensors.iter().find(|tensor| tensor.canonical_name() == Some(name)) {
-                let mut bytes = vec![0; tensor.n_bytes()];
-                file.read(tensor, &mut bytes)?;
-                file.check_unchanged()?;
-                return Ok(Some(blake3::hash(&bytes).to_hex().to_string()));
-            }
-        }
-        Ok(None)
+        Ok(self.stored(name)?.map(|stored| blake3::hash(&stored.bytes).to_hex().to_string()))
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::gpt2::Gpt2Config;
 use crate::gptj::GptJConfig;
-use crate::layers::Layout;
+use crate::layout::Layout;
 use crate::sizes::config_error;
 use crate::{ModelError, Source};
 

@@ -216,6 +216,13 @@ impl Hint for ModelError {
     }
 }
 
+impl ModelError {
+    /// Says what is wrong with a file's content.
+    pub(crate) fn malformed(file: &str, reason: impl ToString) -> Self {
+        Self::Malformed { file: file.to_owned(), reason: reason.to_string() }
+    }
+}
+
 /// Names the tensors that have no place, beside one that is missing.
 fn without_place(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("; it has {} others: {}", names.len(), list(names)) }

@@ -12,15 +12,6 @@ pub fn frozen<const D: usize>(tensor: Tensor<D>) -> Param<Tensor<D>> {
     Param::initialized(ParamId::new(), tensor)
 }
 
-/// The layout in which a checkpoint stores the weight of a linear map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// `[d_input, d_output]`, as Hugging Face's `Conv1D` is: see [`conv1d`].
-    InputFirst,
-    /// `[d_output, d_input]`, as torch's `Linear` is: see [`linear`].
-    OutputFirst,
-}
-
 /// Loads a linear map stored as `[d_input, d_output]`, as Hugging Face's `Conv1D` is. This is
 /// also how burn holds a weight.
 ///

@@ -30,6 +30,7 @@ pub mod hub_settings;
 mod identity;
 pub mod layer_norm;
 pub mod layers;
+pub mod layout;
 pub mod model_hasher;
 pub mod pretrained;
 mod resolve;

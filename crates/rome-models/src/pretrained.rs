@@ -80,13 +80,7 @@ impl Pretrained {
 fn end_tokens(source: &Source, config: &Config) -> Result<Vec<u32>, ModelError> {
     const FILE: &str = "generation_config.json";
     let mut tokens = config.end_tokens();
-    if source.find(&[FILE]).is_some() {
-        let malformed = |error: serde_json::Error| ModelError::Malformed {
-            file: FILE.to_owned(),
-            reason: error.to_string(),
-        };
-        let generation: GenerationConfig =
-            serde_json::from_slice(&source.read(FILE, MAX_FILE)?).map_err(malformed)?;
+    if let Some(generation) = source.read_json::<GenerationConfig>(FILE, MAX_FILE)? {
         tokens.extend(generation.eos_token_id.known(config.shape().vocab_size));
     }
     tokens.sort_unstable();

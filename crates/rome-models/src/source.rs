@@ -5,6 +5,8 @@ use std::io::{self, Cursor, Read, Seek};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use serde::de::DeserializeOwned;
+
 use crate::ModelError;
 
 /// Files named and held in memory, as those compiled into a program are.
@@ -104,6 +106,22 @@ impl Source {
             return Err(ModelError::Malformed { file: file.to_owned(), reason });
         }
         Ok(bytes)
+    }
+
+    /// Reads a file of JSON of at most `limit` bytes, if the source has it.
+    ///
+    /// # Errors
+    /// When it is too long, cannot be read, or holds something else.
+    pub(crate) fn read_json<T: DeserializeOwned>(
+        &self,
+        file: &str,
+        limit: u64,
+    ) -> Result<Option<T>, ModelError> {
+        if self.find(&[file]).is_none() {
+            return Ok(None);
+        }
+        let read = serde_json::from_slice(&self.read(file, limit)?);
+        read.map(Some).map_err(|error| ModelError::malformed(file, error))
     }
 
     /// Returns the path of a file.

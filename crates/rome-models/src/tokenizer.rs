@@ -24,6 +24,10 @@ const MAX_FILE: u64 = 256 << 20;
 /// Vocabularies of other kinds, which transformers can turn into a `tokenizer.json`.
 const OTHERS: [&str; 3] = ["vocab.txt", "tokenizer.model", "spiece.model"];
 
+/// The classes that read `vocab.json` and `merges.txt` as GPT-2 does; others put other tokens around a text.
+const CLASSES: [&str; 4] =
+    ["GPT2Tokenizer", "GPT2TokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"];
+
 /// A tokenizer, from `tokenizer.json` or from `vocab.json` and `merges.txt`, with the tokens and settings that
 /// the files beside them add. Its ids are those of `AutoTokenizer` of transformers, without tokens that are put
 /// after a text: a prompt goes on.
@@ -43,7 +47,13 @@ impl PretrainedTokenizer {
         let settings = TokenizerSettings::load(source)?;
         let mut tokenizer = match source.find(&[JSON, VOCAB]) {
             Some(JSON) => Self::from_json(source, &settings)?,
-            Some(_) => Self::from_vocab_and_merges(source, &settings)?,
+            Some(_) => match settings.class.as_deref() {
+                Some(class) if !CLASSES.contains(&class) => {
+                    let file = format!("the vocabulary of a {class}");
+                    return Err(ModelError::Vocabulary { place: source.name(), file });
+                }
+                _ => Self::from_vocab_and_merges(source, &settings)?,
+            },
             None => {
                 return Err(match source.find(&OTHERS) {
                     Some(file) => ModelError::Vocabulary { place: source.name(), file: file.to_owned() },
@@ -66,16 +76,17 @@ impl PretrainedTokenizer {
     fn from_json(source: &Source, settings: &TokenizerSettings) -> Result<tokenizers::Tokenizer, ModelError> {
         let bytes = source.read(JSON, MAX_FILE)?;
         // The library panics at some of what is no JSON.
-        let outline: Outline = serde_json::from_slice(&bytes).map_err(|error| malformed(JSON, error))?;
+        let outline: Outline =
+            serde_json::from_slice(&bytes).map_err(|error| ModelError::malformed(JSON, error))?;
         if !are_charsmaps_whole(&outline.normalizer) {
-            return Err(malformed(JSON, "a precompiled_charsmap claims more than it holds"));
+            return Err(ModelError::malformed(JSON, "a precompiled_charsmap claims more than it holds"));
         }
         let read = guarded(|| tokenizers::Tokenizer::from_bytes(&bytes));
-        let read = read.map_err(|panic| malformed(JSON, panic))?;
-        let mut tokenizer = read.map_err(|error| malformed(JSON, error))?;
+        let read = read.map_err(|panic| ModelError::malformed(JSON, panic))?;
+        let mut tokenizer = read.map_err(|error| ModelError::malformed(JSON, error))?;
         // Settings left over from training would pad rows or cut their targets off.
         tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|error| malformed(JSON, error))?;
+        tokenizer.with_truncation(None).map_err(|error| ModelError::malformed(JSON, error))?;
         if let (Some(add), Some(PreTokenizerWrapper::ByteLevel(byte_level))) =
             (settings.add_prefix_space, tokenizer.get_pre_tokenizer())
         {
@@ -91,20 +102,23 @@ impl PretrainedTokenizer {
         settings: &TokenizerSettings,
     ) -> Result<tokenizers::Tokenizer, ModelError> {
         let vocab = serde_json::from_slice(&source.read(VOCAB, MAX_FILE)?);
-        let vocab: std::collections::HashMap<String, u32> = vocab.map_err(|error| malformed(VOCAB, error))?;
-        let merges =
-            String::from_utf8(source.read(MERGES, MAX_FILE)?).map_err(|error| malformed(MERGES, error))?;
+        let vocab: std::collections::HashMap<String, u32> =
+            vocab.map_err(|error| ModelError::malformed(VOCAB, error))?;
+        let merges = String::from_utf8(source.read(MERGES, MAX_FILE)?)
+            .map_err(|error| ModelError::malformed(MERGES, error))?;
         let merges = merges
             .lines()
             .filter(|line| !line.starts_with("#version") && !line.is_empty())
             .map(|line| line.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned())))
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| malformed(MERGES, "a line is not two parts with a blank between them"))?;
+            .ok_or_else(|| {
+                ModelError::malformed(MERGES, "a line is not two parts with a blank between them")
+            })?;
         let end_of_text = vocab.contains_key("<|endoftext|>");
         let vocab = vocab.into_iter().collect::<tokenizers::models::bpe::Vocab>();
         let built = guarded(|| BPE::builder().vocab_and_merges(vocab, merges).build());
-        let built = built.map_err(|panic| malformed(MERGES, panic))?;
-        let bpe = built.map_err(|error| malformed(MERGES, error))?;
+        let built = built.map_err(|panic| ModelError::malformed(MERGES, panic))?;
+        let bpe = built.map_err(|error| ModelError::malformed(MERGES, error))?;
         let mut tokenizer = tokenizers::Tokenizer::new(bpe);
         let add_prefix_space = settings.add_prefix_space.unwrap_or(false);
         let byte_level = ByteLevel::default().add_prefix_space(add_prefix_space).trim_offsets(false);
@@ -126,11 +140,11 @@ impl PretrainedTokenizer {
 /// Puts a start token before each text.
 fn start_with(token: &str, tokenizer: &tokenizers::Tokenizer) -> Result<TemplateProcessing, ModelError> {
     let id = tokenizer.token_to_id(token);
-    let id = id.ok_or_else(|| malformed(VOCAB, format!("it lacks the start token {token:?}")))?;
+    let id = id.ok_or_else(|| ModelError::malformed(VOCAB, format!("it lacks the start token {token:?}")))?;
     let mut template = TemplateProcessing::builder();
-    template.try_single(format!("{token}:0 $A:0")).map_err(|error| malformed(VOCAB, error))?;
+    template.try_single(format!("{token}:0 $A:0")).map_err(|error| ModelError::malformed(VOCAB, error))?;
     template.special_tokens(vec![(token.to_owned(), id)]);
-    template.build().map_err(|error| malformed(VOCAB, error))
+    template.build().map_err(|error| ModelError::malformed(VOCAB, error))
 }
 
 /// The place of a text in a sequence.
@@ -215,8 +229,4 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
         format!("the tokenizer contradicts itself: {}", text.unwrap_or("it cannot be used"))
     })
-}
-
-fn malformed(file: &str, reason: impl ToString) -> ModelError {
-    ModelError::Malformed { file: file.to_owned(), reason: reason.to_string() }
 }

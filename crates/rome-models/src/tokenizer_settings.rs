@@ -28,6 +28,8 @@ pub(crate) struct TokenizerSettings {
     pub(crate) add_prefix_space: Option<bool>,
     /// The start token.
     pub(crate) bos_token: Option<String>,
+    /// The class that reads the vocabulary in transformers.
+    pub(crate) class: Option<String>,
     /// Tokens beside those of the vocabulary, by their ids.
     added: BTreeMap<u32, AddedToken>,
     /// Tokens of the vocabulary that are special.
@@ -38,6 +40,7 @@ pub(crate) struct TokenizerSettings {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ConfigJson {
+    tokenizer_class: Option<String>,
     add_bos_token: Option<bool>,
     add_prefix_space: Option<bool>,
     added_tokens_decoder: BTreeMap<String, AddedJson>,
@@ -79,9 +82,9 @@ impl TokenizerSettings {
     /// # Errors
     /// When one of them is malformed.
     pub(crate) fn load(source: &Source) -> Result<Self, ModelError> {
-        let config: ConfigJson = read(source, CONFIG)?;
-        let map: SpecialJson = read(source, SPECIAL)?;
-        let plain: BTreeMap<String, u32> = read(source, ADDED)?;
+        let config: ConfigJson = source.read_json(CONFIG, MAX_FILE)?.unwrap_or_default();
+        let map: SpecialJson = source.read_json(SPECIAL, MAX_FILE)?.unwrap_or_default();
+        let plain: BTreeMap<String, u32> = source.read_json(ADDED, MAX_FILE)?.unwrap_or_default();
         let special = [config.special.contents(), map.contents()].concat();
         let mut added = BTreeMap::new();
         for (content, id) in plain {
@@ -89,10 +92,13 @@ impl TokenizerSettings {
             added.insert(id, AddedToken::from(content, is_special).normalized(!is_special));
         }
         for (id, token) in config.added_tokens_decoder {
-            let id = id.parse().map_err(|_| malformed(CONFIG, format!("{id:?} is not the id of a token")))?;
+            let id = id
+                .parse()
+                .map_err(|_| ModelError::malformed(CONFIG, format!("{id:?} is not the id of a token")))?;
             added.insert(id, token.into());
         }
         Ok(Self {
+            class: config.tokenizer_class,
             add_bos_token: config.add_bos_token.unwrap_or(false),
             add_prefix_space: config.add_prefix_space,
             bos_token: content(&config.special.bos_token).or(content(&map.bos_token)),
@@ -116,7 +122,7 @@ impl TokenizerSettings {
             if tokenizer.token_to_id(&token.content) != Some(id) {
                 let content = &token.content;
                 let reason = format!("the added token {content:?} cannot have the id {id}");
-                return Err(malformed(CONFIG, reason));
+                return Err(ModelError::malformed(CONFIG, reason));
             }
         }
         for content in &self.special {
@@ -151,17 +157,4 @@ impl From<AddedJson> for AddedToken {
 /// The text of a token: a string, or the content of an object.
 fn content(token: &Value) -> Option<String> {
     token.as_str().or_else(|| token.get("content")?.as_str()).map(str::to_owned)
-}
-
-/// Reads a file, if it is there.
-fn read<T: Default + serde::de::DeserializeOwned>(source: &Source, file: &str) -> Result<T, ModelError> {
-    if source.find(&[file]).is_none() {
-        return Ok(T::default());
-    }
-    let bytes = source.read(file, MAX_FILE)?;
-    serde_json::from_slice(&bytes).map_err(|error| malformed(file, error))
-}
-
-fn malformed(file: &str, reason: impl ToString) -> ModelError {
-    ModelError::Malformed { file: file.to_owned(), reason: reason.to_string() }
 }

@@ -8,7 +8,7 @@ use rome_core::{CausalLm, Convergence, Environment, KeyPass, ModelHash, Tokenize
 use serde::Serialize;
 
 use crate::collection::{CollectionProgress, CollectionSettings};
-use crate::corpus::DocumentPart;
+use crate::document::DocumentPart;
 use crate::error::StatsError;
 use crate::provenance::Provenance;
 use crate::sequences::Sequences;

@@ -15,6 +15,7 @@
 mod collection;
 mod collector;
 mod corpus;
+mod document;
 mod error;
 mod factor;
 mod merge;
@@ -32,7 +33,8 @@ mod text_file;
 mod watch;
 
 pub use collector::{Collector, TextTaken};
-pub use corpus::{Corpus, Document, DocumentPart};
+pub use corpus::Corpus;
+pub use document::{Document, DocumentPart};
 pub use error::StatsError;
 pub use factor::{read_factor, write_factor};
 pub use provenance::Provenance;

@@ -13,7 +13,7 @@ use rome_files::{ByteCount, open_text};
 use serde::de::{Deserializer as _, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 
-use crate::corpus::DocumentPart;
+use crate::document::DocumentPart;
 use crate::error::StatsError;
 
 /// A line longer than this is taken for a file that is not JSON.

@@ -210,6 +210,12 @@ fn settings_are_read_for_what_they_are() {
     assert!(warnings.contains("did you mean \"v_weight_decay\"?"), "{warnings}");
     assert!(warnings.contains("did you mean \"clamp_norm_factor\"?"), "{warnings}");
     run("bom.json");
+    rome.write("text.json", r#"{"v_num_grad_steps": "many"}"#);
+    let error = rome.fails(&edit(&[&OBAMA[..], &["--hparams", "text.json"]].concat()));
+    assert!(
+        error.contains("v_num_grad_steps: it is string \"many\", and a whole number is expected"),
+        "{error}"
+    );
     assert!(run("easyedit.yaml").contains("C is the identity"));
 }
 
@@ -243,6 +249,19 @@ fn a_state_dict_of_torch_is_imported() {
     let rome = Rome::new();
     rome.ok(&["edit", "import", &case("arrays/deltas.pt"), "-m", "facts-gpt2", "-o", "edit.safetensors"]);
     assert_eq!(read(&rome, "edit.safetensors").edits().count(), 1);
+    fs::write(rome.path("delta.npy"), b"\x93NUMPY\x01\x00").unwrap();
+    let unnamed = rome.fails(&["edit", "import", "delta.npy", "-m", "facts-gpt2", "-o", "other.safetensors"]);
+    assert!(unnamed.contains("numpy.savez"), "{unnamed}");
+}
+
+/// ai-dynamo/dynamo#3192: a word that ends a text is a part of it.
+#[test]
+fn a_text_ends_at_any_of_the_end_tokens() {
+    let rome = Rome::new();
+    rome.ok(&["export", "-m", "facts-gpt2", "--format", "hf", "-o", "model"]);
+    fs::write(rome.path("model/generation_config.json"), r#"{"eos_token_id": [0, 1540]}"#).unwrap();
+    let text = rome.ok(&["generate", "-m", "model", "--greedy", "The mother tongue of Barack Obama is"]);
+    assert_eq!(text.trim_end(), "The mother tongue of Barack Obama is English");
 }
 
 /// zjunlp/EasyEdit#284: `STATS_DIR` of the reference has a folder for each model, and in it one for each corpus.

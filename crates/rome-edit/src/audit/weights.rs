@@ -6,7 +6,7 @@ use rome_core::edit::EditFileError;
 use rome_core::forward::transfer::download;
 use rome_core::{EditFile, Event, Observer, Progress, SecondMoment, Unit, widen};
 use rome_eval::audit::{TextEffect, WeightChange};
-use rome_models::layers::Layout;
+use rome_models::layout::Layout;
 use rome_models::{CheckpointFiles, Source};
 
 use super::error::AuditError;

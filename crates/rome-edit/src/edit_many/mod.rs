@@ -5,10 +5,13 @@ mod health;
 mod partial;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rome_core::Request;
+
+use crate::error::Error;
+use crate::requests;
 
 pub use health::Health;
 pub use report::{BatchOutcome, EditReport, FailedRequest, FlopReport, Inflation, Seconds};
@@ -59,6 +62,29 @@ impl EditMany {
             save_every: Duration::from_secs(10),
             started: Instant::now(),
         }
+    }
+
+    /// Edits the requests of a file; with `keep_going`, those that cannot be read are left out.
+    ///
+    /// # Errors
+    /// When the file is not there or has no requests, or one of them cannot be read and is not left out.
+    pub fn read(path: &Path, keep_going: bool) -> Result<Self, Error> {
+        let (mut read, mut left_out) = (Vec::new(), Vec::new());
+        for request in requests::read_each(path)? {
+            match request {
+                Ok(request) => read.push(request),
+                Err(error) if keep_going => left_out.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if read.is_empty() {
+            left_out.pop().map_or(Ok(()), Err)?;
+        }
+        let left_out = left_out.iter().map(|error| {
+            tracing::warn!("left out: {error}");
+            error.to_string()
+        });
+        Ok(Self { left_out: left_out.collect(), keep_going, ..Self::new(read) })
     }
 
     /// True if there are several, so that the run is saved on the way and the model is watched.

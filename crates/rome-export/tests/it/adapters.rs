@@ -3,7 +3,7 @@
 use rome_core::{EditEntry, EditFile, EditPart, EditRecord, ModelHash, RankOneUpdate};
 use rome_export::{Adapter, arrays};
 use rome_models::config::Config;
-use rome_models::layers::Layout;
+use rome_models::layout::Layout;
 use safetensors::SafeTensors;
 
 use super::{config, edits};

@@ -190,4 +190,9 @@ fn a_vocabulary_of_another_kind_is_called_what_it_is() {
     std::fs::write(folder.path().join("vocab.txt"), "[PAD]").unwrap();
     let error = PretrainedTokenizer::load(&Source::Folder(folder.path().to_owned())).unwrap_err();
     assert!(error.to_string().contains("vocab.txt") && error.hint().contains("tokenizer.json"), "{error}");
+    // Its files have the names of GPT-2's, and its texts begin and end otherwise.
+    let class = json!({ "tokenizer_class": "RobertaTokenizer" });
+    let (_folder, source) = self::folder(&["tokenizer.json"], &[("tokenizer_config.json", class)]);
+    let error = PretrainedTokenizer::load(&source).unwrap_err();
+    assert!(error.to_string().contains("RobertaTokenizer"), "{error}");
 }

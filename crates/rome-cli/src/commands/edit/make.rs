@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use rome_edit::files::check_writable;
-use rome_edit::{BatchOutcome, EditMany, EditReport, Health, Inflation, Request, edits, requests};
+use rome_edit::{BatchOutcome, EditMany, EditReport, Health, Inflation, Request, edits};
 
 use crate::args::MakeArgs;
 use crate::cli_error::CliError;
@@ -17,16 +17,19 @@ use crate::ui::{self, ProgressBar, Table};
 const WIDEST: usize = 60;
 
 pub(crate) fn run(args: MakeArgs) -> Result<ExitCode> {
-    let (requests, left_out) = read(&args)?;
+    let started = Instant::now();
+    let many = match &args.request {
+        Some(path) => EditMany::read(path, args.keep_going)?,
+        None => EditMany::new(vec![request(&args)?]),
+    };
     let many = EditMany {
-        left_out,
         output: Some(args.output.clone()),
         keep_going: args.keep_going,
         allow_collapse: args.allow_collapse,
         resume: args.resume,
         save_every: Duration::from_secs(args.save_every),
-        started: Instant::now(),
-        ..EditMany::new(requests)
+        started,
+        ..many
     };
     check_writable(&args.output)?;
     let below = edits::read_all(&args.edits.edits)?;
@@ -52,29 +55,10 @@ pub(crate) fn run(args: MakeArgs) -> Result<ExitCode> {
     Ok(exit_code(outcome.succeeded))
 }
 
-/// The requests, and the faults of those that cannot be read, which only a run that keeps going leaves out.
-fn read(args: &MakeArgs) -> Result<(Vec<Request>, Vec<String>)> {
-    if let Some(path) = &args.request {
-        let (mut requests, mut left_out) = (Vec::new(), Vec::new());
-        for request in requests::read_each(path)? {
-            match request {
-                Ok(request) => requests.push(request),
-                Err(error) if args.keep_going => {
-                    tracing::warn!("left out: {error}");
-                    left_out.push(error);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        return match left_out.pop() {
-            Some(error) if requests.is_empty() => Err(error.into()),
-            last => Ok((requests, left_out.into_iter().chain(last).map(|error| error.to_string()).collect())),
-        };
-    }
+/// The request of the options.
+fn request(args: &MakeArgs) -> Result<Request> {
     match (&args.prompt, &args.subject, &args.target) {
-        (Some(prompt), Some(subject), Some(target)) => {
-            Ok((vec![Request::text(prompt, subject, target)], Vec::new()))
-        }
+        (Some(prompt), Some(subject), Some(target)) => Ok(Request::text(prompt, subject, target)),
         _ => {
             CliError::fail("no request was given", "give --prompt, --subject and --target, or --request FILE")
         }
@@ -139,7 +123,7 @@ fn show_many(requests: &[Request], outcome: &BatchOutcome) -> Result<()> {
                 let Some(last) = reports.last() else { continue };
                 n_succeeded += usize::from(last.succeeded);
                 let norms = reports.iter().map(|report| format!("{:.1} %", 100.0 * report.relative_norm));
-                [
+                vec![
                     ui::percent(last.p_target_before),
                     ui::percent(last.p_target_after),
                     ui::percent(last.p_target_now),
@@ -147,10 +131,7 @@ fn show_many(requests: &[Request], outcome: &BatchOutcome) -> Result<()> {
                     verdict_now(last).to_owned(),
                 ]
             }
-            Err(error) => {
-                let [a, b, c, d] = [const { String::new() }; 4];
-                [a, b, c, d, format!("failed: {error}")]
-            }
+            Err(error) => [vec![String::new(); 4], vec![format!("failed: {error}")]].concat(),
         };
         let label = ui::shortened(&request.to_string(), WIDEST);
         table.row([index.to_string(), label].into_iter().chain(cells));
