@@ -54,8 +54,8 @@ pub use forward::{Batch, CacheMode, KvCache, Past, Recorded, Workers};
 pub use method::rome::{Capture, HyperParams, Prefixes, RomeConfig, Variant};
 pub use method::{Edit, EditError, EditMethod, EditableModel, Flops, Rome};
 pub use model::{
-    Block, CausalLm, EditableLinear, Hook, HookPoint, LinearLike, ModelHash, ModelShape, Part, Precision,
-    Projection, widen,
+    AttentionRule, Block, CausalLm, EditableLinear, Hook, HookPoint, LinearLike, MlpInput, ModelHash,
+    ModelShape, Part, Precision, Projection, widen,
 };
 pub use observer::{Event, Observer, Progress, Step, Stopped, Unit};
 pub use request::{Context, KlPrompt, Request, TokenizedRequest, Tokenizer};

@@ -51,6 +51,8 @@ mod tests {
                 d_model: 1,
                 d_ff: 4,
                 n_heads: 1,
+                n_kv_heads: 1,
+                head_dim: 8,
                 vocab_size: 1,
                 n_positions: 1,
             };

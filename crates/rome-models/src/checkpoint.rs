@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::config::Config;
 use crate::model_hasher::ModelHasher;
 use crate::stored::{StoredFile, StoredTensor, StoredType};
-use crate::tensor_names::{EMBEDDINGS, HEAD, TensorNames};
+use crate::tensor_names::TensorNames;
 use crate::{ModelError, Source};
 
 /// No index of a checkpoint comes near this.
@@ -90,25 +90,24 @@ impl CheckpointFiles {
         }
     }
 
-    /// Compares the head of a tied model with its embeddings, where a checkpoint has both: one that is the same
-    /// is not used, and one that is not is the model's, as transformers has it.
+    /// Compares the head of a tied model with its embeddings, where a checkpoint has both. One that differs is
+    /// refused: transformers 5 takes it for the head, and transformers 4 does not.
     fn resolve_tied_head(&mut self) -> Result<(), ModelError> {
         if !self.config.is_tied() {
             return Ok(());
         }
-        let (Some(head), Some(embeddings)) = (self.stored(HEAD)?, self.stored(EMBEDDINGS)?) else {
+        let names = self.config.names;
+        let (head_name, embeddings_name) = (names.head_weight(), names.embeddings_weight());
+        let (Some(head), Some(embeddings)) = (self.stored(&head_name)?, self.stored(&embeddings_name)?)
+        else {
             return Ok(());
         };
-        if head == embeddings {
-            let mut tensors = self.files.iter_mut().flat_map(StoredFile::tensors_mut);
-            if let Some(tensor) = tensors.find(|tensor| tensor.canonical_name() == Some(HEAD)) {
-                tensor.canonical = None;
-            }
-        } else {
-            self.notes.push(format!(
-                "{HEAD} differs from the token embeddings, though config.json ties them: the model has it as its \
-                 head, as transformers 5 does and transformers 4 does not"
-            ));
+        if head != embeddings {
+            return Err(ModelError::TiedHead { head: head_name, embeddings: embeddings_name });
+        }
+        let mut tensors = self.files.iter_mut().flat_map(StoredFile::tensors_mut);
+        if let Some(tensor) = tensors.find(|tensor| tensor.canonical_name() == Some(&head_name)) {
+            tensor.canonical = None;
         }
         Ok(())
     }
@@ -175,6 +174,8 @@ pub struct Checkpoint<'p> {
     n_bytes: u64,
     files: Vec<StoredFile>,
     tensors: BTreeMap<String, Entry>,
+    /// The beginning of the names of blocks.
+    blocks: &'static str,
     hash: ModelHasher,
 }
 
@@ -206,7 +207,7 @@ impl<'p> Checkpoint<'p> {
         if !precision.is_supported_by(device) {
             return Err(ModelError::Precision { precision });
         }
-        let CheckpointFiles { mut files, notes, .. } = CheckpointFiles::open(source)?;
+        let CheckpointFiles { config, mut files, notes, .. } = CheckpointFiles::open(source)?;
         notes.iter().for_each(|note| tracing::warn!("{}: {note}", source.name()));
         let mut tensors = BTreeMap::new();
         for (index, file) in files.iter_mut().enumerate() {
@@ -228,6 +229,7 @@ impl<'p> Checkpoint<'p> {
             n_bytes,
             files,
             tensors,
+            blocks: config.names.blocks(),
             hash: ModelHasher::default(),
         })
     }
@@ -252,7 +254,7 @@ impl<'p> Checkpoint<'p> {
         let Some(entry) = self.tensors.remove(name) else {
             // Those of blocks have their place as a rule.
             let (blocks, others): (Vec<_>, Vec<_>) =
-                self.tensors.keys().cloned().partition(|name| name.starts_with("transformer.h."));
+                self.tensors.keys().cloned().partition(|name| name.starts_with(self.blocks));
             return Err(missing([others, blocks].concat()));
         };
         if entry.tensor.shape != shape {

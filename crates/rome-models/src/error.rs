@@ -87,10 +87,22 @@ pub enum ModelError {
         how: String,
     },
     /// The configuration is of a family that is not supported.
-    #[error("config.json: the model type {model_type:?} is not supported")]
+    #[error("config.json: the model type {model_type:?} is not supported{}", because(.reason))]
     Family {
-        /// The type.
+        /// The `model_type`.
         model_type: String,
+        /// Why, if it is known; else nothing.
+        reason: String,
+    },
+    /// A tied model has a head of its own beside its embeddings.
+    #[error(
+        "{head} and {embeddings} differ, though config.json ties them: transformers 5 takes the first for the head, and transformers 4 the second"
+    )]
+    TiedHead {
+        /// The name of the head.
+        head: String,
+        /// The name of the embeddings.
+        embeddings: String,
     },
     /// A name is that of a file.
     #[error("{name:?} is a file, and a model is a folder")]
@@ -190,7 +202,13 @@ impl Hint for ModelError {
             Self::Changed { .. } => "run this again when nothing writes to the model's folder",
             Self::Malformed { .. } => "download the file again; it may be truncated",
             Self::Config { .. } => "mend the field in config.json, or download the file again",
-            Self::Family { .. } => "use a GPT-2 or GPT-J model in Hugging Face form",
+            Self::Family { reason, .. } if reason.is_empty() => {
+                "use a decoder of a supported family in Hugging Face form; docs/families.md lists them"
+            }
+            Self::Family { .. } => "use a dense decoder with attention; docs/families.md lists the families",
+            Self::TiedHead { .. } => {
+                "delete the head from the weights, or set \"tie_word_embeddings\": false in config.json"
+            }
             Self::Quantized { .. } => {
                 "give the original checkpoint; a quantized one cannot be edited exactly"
             }
@@ -226,6 +244,10 @@ impl ModelError {
 /// Names the tensors that have no place, beside one that is missing.
 fn without_place(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("; it has {} others: {}", names.len(), list(names)) }
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }
 
 fn of_base(base: &Option<String>) -> String {

@@ -1,4 +1,4 @@
-//! GPT-2 and GPT-J in [burn](https://burn.dev), loaded from checkpoints in Hugging Face form.
+//! Decoders of many families in [burn](https://burn.dev), loaded from checkpoints in Hugging Face form.
 //!
 //! ```no_run
 //! use burn::prelude::Device;
@@ -13,28 +13,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Each family's folder reads like its checkpoint: `wte`, `h.<layer>.ln_1`, `attn`, `mlp`, `ln_f`.
-//! A model implements [`rome_core::CausalLm`]; nothing here knows what an edit is.
+//! There is one [`decoder`], made of the [parts](decoder::Parts) that [`families`] read from a `config.json`; it
+//! implements [`rome_core::CausalLm`]. Nothing here knows what an edit is.
 
 pub mod activation;
 pub mod checkpoint;
 pub mod config;
+pub mod decoder;
 pub mod error;
-pub mod gpt2;
-pub mod gptj;
+pub mod families;
 #[cfg(feature = "hub")]
 mod hub;
 #[cfg(feature = "hub")]
 mod hub_name;
 pub mod hub_settings;
 mod identity;
-pub mod layer_norm;
-pub mod layers;
 pub mod layout;
 pub mod model_hasher;
 pub mod pretrained;
 mod resolve;
-mod sizes;
 pub mod source;
 pub mod stored;
 mod tensor_names;
@@ -43,9 +40,9 @@ pub mod tokenizer;
 mod tokenizer_settings;
 
 pub use checkpoint::{Checkpoint, CheckpointFiles};
+pub use decoder::Decoder;
 pub use error::ModelError;
 pub use hub_settings::HubSettings;
-pub use layer_norm::LayerNorm;
 pub use model_hasher::ModelHasher;
 pub use pretrained::Pretrained;
 pub use source::Source;

@@ -8,8 +8,7 @@ use serde::Deserialize;
 
 use crate::checkpoint::stored_files;
 use crate::config::Config;
-use crate::gpt2::Gpt2;
-use crate::gptj::GptJ;
+use crate::decoder::Decoder;
 use crate::stored::{StoredFile, StoredType};
 use crate::token_ids::TokenIds;
 use crate::{Checkpoint, ModelError, PretrainedTokenizer, Source};
@@ -62,10 +61,7 @@ impl Pretrained {
         let config = Config::load(source).map_err(|error| with_types(error, source))?;
         let tokenizer = PretrainedTokenizer::load(source)?;
         let mut checkpoint = Checkpoint::open(source, device, precision, observer)?;
-        let model: Box<dyn CausalLm> = match &config {
-            Config::Gpt2(config) => Box::new(Gpt2::load(&mut checkpoint, config)?),
-            Config::GptJ(config) => Box::new(GptJ::load(&mut checkpoint, config)?),
-        };
+        let model: Box<dyn CausalLm> = Box::new(Decoder::load(&mut checkpoint, &config)?);
         Ok(Self {
             model,
             tokenizer,

@@ -2,10 +2,29 @@
 
 use crate::config::Config;
 
-/// The head of a model.
-pub(crate) const HEAD: &str = "lm_head.weight";
-/// The token embeddings, which are the head of a tied model.
-pub(crate) const EMBEDDINGS: &str = "transformer.wte.weight";
+/// Endings of the names of buffers, which follow from the configuration: masks and rotations.
+const BUFFERS: [&str; 8] = [
+    ".rotary_emb.inv_freq",
+    ".attention.bias",
+    ".attention.masked_bias",
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attn.embed_positions",
+    ".attn.attention.bias",
+    ".attn.attention.masked_bias",
+];
+
+/// Beginnings of the names of what stands beside a language model: towers for images and sounds, and heads that
+/// predict several tokens at once.
+const BESIDE: [&str; 7] = [
+    "vision_tower.",
+    "model.vision_tower.",
+    "vision_model.",
+    "audio_tower.",
+    "multi_modal_projector.",
+    "model.multi_modal_projector.",
+    "mtp.",
+];
 
 /// The prefixes that wrappers put before all names: those of DDP, Opacus, torch.compile, PEFT, trl and trlx.
 const WRAPPERS: [&str; 6] =
@@ -39,16 +58,17 @@ impl TensorNames {
                     other_heads.push((*full).to_owned());
                     return None;
                 }
-                let is_whole = name.starts_with("transformer.") || name.starts_with("lm_head.");
-                let name = if is_whole { name.to_owned() } else { format!("transformer.{name}") };
-                (!config.is_buffer(&name)).then_some(name)
+                let is_ignored = BESIDE.iter().any(|beginning| name.starts_with(beginning))
+                    || BUFFERS.iter().any(|ending| name.ends_with(ending));
+                (!is_ignored).then(|| config.names.canonical(name))
             })
             .collect();
         // Saved once for both, and under the name of the head.
-        let has = |wanted: &str| canonical.iter().flatten().any(|name| name == wanted);
-        if config.is_tied() && has(HEAD) && !has(EMBEDDINGS) {
-            for name in canonical.iter_mut().flatten().filter(|name| *name == HEAD) {
-                EMBEDDINGS.clone_into(name);
+        let (head, embeddings) = (config.names.head_weight(), config.names.embeddings_weight());
+        let has = |wanted: &String| canonical.iter().flatten().any(|name| name == wanted);
+        if config.is_tied() && has(&head) && !has(&embeddings) {
+            for name in canonical.iter_mut().flatten().filter(|name| **name == head) {
+                name.clone_from(&embeddings);
             }
         }
         Self { canonical, wrapper, other_heads }
@@ -76,6 +96,9 @@ fn is_other_head(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HEAD: &str = "lm_head.weight";
+    const EMBEDDINGS: &str = "transformer.wte.weight";
 
     fn config(is_tied: bool) -> Config {
         let json = serde_json::json!({

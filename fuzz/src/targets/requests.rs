@@ -14,7 +14,8 @@ pub(super) static BUNDLED: LazyLock<Result<(PretrainedTokenizer, ModelShape), St
     LazyLock::new(|| {
         let bundled = &rome_assets::FACTS_GPT2;
         let source = Source::Embedded(bundled.name, bundled.files);
-        let load = || anyhow::Ok((PretrainedTokenizer::load(&source)?, Config::load(&source)?.shape()));
+        let load =
+            || anyhow::Ok((PretrainedTokenizer::load(&source)?, Config::load(&source)?.shape().clone()));
         load().map_err(|error| format!("{error:#}"))
     });
 

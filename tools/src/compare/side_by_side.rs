@@ -127,6 +127,8 @@ fn suffix_tokens(lookup_idxs: &[usize], task: &Task, case: &Case) -> Result<usiz
         d_model: task.d_model,
         d_ff: 0,
         n_heads: 1,
+        n_kv_heads: 1,
+        head_dim: 8,
         vocab_size: usize::MAX,
         n_positions: usize::MAX,
     };

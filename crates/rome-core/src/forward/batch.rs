@@ -5,10 +5,8 @@ use std::ops::Range;
 use burn::prelude::*;
 use burn::tensor::IndexingUpdateOp;
 
+use super::mask::Masks;
 use super::transfer::upload;
-
-/// An attention score that softmax turns into exactly zero, and that is finite in f32.
-const MASKED: f32 = -1e9;
 
 /// The layout of a packed batch: which tokens belong to which row, at which position, and what
 /// each row has in a cache already.
@@ -46,8 +44,8 @@ pub(crate) struct Group {
     pub(crate) past_len: usize,
     /// Slots of the cache, `[n_rows * past_len]`; `None` without a past.
     pub(crate) past_slots: Option<Tensor<1, Int>>,
-    /// Added to the scores, `[n_rows or 1, 1, n_reads, past_len + len]`; `None` if all is visible.
-    pub(crate) mask: Option<Tensor<4>>,
+    /// What is added to the scores.
+    pub(crate) masks: Masks,
 }
 
 impl Batch {
@@ -200,26 +198,9 @@ impl Group {
                 .collect();
             ints(&slots, device)
         });
-        let ragged =
-            past.iter().any(|slots| slots.len() < past_len) || offsets.windows(2).any(|o| o[0] != o[1]);
-        let hides = ragged || offsets[0].iter().any(|&read| read + 1 < len);
-        let mask = (hides && !reads.is_empty()).then(|| {
-            let mask_rows = if ragged { n_rows } else { 1 };
-            let mut mask = Vec::with_capacity(mask_rows * offsets[0].len() * (past_len + len));
-            for (slots, offsets) in past.iter().zip(offsets).take(mask_rows) {
-                for &read in offsets {
-                    mask.extend((0..past_len).map(|slot| hidden_if(slot >= slots.len())));
-                    mask.extend((0..len).map(|key| hidden_if(key > read)));
-                }
-            }
-            upload(mask, [mask_rows, 1, offsets[0].len(), past_len + len], device)
-        });
-        Self { tokens, reads, n_rows, past_len, past_slots, mask }
+        let masks = Masks::new(past.iter().map(Vec::len).collect(), offsets, len, device);
+        Self { tokens, reads, n_rows, past_len, past_slots, masks }
     }
-}
-
-fn hidden_if(hidden: bool) -> f32 {
-    if hidden { MASKED } else { 0.0 }
 }
 
 /// Moves indices to a device, `[n]`.

@@ -2,12 +2,12 @@
 
 use burn::prelude::*;
 
-use super::attention::{Attention, AttentionBackward, AttentionGrad};
+use super::attention::{Attention, AttentionBackward, AttentionGrad, Heads};
 use super::batch::Batch;
 use super::cache::CacheMode;
 use super::frozen::{FrozenInputs, complete};
 use super::recorded::{Backward, Recorded};
-use crate::model::{Block, CausalLm, Hook, HookPoint, Part, Projection};
+use crate::model::{Block, CausalLm, Hook, HookPoint, MlpInput, Part, Projection};
 
 /// One block to be run once.
 pub struct BlockPass<'a, 'm> {
@@ -29,6 +29,7 @@ pub struct BlockBackward<'a, 'm> {
     batch: &'a Batch,
     frozen: Option<&'a FrozenInputs>,
     until_key: UntilKeyBackward<'m>,
+    contribution: Backward<'m>,
 }
 
 /// A block before its down projection.
@@ -44,6 +45,7 @@ struct UntilKeyBackward<'m> {
     norm: Backward<'m>,
     projections: [Backward<'m>; 3],
     attention: AttentionBackward,
+    heads: Heads,
     output: Backward<'m>,
     key: Backward<'m>,
 }
@@ -68,8 +70,10 @@ impl<'a, 'm> BlockPass<'a, 'm> {
             _ => mlp,
         };
         let mlp = hook.hook(HookPoint { layer, part: Part::Mlp }, mlp);
+        let (mlp, contribution) = block.contribution(self.start(mlp)).split();
         let hidden = hook.hook(HookPoint { layer, part: Part::Block }, hidden + attention + mlp);
-        (hidden, BlockBackward { block, batch: self.batch, frozen: self.frozen, until_key: back })
+        let (batch, frozen) = (self.batch, self.frozen);
+        (hidden, BlockBackward { block, batch, frozen, until_key: back, contribution })
     }
 
     /// Keeps the keys and values of attention in memory, and computes no more than these.
@@ -87,23 +91,29 @@ impl<'a, 'm> BlockPass<'a, 'm> {
         self.until_key(hidden, &mut CacheMode::None, &mut ()).key
     }
 
+    /// Starts the chain of a layer.
+    fn start<'c>(&self, state: Tensor<2>) -> Recorded<'c> {
+        if self.recorded { Recorded::start(state) } else { Recorded::from(state) }
+    }
+
     fn until_key(&self, hidden: Tensor<2>, memory: &mut CacheMode<'_>, hook: &mut dyn Hook) -> UntilKey<'m> {
         let block = self.model.block(self.layer);
         let layer = self.layer;
-        let recorded = self.recorded;
-        let start = |state: Tensor<2>| if recorded { Recorded::start(state) } else { Recorded::from(state) };
-
         let (entering, positions) = match self.frozen {
             None => (hidden.clone(), self.batch.positions()),
             Some(frozen) => (hidden.clone().select(0, frozen.changing.clone()), frozen.positions.clone()),
         };
-        let (normed, norm) = block.norm(start(entering)).split();
-        let (hidden, normed_reads, read_positions) = match self.frozen {
-            None => (self.batch.read(hidden), self.batch.read(normed.clone()), self.batch.read_positions()),
-            Some(_) => (hidden, normed.clone(), positions.clone()),
+        let (normed, norm) = block.norm(self.start(entering.clone())).split();
+        // What an MLP beside attention reads: where nothing else changes, only what does.
+        let (hidden, beside, normed_reads, read_positions) = match self.frozen {
+            None => {
+                let hidden = self.batch.read(hidden);
+                (hidden.clone(), hidden, self.batch.read(normed.clone()), self.batch.read_positions())
+            }
+            Some(_) => (hidden, entering, normed.clone(), positions.clone()),
         };
         let project = |projection, normed: &Tensor<2>, positions| {
-            block.project(projection, start(normed.clone()), positions).split()
+            block.project(projection, self.start(normed.clone()), positions).split()
         };
         let (query, query_back) = project(Projection::Query, &normed_reads, &read_positions);
         let (key, key_back) = project(Projection::Key, &normed, &positions);
@@ -117,25 +127,26 @@ impl<'a, 'm> BlockPass<'a, 'm> {
             }
         };
 
-        let attention = Attention {
-            layer,
-            batch: self.batch,
-            n_heads: self.model.shape().n_heads,
-            scale: block.attention_scale(),
-        };
-        let (attended, attention_back) = if recorded {
+        let heads = Heads { n_heads: self.model.shape().n_heads, n_kv_heads: self.model.shape().n_kv_heads };
+        let attention = Attention { layer, batch: self.batch, heads, rule: block.attention_rule() };
+        let (attended, attention_back) = if self.recorded {
             attention.record(projected, memory)
         } else {
             (attention.run(projected, memory), AttentionBackward::none())
         };
-        let (attention, output) = block.attention_output(start(attended)).split();
+        let (attention, output) = block.attention_output(self.start(attended)).split();
         let attention = hook.hook(HookPoint { layer, part: Part::Attention }, attention);
 
-        let input = if block.is_parallel() { normed_reads } else { hidden.clone() + attention.clone() };
-        let (key, mlp_back) = block.key(start(input)).split();
+        let input = match block.mlp_input() {
+            MlpInput::Sum => hidden.clone() + attention.clone(),
+            MlpInput::Normed => normed_reads,
+            MlpInput::Hidden => beside,
+        };
+        let (key, mlp_back) = block.key(self.start(input)).split();
         let key = hook.hook(HookPoint { layer, part: Part::Key }, key);
         let projections = [query_back, key_back, value_back];
-        let back = UntilKeyBackward { norm, projections, attention: attention_back, output, key: mlp_back };
+        let back =
+            UntilKeyBackward { norm, projections, attention: attention_back, heads, output, key: mlp_back };
         UntilKey { hidden, attention, key, back }
     }
 }
@@ -144,22 +155,25 @@ impl BlockBackward<'_, '_> {
     /// Returns the gradient of the block's input, `[n_tokens, d_model]`, or only that of the
     /// positions that move, given that of its output, `[n_reads, d_model]`.
     pub fn backward(self, grad: Tensor<2>) -> Tensor<2> {
-        let Self { block, batch, frozen, until_key: back } = self;
+        let Self { block, batch, frozen, until_key: back, contribution } = self;
         let changing = |grad: Tensor<2>| match frozen {
             None => grad,
             Some(frozen) => grad.select(0, frozen.changing.clone()),
         };
+        let of_value = contribution.backward(grad.clone());
+        let pull_mlp = |grad| back.key.backward(block.down_projection().pullback(grad));
         // The gradients of the residual stream, of attention's output, and of what the MLP read
         // beside attention.
-        let pull_mlp = |grad| back.key.backward(block.down_projection().pullback(grad));
-        let (of_hidden, of_attention, of_normed) = if block.is_parallel() {
-            (grad.clone(), grad.clone(), Some(pull_mlp(changing(grad))))
-        } else {
-            let sum = grad.clone() + pull_mlp(grad);
-            (sum.clone(), sum, None)
+        let (of_hidden, of_attention, of_normed) = match block.mlp_input() {
+            MlpInput::Sum => {
+                let sum = grad + pull_mlp(of_value);
+                (changing(sum.clone()), sum, None)
+            }
+            MlpInput::Normed => (changing(grad.clone()), grad, Some(pull_mlp(changing(of_value)))),
+            MlpInput::Hidden => (changing(grad.clone()) + pull_mlp(changing(of_value)), grad, None),
         };
         let AttentionGrad { query, key, value } =
-            back.attention.backward(back.output.backward(of_attention), batch);
+            back.attention.backward(back.output.backward(of_attention), batch, back.heads);
         let [query_back, key_back, value_back] = back.projections;
 
         let of_query = query_back.backward(changing(query));
@@ -168,6 +182,6 @@ impl BlockBackward<'_, '_> {
             None => of_query,
         };
         let of_normed = key_back.backward(changing(key)) + value_back.backward(changing(value));
-        batch.add_reads(back.norm.backward(batch.add_reads(of_normed, of_reads)), changing(of_hidden))
+        batch.add_reads(back.norm.backward(batch.add_reads(of_normed, of_reads)), of_hidden)
     }
 }

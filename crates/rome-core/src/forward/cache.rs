@@ -63,13 +63,13 @@ impl KvCache {
     }
 
     /// Returns keys and values of a group's past at one layer.
-    fn gather(&self, layer: usize, group: &Group, n_heads: usize) -> Option<GroupPast> {
+    fn gather(&self, layer: usize, group: &Group, n_kv_heads: usize) -> Option<GroupPast> {
         let slots = group.past_slots.as_ref()?;
         let (keys, values) = self.layers[layer].as_ref()?;
         let gather = |tensor: &Tensor<2>| {
             let [_, width] = tensor.dims();
             let rows = tensor.clone().select(0, slots.clone());
-            rows.reshape([group.n_rows, group.past_len, n_heads, width / n_heads]).swap_dims(1, 2)
+            rows.reshape([group.n_rows, group.past_len, n_kv_heads, width / n_kv_heads]).swap_dims(1, 2)
         };
         Some(GroupPast { keys: gather(keys), values: gather(values) })
     }
@@ -91,7 +91,7 @@ impl KvCache {
     }
 }
 
-/// The past of one group of rows, `[n_rows, n_heads, past_len, head_dim]`.
+/// The past of one group of rows, `[n_rows, n_kv_heads, past_len, head_dim]`.
 #[derive(Debug, Clone)]
 pub(crate) struct GroupPast {
     pub(crate) keys: Tensor<4>,
@@ -107,8 +107,9 @@ pub struct Past {
 
 impl Past {
     /// Gathers what `batch` needs of `cache` at some layers.
-    pub fn new(cache: &KvCache, layers: Range<usize>, batch: &Batch, n_heads: usize) -> Self {
-        let gather = |layer| batch.groups.iter().map(|group| cache.gather(layer, group, n_heads)).collect();
+    pub fn new(cache: &KvCache, layers: Range<usize>, batch: &Batch, n_kv_heads: usize) -> Self {
+        let gather =
+            |layer| batch.groups.iter().map(|group| cache.gather(layer, group, n_kv_heads)).collect();
         Self { groups: layers.clone().map(gather).collect(), layers }
     }
 }
@@ -130,11 +131,11 @@ impl CacheMode<'_> {
         layer: usize,
         group_index: usize,
         group: &Group,
-        n_heads: usize,
+        n_kv_heads: usize,
     ) -> Option<GroupPast> {
         match self {
             CacheMode::None => None,
-            CacheMode::Extend(cache) => cache.gather(layer, group, n_heads),
+            CacheMode::Extend(cache) => cache.gather(layer, group, n_kv_heads),
             CacheMode::Frozen(past) => past.groups[layer - past.layers.start][group_index].clone(),
         }
     }

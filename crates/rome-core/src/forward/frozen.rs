@@ -4,7 +4,7 @@ use burn::prelude::*;
 use burn::tensor::IndexingUpdateOp;
 
 use super::batch::Batch;
-use crate::model::{CausalLm, Projection};
+use crate::model::{CausalLm, MlpInput, Projection};
 
 /// Results of a block for an input of which only some positions change: in the first block above an edited
 /// layer, all but the lookup positions are the same in every step.
@@ -33,21 +33,26 @@ impl FrozenInputs {
             let rows = all.clone().select(0, changing.clone());
             all.select_assign(0, changing.clone(), rows.neg(), IndexingUpdateOp::Add)
         };
-        let normed = block.norm(hidden.into()).into_value();
+        let normed = block.norm(hidden.clone().into()).into_value();
         let positions = batch.positions();
         let projections = [Projection::Query, Projection::Key, Projection::Value].map(|projection| {
             let projected = block.project(projection, normed.clone().into(), &positions);
             without_changing(projected.into_value())
         });
-        let mlp = block.is_parallel().then(|| {
-            let key = block.key(normed.into()).into_value();
+        let beside = match block.mlp_input() {
+            MlpInput::Sum => None,
+            MlpInput::Normed => Some(normed),
+            MlpInput::Hidden => Some(hidden),
+        };
+        let mlp = beside.map(|input| {
+            let key = block.key(input.into()).into_value();
             without_changing(block.down_projection().forward(key))
         });
         Self { positions: positions.select(0, changing.clone()), changing, projections, mlp }
     }
 }
 
-/// Puts what has changed into what has not.
-pub(super) fn complete(frozen: &Tensor<2>, changing: &Tensor<1, Int>, changed: Tensor<2>) -> Tensor<2> {
+/// Adds to some rows of what has not changed.
+pub(crate) fn complete(frozen: &Tensor<2>, changing: &Tensor<1, Int>, changed: Tensor<2>) -> Tensor<2> {
     frozen.clone().select_assign(0, changing.clone(), changed, IndexingUpdateOp::Add)
 }

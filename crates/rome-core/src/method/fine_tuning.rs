@@ -61,7 +61,7 @@ struct Training<'a> {
     last: Batch,
     /// The input of the trained weight, `[n_tokens, d_ff]`.
     key: Tensor<2>,
-    /// The output of the block without that of the weight, `[n_tokens, d_model]`.
+    /// The output of the block without what its MLP adds, `[n_tokens, d_model]`.
     rest: Tensor<2>,
 }
 
@@ -129,14 +129,17 @@ impl<'a> Training<'a> {
         let hidden = ForwardPass { model, batch: &batch, cache: CacheMode::None, hook: &mut hook }
             .run(hidden, 0..layer + 1);
         let (key, mlp) = key.zip(mlp).expect("the block has been run");
-        Self { prompt, target, layer, batch, last, key, rest: hidden - mlp }
+        let added = model.block(layer).contribution(mlp.into()).into_value();
+        Self { prompt, target, layer, batch, last, key, rest: hidden - added }
     }
 
     /// Returns the loss and the gradient of the weight, `[d_ff, d_model]`.
     fn loss(&self, model: &dyn CausalLm) -> (f64, Tensor<2>) {
         let n_layers = model.shape().n_layers;
-        let output = model.block(self.layer).down_projection().forward(self.key.clone());
-        let mut hidden = self.rest.clone() + output;
+        let block = model.block(self.layer);
+        let value = Recorded::start(block.down_projection().forward(self.key.clone()));
+        let (added, contribution) = block.contribution(value).split();
+        let mut hidden = self.rest.clone() + added;
         let mut backs = Vec::new();
         for layer in self.layer + 1..n_layers {
             let batch = if layer + 1 == n_layers { &self.last } else { &self.batch };
@@ -165,7 +168,7 @@ impl<'a> Training<'a> {
         } else {
             backs.into_iter().rev().fold(grad, |grad, back| back.backward(grad))
         };
-        (loss, self.key.clone().transpose().matmul(grad))
+        (loss, self.key.clone().transpose().matmul(contribution.backward(grad)))
     }
 }
 

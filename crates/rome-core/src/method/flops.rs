@@ -36,10 +36,14 @@ impl Flops {
     pub fn of(model: &dyn CausalLm, request: &TokenizedRequest, layer: usize) -> Self {
         let shape = model.shape();
         let (d, d_ff) = (shape.d_model as u64, shape.d_ff as u64);
+        // The widths of queries, and of keys or values.
+        let (d_query, d_kv) =
+            ((shape.n_heads * shape.head_dim) as u64, (shape.n_kv_heads * shape.head_dim) as u64);
         let n_target = request.target.len();
-        let projection = 2 * d * d;
-        let mlp = 4 * d * d_ff;
-        let block = |tokens: u64| tokens * (4 * projection + mlp) + 4 * d * (tokens * (tokens + 1) / 2);
+        let (query, kv) = (2 * d * d_query, 2 * d * d_kv);
+        let mlp = 2 * d * d_ff * model.block(layer).n_mlp_products() as u64;
+        let block =
+            |tokens: u64| tokens * (2 * query + 2 * kv + mlp) + 4 * d_query * (tokens * (tokens + 1) / 2);
 
         let mut flops = Self::default();
         let kl_rows = request.kl_rows.iter().map(|row| (row, None));
@@ -50,19 +54,20 @@ impl Flops {
             let above = (shape.n_layers - layer - 1) as u64;
             flops.capture += (layer as u64 + 1) * block(whole);
             if above > 0 && suffix.past > 0 {
-                flops.capture += (above - 1) * block(suffix.past) + 2 * projection * suffix.past;
+                flops.capture += (above - 1) * block(suffix.past) + 2 * kv * suffix.past;
             }
             for index in layer + 1..shape.n_layers {
                 let reads = if index + 1 == shape.n_layers { suffix.reads } else { suffix.tokens };
                 let moving = if index == layer + 1 { 1 } else { suffix.tokens };
-                let parallel = model.block(index).is_parallel();
+                let parallel = model.block(index).mlp_input().is_parallel();
                 let mlps = if parallel { reads.min(moving) } else { reads };
-                let linear = projection * (2 * moving + reads.min(moving) + reads) + mlp * mlps;
+                let linear = 2 * kv * moving + query * (reads.min(moving) + reads) + mlp * mlps;
                 flops += Self {
                     capture: 0,
-                    forward: linear + 4 * d * suffix.visible(reads),
+                    forward: linear + 4 * d_query * suffix.visible(reads),
                     // Of the past, no gradient is asked for keys and values.
-                    backward: linear + 4 * d * (suffix.visible(reads) + suffix.visible_of_suffix(reads)),
+                    backward: linear
+                        + 4 * d_query * (suffix.visible(reads) + suffix.visible_of_suffix(reads)),
                 };
             }
             let head = 2 * d * shape.vocab_size as u64 * suffix.reads;

@@ -5,11 +5,11 @@ use burn::prelude::*;
 /// A place in a block whose output a [`Hook`] sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// The attention's output, before the residual: `[n_tokens, d_model]`.
+    /// What attention adds to the residual stream: `[n_tokens, d_model]`.
     Attention,
     /// The input of the down projection: `[n_tokens, d_ff]`.
     Key,
-    /// The output of the MLP, bias included, before the residual: `[n_tokens, d_model]`.
+    /// The output of the down projection, bias included: `[n_tokens, d_model]`.
     Mlp,
     /// The output of the whole block: `[n_tokens, d_model]`.
     Block,

@@ -8,7 +8,7 @@ mod linear;
 mod precision;
 mod shape;
 
-pub use block::{Block, Projection};
+pub use block::{AttentionRule, Block, MlpInput, Projection};
 pub use causal_lm::CausalLm;
 pub use hash::{ModelHash, short_hash};
 pub use hook::{Hook, HookPoint, Part};

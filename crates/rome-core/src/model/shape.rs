@@ -13,6 +13,10 @@ pub struct ModelShape {
     pub d_ff: usize,
     /// The number of attention heads.
     pub n_heads: usize,
+    /// The number of heads of keys and values, which neighbouring attention heads share.
+    pub n_kv_heads: usize,
+    /// The width of a head, which need not be `d_model / n_heads`.
+    pub head_dim: usize,
     /// The number of rows of the embedding, which may exceed the tokenizer's vocabulary.
     pub vocab_size: usize,
     /// The longest sequence the model takes, in tokens.

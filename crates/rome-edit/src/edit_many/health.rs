@@ -129,6 +129,8 @@ mod tests {
             d_model: 4,
             d_ff: 8,
             n_heads: 1,
+            n_kv_heads: 1,
+            head_dim: 8,
             vocab_size: 10,
             n_positions,
         }

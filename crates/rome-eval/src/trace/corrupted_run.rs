@@ -185,7 +185,7 @@ impl Intervention<'_> {
             }
         };
         let batch = &positions.batch;
-        let past = Past::new(&self.cells.cache, layer..layer + 1, batch, model.shape().n_heads);
+        let past = Past::new(&self.cells.cache, layer..layer + 1, batch, model.shape().n_kv_heads);
         let pass = BlockPass { model, layer, batch, recorded: false, frozen: None };
         pass.run(hidden, &mut CacheMode::Frozen(&past), &mut hook).0
     }

@@ -17,6 +17,8 @@ pub(crate) fn shape(vocab_size: usize, n_positions: usize) -> ModelShape {
         d_model: 8,
         d_ff: 32,
         n_heads: 1,
+        n_kv_heads: 1,
+        head_dim: 8,
         vocab_size,
         n_positions,
     }

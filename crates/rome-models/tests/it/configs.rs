@@ -70,7 +70,7 @@ fn activations_are_those_that_their_names_mean() {
         ("swish", &|x| x * sigmoid(x)),
     ];
     for (name, expected) in cases {
-        let activation: Activation = serde_json::from_value(json!(name)).unwrap();
+        let activation: Activation = Activation::by_name(name).unwrap();
         let x: Tensor<2> = Tensor::from_data(TensorData::new(values.clone(), [1, values.len()]), &device());
         let plain = host(activation.forward(Recorded::from(x.clone())).into_value());
         let of = |f: &dyn Fn(f64) -> f64| values.iter().map(|&x| f(x.into()) as f32).collect::<Vec<_>>();

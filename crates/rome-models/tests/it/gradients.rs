@@ -62,8 +62,14 @@ fn every_layer_goes_back_as_autodiff_does() {
 
 #[test]
 fn every_activation_has_its_slope() {
-    let all =
-        [Activation::GeluNew, Activation::Gelu, Activation::Relu, Activation::QuickGelu, Activation::Silu];
+    let all = [
+        Activation::GeluNew,
+        Activation::Gelu,
+        Activation::Relu,
+        Activation::Relu2,
+        Activation::QuickGelu,
+        Activation::Silu,
+    ];
     for activation in all {
         check(&format!("{activation:?}"), random(5, 33) * 3.0, |x| activation.forward(x));
     }
@@ -99,7 +105,7 @@ fn the_cut_blocks_go_back_as_the_whole_ones_by_autodiff() {
         let weights = random(rows.len(), model.shape().vocab_size);
         let add = burn::tensor::IndexingUpdateOp::Add;
 
-        let n_heads = model.shape().n_heads;
+        let n_heads = model.shape().n_kv_heads;
         let (past, last_past) =
             (Past::new(&cache, 2..5, &batch, n_heads), Past::new(&cache, 5..6, &last, n_heads));
         let frozen = FrozenInputs::new(model, hidden.clone(), 2, &batch, moving.clone());

@@ -27,6 +27,8 @@ impl Oracle {
             d_model: 8,
             d_ff: 32,
             n_heads: 1,
+            n_kv_heads: 1,
+            head_dim: 8,
             vocab_size: pieces.len(),
             n_positions,
         };

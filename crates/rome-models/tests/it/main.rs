@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod configs;
+mod families;
 mod forward;
 mod gradients;
 mod hostile;

@@ -9,6 +9,8 @@ use crate::model::CausalLm;
 pub(super) struct Suffixes {
     /// `[n_tokens, d_model]`
     pub(super) hidden: Tensor<2>,
+    /// The values at the lookup positions, `[n_rows + n_kl_rows, d_model]`.
+    pub(super) values: Tensor<2>,
     pub(super) batch: Batch,
     /// The layout in the last block: it passes on the positions that predict the target, row by
     /// row, then one position of each KL row.
@@ -38,15 +40,16 @@ pub(super) struct SuffixLayout<'a> {
 }
 
 impl Suffixes {
-    /// Lays out suffixes of states that leave layer `layer`.
+    /// Lays out suffixes of states that leave layer `layer`, with the values at their lookup positions.
     pub(super) fn new(
         model: &dyn CausalLm,
         layer: usize,
-        hidden: Tensor<2>,
+        [hidden, values]: [Tensor<2>; 2],
         layout: SuffixLayout<'_>,
     ) -> Self {
         let SuffixLayout { cache, lens, lookups, reads, n_rows } = layout;
-        let (device, n_layers, n_heads) = (model.device(), model.shape().n_layers, model.shape().n_heads);
+        let (device, n_layers) = (model.device(), model.shape().n_layers);
+        let n_kv_heads = model.shape().n_kv_heads;
         let batch = Batch::continuing(cache.slots(), &lens, &device);
         let last = Batch::reading(cache.slots(), &lens, &reads, &device);
         let last_layer = (n_layers - 1).max(layer + 1);
@@ -54,8 +57,9 @@ impl Suffixes {
         let lookups = lookups.iter().enumerate().map(|(row, &lookup)| batch.index(row, lookup)).collect();
         Self {
             hidden,
-            past: Past::new(cache, layer + 1..last_layer, &batch, n_heads),
-            last_past: Past::new(cache, last_layer..n_layers, &last, n_heads),
+            values,
+            past: Past::new(cache, layer + 1..last_layer, &batch, n_kv_heads),
+            last_past: Past::new(cache, last_layer..n_layers, &last, n_kv_heads),
             lookups,
             batch,
             last,

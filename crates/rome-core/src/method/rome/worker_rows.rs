@@ -78,7 +78,7 @@ impl WorkerRows<'_> {
         let lookups = lookups.map(|(row, (r, known))| batch.index(row, r.row.lookup - known));
         let lookups = indices(lookups, &device);
 
-        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        let (mut keys, mut values) = (None, None);
         let hidden = embed(self.model, &new().flatten().copied().collect::<Vec<_>>(), &batch);
         let mut entering = hidden.clone();
         let mut hook = |point: HookPoint, state: Tensor<2>| {
@@ -86,8 +86,7 @@ impl WorkerRows<'_> {
                 entering = state.clone();
             }
             if point.layer == self.layer && matches!(point.part, Part::Key | Part::Mlp) {
-                let at_lookups = split(state.clone().select(0, lookups.clone()));
-                let at_lookups = self.rows.iter().map(|row| row.index).zip(at_lookups).collect();
+                let at_lookups = Some(state.clone().select(0, lookups.clone()));
                 match point.part {
                     Part::Key => keys = at_lookups,
                     _ => values = at_lookups,
@@ -106,7 +105,10 @@ impl WorkerRows<'_> {
         let prefixes = prefixes.into_iter().map(<[u32]>::to_vec).collect();
         let run = Lower { hidden, batch, starts, known };
         self.fill_upper(&run, &mut upper);
-        let suffixes = self.suffixes(&run, &upper);
+        let (keys, values) = keys.zip(values).expect("the layer has been run");
+        let suffixes = self.suffixes(&run, values.clone(), &upper);
+        let of_rows = |states| self.rows.iter().map(|row| row.index).zip(split(states)).collect();
+        let (keys, values) = (of_rows(keys), of_rows(values));
         let prefixes = WorkerPrefixes { rows: prefixes, known: run.known, lower, entering, upper };
         WorkerCapture { keys, values, suffixes, prefixes }
     }
@@ -123,7 +125,7 @@ impl WorkerRows<'_> {
     }
 
     /// The suffixes of all rows but the clean one, which comes last and is not optimised over.
-    fn suffixes(&self, lower: &Lower, upper: &KvCache) -> Suffixes {
+    fn suffixes(&self, lower: &Lower, values: Tensor<2>, upper: &KvCache) -> Suffixes {
         let rows: Vec<&RowForPurpose> =
             self.rows.iter().filter(|row| row.purpose != Purpose::Clean).collect();
         let starts = &lower.starts[..rows.len()];
@@ -145,7 +147,8 @@ impl WorkerRows<'_> {
         let hidden = lower.select(&|row| starts[row]..rows[row].row.tokens.len(), rows.len());
         let n_rows = rows.iter().filter(|row| row.purpose == Purpose::Target).count();
         let layout = SuffixLayout { cache: &cache, lens, lookups, reads, n_rows };
-        Suffixes::new(self.model, self.layer, hidden, layout)
+        let values = values.narrow(0, 0, rows.len());
+        Suffixes::new(self.model, self.layer, [hidden, values], layout)
     }
 }
 

@@ -1,0 +1,79 @@
+//! The language-model head.
+
+use burn::module::Param;
+use burn::prelude::*;
+use rome_core::Recorded;
+use rome_core::forward::host::{HostMatrix, tanh, vectorised};
+
+use super::linear_map::frozen;
+use super::names::Names;
+use super::parts::{Parts, Tie};
+use crate::{Checkpoint, ModelError};
+
+/// The language-model head: logits of normed states.
+#[derive(Module, Debug)]
+pub struct Head {
+    /// `[vocab_size, d_model]`; the token embeddings unless the checkpoint has its own.
+    pub weight: Option<Param<Tensor<2>>>,
+    /// `[vocab_size]`
+    pub bias: Option<Param<Tensor<1>>>,
+    scale: f64,
+    softcap: Option<f64>,
+}
+
+impl Head {
+    pub(super) fn load(
+        checkpoint: &mut Checkpoint,
+        parts: &Parts,
+        names: &Names,
+    ) -> Result<Self, ModelError> {
+        let (shape, head) = (&parts.shape, parts.head);
+        let name = format!("{}.weight", names.head);
+        let is_own = match head.tie {
+            Tie::Tied => false,
+            Tie::Untied => true,
+            Tie::UnlessStored => checkpoint.has(&name),
+        };
+        let weight = is_own.then(|| checkpoint.take(&name, [shape.vocab_size, shape.d_model])).transpose()?;
+        let bias =
+            head.has_bias.then(|| checkpoint.take(&format!("{}.bias", names.head), [shape.vocab_size]));
+        Ok(Self {
+            weight: weight.map(frozen),
+            bias: bias.transpose()?.map(frozen),
+            scale: head.scale,
+            softcap: head.softcap,
+        })
+    }
+
+    /// # Shapes
+    /// - normed: `[n_tokens, d_model]`
+    /// - embeddings: `[vocab_size, d_model]`
+    /// - output: `[n_tokens, vocab_size]`
+    pub(super) fn forward<'m>(&self, normed: Recorded<'m>, embeddings: &Param<Tensor<2>>) -> Recorded<'m> {
+        let weight = self.weight.as_ref().unwrap_or(embeddings).val();
+        let logits = normed.linear_transposed(weight, self.bias.as_ref().map(Param::val));
+        let scale = self.scale;
+        let logits =
+            if scale == 1.0 { logits } else { logits.then(|x| (x * scale, move |grad| grad * scale)) };
+        match self.softcap {
+            Some(cap) => logits.then(|x| bounded(x, cap)),
+            None => logits,
+        }
+    }
+}
+
+/// `cap tanh(x / cap)`, and the way back.
+fn bounded(x: Tensor<2>, cap: f64) -> (Tensor<2>, impl FnOnce(Tensor<2>) -> Tensor<2> + Send) {
+    let shares = if HostMatrix::can_hold(&x) {
+        let mut x = HostMatrix::new(x);
+        let cap = cap as f32;
+        vectorised(
+            #[inline(always)]
+            || x.values_mut().iter_mut().for_each(|x| *x = tanh(*x / cap)),
+        );
+        x.into_tensor()
+    } else {
+        (x / cap).tanh()
+    };
+    (shares.clone() * cap, move |grad: Tensor<2>| grad * (shares.square().neg() + 1.0))
+}

@@ -1,0 +1,88 @@
+//! The linear maps of a decoder.
+
+use std::ops::Range;
+
+use burn::module::{Param, ParamId};
+use burn::nn::Linear;
+use burn::prelude::*;
+use rome_core::Recorded;
+
+use crate::layout::Layout;
+use crate::{Checkpoint, ModelError};
+
+/// A linear map, its weight in the order that it was stored in.
+#[derive(Module, Debug)]
+pub struct LinearMap {
+    /// The map, whose weight is `[d_input, d_output]`: as it is stored, or as the transposed view of it.
+    pub linear: Linear,
+    #[module(skip)]
+    layout: Layout,
+}
+
+impl LinearMap {
+    /// Loads `<path>.weight` and, if there is one, `<path>.bias`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or misshapen.
+    pub(super) fn load(
+        checkpoint: &mut Checkpoint,
+        path: &str,
+        [d_input, d_output]: [usize; 2],
+        has_bias: bool,
+        layout: Layout,
+    ) -> Result<Self, ModelError> {
+        let name = format!("{path}.weight");
+        let weight: Tensor<2> = match layout {
+            Layout::InputFirst => checkpoint.take(&name, [d_input, d_output])?,
+            Layout::OutputFirst => checkpoint.take::<2>(&name, [d_output, d_input])?.transpose(),
+        };
+        let bias = match has_bias {
+            true => Some(frozen(checkpoint.take(&format!("{path}.bias"), [d_output])?)),
+            false => None,
+        };
+        Ok(Self { linear: Linear { weight: frozen(weight), bias }, layout })
+    }
+
+    /// Cuts stretches of outputs out of the map and makes a map of each list of them.
+    pub(super) fn split(self, parts: &[Vec<Range<usize>>]) -> Vec<Self> {
+        let Self { linear: Linear { weight, bias }, layout } = self;
+        let (weight, bias) = (weight.val(), bias.map(|bias| bias.val()));
+        let cut = |ranges: &Vec<Range<usize>>| {
+            let weights = ranges.iter().map(|range| weight.clone().narrow(1, range.start, range.len()));
+            let bias = bias.as_ref().map(|bias| {
+                frozen(joined(ranges.iter().map(|range| bias.clone().narrow(0, range.start, range.len())), 0))
+            });
+            let weight = match layout {
+                Layout::InputFirst => joined(weights, 1),
+                // Joined as it lies in memory.
+                Layout::OutputFirst => joined(weights.map(Tensor::transpose), 0).transpose(),
+            };
+            Self { linear: Linear { weight: frozen(weight), bias }, layout }
+        };
+        parts.iter().map(cut).collect()
+    }
+
+    /// Applies the map.
+    ///
+    /// # Shapes
+    /// - input: `[n_tokens, d_input]`
+    /// - output: `[n_tokens, d_output]`
+    pub fn apply<'m>(&self, input: Recorded<'m>) -> Recorded<'m> {
+        let (weight, bias) = (self.linear.weight.val(), self.linear.bias.as_ref().map(Param::val));
+        match self.layout {
+            Layout::InputFirst => input.linear(weight, bias),
+            Layout::OutputFirst => input.linear_transposed(weight.transpose(), bias),
+        }
+    }
+}
+
+/// Makes a tensor a parameter that asks for no gradient: δ is all that is ever optimised.
+pub(super) fn frozen<const D: usize>(tensor: Tensor<D>) -> Param<Tensor<D>> {
+    Param::initialized(ParamId::new(), tensor)
+}
+
+/// Joins tensors, without a copy if there is but one.
+fn joined<const D: usize>(parts: impl Iterator<Item = Tensor<D>>, axis: usize) -> Tensor<D> {
+    let mut parts: Vec<_> = parts.collect();
+    if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, axis) }
+}

@@ -1,0 +1,71 @@
+//! The MLP.
+
+use burn::prelude::*;
+use rome_core::{ModelShape, Recorded};
+
+use super::linear_map::LinearMap;
+use super::names::Names;
+use super::parts::{Gate, MlpParts, Parts};
+use crate::activation::Activation;
+use crate::{Checkpoint, ModelError};
+
+/// The MLP of one block. `down` is the linear map that ROME edits.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    /// What the activation is taken of, `[d_model, d_ff]`, where it gates [`up`](Self::up).
+    pub gate: Option<LinearMap>,
+    /// `[d_model, d_ff]`
+    pub up: LinearMap,
+    /// `[d_ff, d_model]`
+    pub down: LinearMap,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl Mlp {
+    pub(super) fn load(
+        checkpoint: &mut Checkpoint,
+        layer: usize,
+        parts: &Parts,
+        names: &Names,
+    ) -> Result<Self, ModelError> {
+        let ModelShape { d_model, d_ff, .. } = parts.shape;
+        let MlpParts { activation, gate, has_bias } = parts.mlp;
+        let mut load = |name: &str, sizes: [usize; 2]| {
+            LinearMap::load(checkpoint, &names.of_block(layer, name), sizes, has_bias, names.layout)
+        };
+        let (gate, up) = match gate {
+            Gate::None => (None, load(names.up, [d_model, d_ff])?),
+            Gate::Apart => (Some(load(names.gate, [d_model, d_ff])?), load(names.up, [d_model, d_ff])?),
+            Gate::Fused => {
+                let fused = load(names.fused_mlp, [d_model, 2 * d_ff])?;
+                let maps = fused.split(&[vec![0..d_ff], vec![d_ff..2 * d_ff]]);
+                let [gate, up] = <[LinearMap; 2]>::try_from(maps).expect("two parts");
+                (Some(gate), up)
+            }
+        };
+        let down = load(names.down, [d_ff, d_model])?;
+        Ok(Self { gate, up, down, activation })
+    }
+
+    /// Returns what enters the down projection.
+    ///
+    /// # Shapes
+    /// - input: `[n_tokens, d_model]`
+    /// - output: `[n_tokens, d_ff]`
+    pub fn key<'m>(&'m self, input: Recorded<'m>) -> Recorded<'m> {
+        let Some(gate) = &self.gate else { return self.activation.forward(self.up.apply(input)) };
+        let is_recording = input.is_recording();
+        let start = |x: Tensor<2>| if is_recording { Recorded::start(x) } else { Recorded::from(x) };
+        input.then(|x| {
+            let (gate, gate_back) = gate.apply(start(x.clone())).split();
+            let (up, up_back) = self.up.apply(start(x)).split();
+            let (key, slopes) = self.activation.gated(gate, up, is_recording);
+            let pull = move |grad: Tensor<2>| {
+                let (of_gate, of_up) = slopes.expect("the way back was recorded").pull(grad);
+                gate_back.backward(of_gate) + up_back.backward(of_up)
+            };
+            (key, pull)
+        })
+    }
+}
