@@ -87,8 +87,10 @@ pub enum ModelError {
         how: String,
     },
     /// The configuration is of a family that is not supported.
-    #[error("config.json: the model type {model_type:?} is not supported{}", because(.reason))]
+    #[error("config.json: {field} {model_type:?} is not supported{}", because(.reason))]
     Family {
+        /// The path of the field that names it.
+        field: &'static str,
         /// The `model_type`.
         model_type: String,
         /// Why, if it is known; else nothing.

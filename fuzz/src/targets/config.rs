@@ -52,7 +52,7 @@ pub(super) static HPARAMS: Target = Target {
             Err(error) => return Outcome::Broken(error.to_string()),
         };
         let checked = hparams.config(|layer| config.weight_name(layer));
-        match checked.and_then(|edit| edit.check(&config.shape())) {
+        match checked.and_then(|edit| edit.check(config.shape())) {
             Ok(()) => Outcome::Taken,
             Err(error) => Outcome::refused(&error),
         }

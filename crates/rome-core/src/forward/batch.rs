@@ -44,7 +44,7 @@ pub(crate) struct Group {
     pub(crate) past_len: usize,
     /// Slots of the cache, `[n_rows * past_len]`; `None` without a past.
     pub(crate) past_slots: Option<Tensor<1, Int>>,
-    /// What is added to the scores.
+    /// The masks of the scores.
     pub(crate) masks: Masks,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Rows<'a> {
     pub(super) query: &'a [f32],
     /// `[n_rows * len, n_kv_heads * head_dim]`, row by row
     pub(super) key: &'a [f32],
-    /// As the keys.
+    /// `[n_rows * len, n_kv_heads * head_dim]`, row by row
     pub(super) value: &'a [f32],
     pub(super) n_rows: usize,
     pub(super) len: usize,

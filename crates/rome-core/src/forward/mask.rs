@@ -1,4 +1,4 @@
-//! What attention's scores must not see.
+//! Masks of attention's scores.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -21,7 +21,7 @@ pub enum Projection {
 pub enum MlpInput {
     /// `hidden + attention`: the MLP stands after attention (GPT-2, Llama).
     Sum,
-    /// What attention reads: the MLP stands beside attention and shares its norm (GPT-J).
+    /// The input of attention: the MLP stands beside attention and shares its norm (GPT-J).
     Normed,
     /// `hidden`: the MLP stands beside attention and has a norm of its own (GPT-NeoX).
     Hidden,
@@ -34,7 +34,7 @@ impl MlpInput {
     }
 }
 
-/// How the scores of attention come about, and which of them count.
+/// The rule of attention's scores: how they come about, and which of them count.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AttentionRule {
     /// The factor of the products of queries and keys, usually `1 / sqrt(head_dim)`.

@@ -5,7 +5,7 @@ use burn::prelude::*;
 /// A place in a block whose output a [`Hook`] sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// What attention adds to the residual stream: `[n_tokens, d_model]`.
+    /// The state that attention adds to the residual stream: `[n_tokens, d_model]`.
     Attention,
     /// The input of the down projection: `[n_tokens, d_ff]`.
     Key,

@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use rome_core::{AttentionRule, ModelShape, Projection, Recorded};
 
-use super::linear_map::LinearMap;
+use super::linear_map::{LinearMap, Outputs};
 use super::names::Names;
 use super::norm::Norm;
 use super::parts::{AttentionParts, Gain, HeadNorm, HeadNormOver, Parts, ProjectionLayout};
@@ -115,7 +115,7 @@ fn projections(
         let path = names.of_block(layer, name);
         LinearMap::load(checkpoint, &path, [d_model, n_heads * head_dim], has_bias, names.layout)
     };
-    let cuts = match layout {
+    let parts = match layout {
         ProjectionLayout::Apart => {
             return Ok([
                 load(names.query, n_heads)?,
@@ -124,25 +124,22 @@ fn projections(
             ]);
         }
         ProjectionLayout::InOrder => {
-            let (keys, values) = (n_heads, n_heads + n_kv_heads);
-            [vec![0..keys], vec![keys..values], vec![values..values + n_kv_heads]]
+            let ends = [n_heads, n_heads + n_kv_heads, n_heads + 2 * n_kv_heads].map(|end| end * head_dim);
+            [0..ends[0], ends[0]..ends[1], ends[1]..ends[2]].map(Outputs::range)
         }
         ProjectionLayout::ByGroup => {
             let n_sharing = n_heads / n_kv_heads;
-            let starts = || (0..n_kv_heads).map(|group| group * (n_sharing + 2));
-            [
-                starts().map(|start| start..start + n_sharing).collect(),
-                starts().map(|start| start + n_sharing..start + n_sharing + 1).collect(),
-                starts().map(|start| start + n_sharing + 1..start + n_sharing + 2).collect::<Vec<_>>(),
-            ]
+            let of_group = |first: usize, n: usize| Outputs {
+                start: first * head_dim,
+                len: n * head_dim,
+                step: (n_sharing + 2) * head_dim,
+                n: n_kv_heads,
+            };
+            [of_group(0, n_sharing), of_group(n_sharing, 1), of_group(n_sharing + 1, 1)]
         }
     };
-    let columns = |heads: Vec<std::ops::Range<usize>>| -> Vec<_> {
-        heads.into_iter().map(|heads| heads.start * head_dim..heads.end * head_dim).collect()
-    };
     let fused = load(names.fused_attention, n_heads + 2 * n_kv_heads)?;
-    let maps = fused.split(&cuts.map(columns));
-    Ok(<[LinearMap; 3]>::try_from(maps).expect("three parts"))
+    Ok(parts.map(|outputs| fused.part(outputs)))
 }
 
 /// Loads the norm of queries or keys as one over all heads.

@@ -36,30 +36,26 @@ impl LinearMap {
             Layout::InputFirst => checkpoint.take(&name, [d_input, d_output])?,
             Layout::OutputFirst => checkpoint.take::<2>(&name, [d_output, d_input])?.transpose(),
         };
-        let bias = match has_bias {
-            true => Some(frozen(checkpoint.take(&format!("{path}.bias"), [d_output])?)),
-            false => None,
-        };
+        let bias = if has_bias { Some(checkpoint.take(&format!("{path}.bias"), [d_output])?) } else { None };
+        let bias = bias.map(frozen);
         Ok(Self { linear: Linear { weight: frozen(weight), bias }, layout })
     }
 
-    /// Cuts stretches of outputs out of the map and makes a map of each list of them.
-    pub(super) fn split(self, parts: &[Vec<Range<usize>>]) -> Vec<Self> {
+    /// Makes a map of some of the outputs.
+    pub(super) fn part(&self, outputs: Outputs) -> Self {
         let Self { linear: Linear { weight, bias }, layout } = self;
-        let (weight, bias) = (weight.val(), bias.map(|bias| bias.val()));
-        let cut = |ranges: &Vec<Range<usize>>| {
-            let weights = ranges.iter().map(|range| weight.clone().narrow(1, range.start, range.len()));
-            let bias = bias.as_ref().map(|bias| {
-                frozen(joined(ranges.iter().map(|range| bias.clone().narrow(0, range.start, range.len())), 0))
-            });
-            let weight = match layout {
-                Layout::InputFirst => joined(weights, 1),
-                // Joined as it lies in memory.
-                Layout::OutputFirst => joined(weights.map(Tensor::transpose), 0).transpose(),
-            };
-            Self { linear: Linear { weight: frozen(weight), bias }, layout }
+        let weight = weight.val();
+        let weights = outputs.ranges().map(|range| weight.clone().narrow(1, range.start, range.len()));
+        let weight = match layout {
+            Layout::InputFirst => joined(weights, 1),
+            // Joined as it lies in memory.
+            Layout::OutputFirst => joined(weights.map(Tensor::transpose), 0).transpose(),
         };
-        parts.iter().map(cut).collect()
+        let bias = bias.as_ref().map(|bias| {
+            let bias = bias.val();
+            frozen(joined(outputs.ranges().map(|range| bias.clone().narrow(0, range.start, range.len())), 0))
+        });
+        Self { linear: Linear { weight: frozen(weight), bias }, layout: *layout }
     }
 
     /// Applies the map.
@@ -79,6 +75,26 @@ impl LinearMap {
 /// Makes a tensor a parameter that asks for no gradient: δ is all that is ever optimised.
 pub(super) fn frozen<const D: usize>(tensor: Tensor<D>) -> Param<Tensor<D>> {
     Param::initialized(ParamId::new(), tensor)
+}
+
+/// Outputs of a map: `n` times `len`, the first at `start`, each `step` after the one before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outputs {
+    pub(super) start: usize,
+    pub(super) len: usize,
+    pub(super) step: usize,
+    pub(super) n: usize,
+}
+
+impl Outputs {
+    /// Neighbouring outputs.
+    pub(super) fn range(range: Range<usize>) -> Self {
+        Self { start: range.start, len: range.len(), step: 0, n: 1 }
+    }
+
+    fn ranges(self) -> impl Iterator<Item = Range<usize>> {
+        (0..self.n).map(move |index| self.start + index * self.step).map(move |start| start..start + self.len)
+    }
 }
 
 /// Joins tensors, without a copy if there is but one.

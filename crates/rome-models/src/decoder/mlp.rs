@@ -3,7 +3,7 @@
 use burn::prelude::*;
 use rome_core::{ModelShape, Recorded};
 
-use super::linear_map::LinearMap;
+use super::linear_map::{LinearMap, Outputs};
 use super::names::Names;
 use super::parts::{Gate, MlpParts, Parts};
 use crate::activation::Activation;
@@ -12,7 +12,7 @@ use crate::{Checkpoint, ModelError};
 /// The MLP of one block. `down` is the linear map that ROME edits.
 #[derive(Module, Debug)]
 pub struct Mlp {
-    /// What the activation is taken of, `[d_model, d_ff]`, where it gates [`up`](Self::up).
+    /// The input of the activation, `[d_model, d_ff]`, where it gates [`up`](Self::up).
     pub gate: Option<LinearMap>,
     /// `[d_model, d_ff]`
     pub up: LinearMap,
@@ -39,8 +39,7 @@ impl Mlp {
             Gate::Apart => (Some(load(names.gate, [d_model, d_ff])?), load(names.up, [d_model, d_ff])?),
             Gate::Fused => {
                 let fused = load(names.fused_mlp, [d_model, 2 * d_ff])?;
-                let maps = fused.split(&[vec![0..d_ff], vec![d_ff..2 * d_ff]]);
-                let [gate, up] = <[LinearMap; 2]>::try_from(maps).expect("two parts");
+                let [gate, up] = [0..d_ff, d_ff..2 * d_ff].map(|range| fused.part(Outputs::range(range)));
                 (Some(gate), up)
             }
         };

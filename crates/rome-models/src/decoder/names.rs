@@ -6,9 +6,9 @@ use crate::layout::Layout;
 /// after [`block`](Self::block). A part that a family lacks has any name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Names {
-    /// What all names but the head's begin with. It is put before names that a base model was saved under.
+    /// The beginning of all names but the head's. It is put before names that a base model was saved under.
     pub root: &'static str,
-    /// What stands in place of other beginnings of names: of wrappers, or of base models saved alone.
+    /// The replacements of other beginnings of names: of wrappers, or of base models saved alone.
     pub renames: &'static [(&'static str, &'static str)],
     /// The path of a wrapper's language model in the memory of transformers, in place of `root`, if there is one.
     pub wrapper_root: Option<&'static str>,

@@ -40,9 +40,10 @@ impl Norm {
             Gain::One => Tensor::ones([width], checkpoint.device()),
             _ => checkpoint.take(&format!("{path}.weight"), [width])?,
         };
-        let bias = match parts.has_bias {
-            true => checkpoint.take(&format!("{path}.bias"), [width])?,
-            false => Tensor::zeros([width], checkpoint.device()),
+        let bias = if parts.has_bias {
+            checkpoint.take(&format!("{path}.bias"), [width])?
+        } else {
+            Tensor::zeros([width], checkpoint.device())
         };
         Ok(Self::new(weight, bias, width, parts))
     }
@@ -89,7 +90,7 @@ struct Unit {
     kind: NormKind,
     /// `[n_stretches, stretch]`
     unit: Tensor<2>,
-    /// What it was divided by, `[n_stretches, 1]`, as its reciprocal.
+    /// The reciprocal of the divisor, `[n_stretches, 1]`.
     inverse: Tensor<2>,
 }
 

@@ -19,7 +19,7 @@ pub struct Parts {
     pub residual_scale: f64,
     /// Attention, in as far as it is the same in all layers.
     pub attention: AttentionParts,
-    /// What may differ by layer.
+    /// The parts that may differ by layer.
     pub layers: Vec<LayerParts>,
     /// The rotations that layers name.
     pub rotaries: Vec<RotaryParts>,
@@ -82,9 +82,9 @@ pub struct LearnedPositions {
 /// A norm over the last axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NormParts {
-    /// What it divides by.
+    /// The divisor.
     pub kind: NormKind,
-    /// What its weight is.
+    /// The meaning of its weight.
     pub gain: Gain,
     /// True if it has a bias.
     pub has_bias: bool,
@@ -92,7 +92,7 @@ pub struct NormParts {
     pub epsilon: f64,
 }
 
-/// What a norm divides by.
+/// The divisor of a norm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NormKind {
     /// The root of the mean square.
@@ -101,7 +101,7 @@ pub enum NormKind {
     Layer,
 }
 
-/// What the weight of a norm is.
+/// The meaning of a norm's weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gain {
     /// The factor.
@@ -143,13 +143,13 @@ pub enum ProjectionLayout {
 pub struct HeadNorm {
     /// The norm.
     pub norm: NormParts,
-    /// What it runs over, and the form of its weight.
+    /// The features that it runs over, and the form of its weight.
     pub over: HeadNormOver,
     /// True if it comes after the rotation.
     pub is_after_rotation: bool,
 }
 
-/// What a norm of queries and keys runs over, and the form of its weight.
+/// The features that a norm of queries and keys runs over, and the form of its weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadNormOver {
     /// Each head, by one weight for all, `[head_dim]`.
@@ -162,7 +162,7 @@ pub enum HeadNormOver {
     Width,
 }
 
-/// What may differ by layer.
+/// The parts of attention that may differ by layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LayerParts {
     /// The number of positions that attention sees, if not all.
@@ -198,13 +198,13 @@ pub enum Pairing {
 pub struct MlpParts {
     /// The activation.
     pub activation: Activation,
-    /// Where the activation's factor comes from.
+    /// The origin of the activation's factor.
     pub gate: Gate,
     /// True if the projections have biases.
     pub has_bias: bool,
 }
 
-/// Where the factor of the activation comes from.
+/// The origin of the activation's factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// There is none: `k = φ(up x)`.
@@ -218,7 +218,7 @@ pub enum Gate {
 /// The language-model head.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeadParts {
-    /// Whether the weight is the token embedding.
+    /// The origin of the weight.
     pub tie: Tie,
     /// True if it has a bias.
     pub has_bias: bool,
@@ -228,13 +228,13 @@ pub struct HeadParts {
     pub softcap: Option<f64>,
 }
 
-/// Whether the head's weight is the token embedding.
+/// The origin of the head's weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tie {
-    /// It is.
+    /// It is the token embedding.
     Tied,
     /// It is a weight of its own.
     Untied,
-    /// It is, unless a head is stored.
+    /// It is the token embedding, unless a head is stored.
     UnlessStored,
 }

@@ -15,7 +15,7 @@ use crate::decoder::parts::{
 /// Tables by layer are made before any tensor is looked for; the largest models have some hundred.
 const MOST_LAYERS: usize = 1 << 14;
 
-/// What a family means by fields that are absent.
+/// The meaning of absent fields in a family.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Defaults {
     pub(super) d_model: Option<usize>,
@@ -43,9 +43,9 @@ pub(super) enum Width {
 /// The number of heads of keys and values.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum KvHeads {
-    /// That of a field; absent, this many, and null, as many as there are heads.
+    /// The value of a field; absent, this many, and null, as many as there are heads.
     Field(Option<usize>),
-    /// As many as there are heads, whatever a field says.
+    /// The number of heads, whatever a field says.
     All,
     /// One, whatever a field says.
     One,
@@ -54,7 +54,7 @@ pub(super) enum KvHeads {
 /// The width of a head.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum HeadDim {
-    /// That of a field; absent, this width, or the heads' share of the model's.
+    /// The value of a field; absent, this width, or the heads' share of the model's.
     Field(Option<usize>),
     /// The heads' share of the model's width, whatever a field says.
     Share,
@@ -107,10 +107,8 @@ pub(super) fn llama(
 /// Reads a decoder like Llama, without rotations and windows.
 pub(super) fn without_positions(fields: Fields<'_>, defaults: Defaults) -> Result<Parts, ModelError> {
     let d_model = fields.size(&["hidden_size", "n_embd"], defaults.d_model)?;
-    let n_layers = fields.size(&["num_hidden_layers", "n_layer", "num_layers"], defaults.n_layers)?;
-    if n_layers > MOST_LAYERS {
-        return Err(config_error(format!("a model cannot have {n_layers} layers")));
-    }
+    let layer_names = ["num_hidden_layers", "n_layer", "num_layers"];
+    let n_layers = fields.size_up_to(MOST_LAYERS, &layer_names, defaults.n_layers)?;
     let n_heads = fields.size(&["num_attention_heads", "n_head", "num_heads"], defaults.n_heads)?;
     let kv_names = ["num_key_value_heads", "num_kv_heads"];
     let n_kv_heads = match defaults.kv_heads {
@@ -125,9 +123,9 @@ pub(super) fn without_positions(fields: Fields<'_>, defaults: Defaults) -> Resul
             "\"num_key_value_heads\" is {n_kv_heads}: {n_heads} heads cannot share so many"
         )));
     }
-    let share = || match d_model.is_multiple_of(n_heads) {
-        true => Ok(d_model / n_heads),
-        false => Err(config_error(format!("{n_heads} heads cannot share a width of {d_model}"))),
+    let share = || {
+        let uneven = || config_error(format!("{n_heads} heads cannot share a width of {d_model}"));
+        d_model.is_multiple_of(n_heads).then_some(d_model / n_heads).ok_or_else(uneven)
     };
     let head_dim = match defaults.head_dim {
         HeadDim::Share => share()?,
@@ -218,11 +216,9 @@ pub(super) fn activation<'a>(
     names: &[&'a str],
     default: Activation,
 ) -> Result<Activation, ModelError> {
-    match fields.optional::<String>(names)? {
-        None => Ok(default),
-        Some(name) => Activation::by_name(&name)
-            .ok_or_else(|| config_error(format!("the activation {name:?} (\"{}\") is not known", names[0]))),
-    }
+    let Some(name) = fields.name_of(names) else { return Ok(default) };
+    let known = Activation::by_name(&fields.or(&[name], String::new())?);
+    known.ok_or_else(|| fields.refuse(name, "this activation is not known"))
 }
 
 /// Sets whether queries, keys, values and the output of attention have biases.

@@ -50,9 +50,7 @@ pub(super) fn read(fields: Fields<'_>) -> Result<(Parts, Names), ModelError> {
     let has_bias = fields.is("bias", false)?;
     set_attention_biases(&mut parts, has_bias);
     parts.mlp.has_bias = has_bias;
-    let names = match has_two_norms {
-        true => Names { attention_norm: "ln_attn", mlp_norm: "ln_mlp", ..NAMES },
-        false => NAMES,
-    };
+    let names =
+        if has_two_norms { Names { attention_norm: "ln_attn", mlp_norm: "ln_mlp", ..NAMES } } else { NAMES };
     Ok((parts, names))
 }

@@ -42,6 +42,11 @@ impl<'a> Fields<'a> {
         names.iter().find_map(|name| Some((*name, self.fields.get(*name)?)))
     }
 
+    /// The first of some names that has a value.
+    pub(crate) fn name_of(&self, names: &[&'a str]) -> Option<&'a str> {
+        names.iter().copied().find(|name| self.value(name).is_some())
+    }
+
     /// The value of a field, unless it is null.
     pub(crate) fn value(&self, name: &str) -> Option<&'a Value> {
         self.fields.get(name).filter(|value| !value.is_null())
@@ -73,13 +78,23 @@ impl<'a> Fields<'a> {
 
     /// Reads a size: at least 1, and no more than makes sense.
     pub(crate) fn size(&self, names: &[&'a str], default: Option<usize>) -> Result<usize, ModelError> {
+        self.size_up_to(LARGEST, names, default)
+    }
+
+    /// Reads a size from 1 to `largest`.
+    pub(crate) fn size_up_to(
+        &self,
+        largest: usize,
+        names: &[&'a str],
+        default: Option<usize>,
+    ) -> Result<usize, ModelError> {
         let found = names.iter().find_map(|name| Some((*name, self.value(name)?)));
         let (name, size) = match (found, default) {
             (Some((name, value)), _) => (name, self.read(name, value)?),
             (None, Some(default)) => (names[0], default),
             (None, None) => return Err(config_error(format!("it has no {}", self.quoted(names[0])))),
         };
-        if size == 0 || size > LARGEST {
+        if size == 0 || size > largest {
             return Err(config_error(format!("{} cannot be {size}", self.quoted(name))));
         }
         Ok(size)

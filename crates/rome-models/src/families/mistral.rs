@@ -5,10 +5,10 @@ use super::fields::Fields;
 use super::llama::NAMES;
 use super::rope::RopeDefaults;
 use super::windows::WindowRule;
+use super::wrapper::TIED_UNLESS_STORED;
 use crate::ModelError;
 use crate::decoder::parts::Tie;
 use crate::decoder::{Names, Parts};
-use crate::families::TIED_UNLESS_STORED;
 
 const DEFAULTS: Defaults = Defaults {
     kv_heads: KvHeads::Field(Some(8)),

@@ -30,6 +30,7 @@ mod smollm3;
 mod stablelm;
 mod starcoder2;
 mod windows;
+mod wrapper;
 
 use fields::Fields;
 use serde_json::{Map, Value};
@@ -37,7 +38,7 @@ use serde_json::{Map, Value};
 use crate::ModelError;
 use crate::decoder::{Names, Parts};
 
-/// What a family is.
+/// Reads the fields of a family.
 type Read = fn(Fields<'_>) -> Result<(Parts, Names), ModelError>;
 
 /// The families, by their `model_type`.
@@ -80,10 +81,6 @@ const FAMILIES: [(&str, Read); 36] = [
     ("starcoder2", starcoder2::read),
 ];
 
-/// Models whose language model is a part, described by their `text_config`: the family that it is of if it does not
-/// say so.
-pub(crate) const WRAPPERS: [(&str, &str); 2] = [("gemma3", "gemma3_text"), ("mistral3", "mistral")];
-
 /// Fields of models that mix experts.
 const EXPERTS: [&str; 4] = ["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"];
 
@@ -120,11 +117,15 @@ pub(crate) struct Description {
 
 /// Reads the fields of a `config.json`.
 pub(crate) fn describe(top: &Map<String, Value>) -> Result<Description, ModelError> {
-    let fields = language_model(top)?;
+    let fields = wrapper::language_model(top)?;
     let view = Fields::new(&fields);
     let model_type: String = view.or(&["model_type"], String::new())?;
-    let unsupported =
-        |reason: &str| ModelError::Family { model_type: model_type.clone(), reason: reason.to_owned() };
+    let field = if top.contains_key("text_config") { "text_config.model_type" } else { "model_type" };
+    let unsupported = |reason: &str| ModelError::Family {
+        field,
+        model_type: model_type.clone(),
+        reason: reason.to_owned(),
+    };
     for name in EXPERTS {
         let experts = view.optional::<Value>(&[name])?.and_then(|value| value.as_u64()).unwrap_or(0);
         if experts > 1 {
@@ -143,40 +144,3 @@ pub(crate) fn describe(top: &Map<String, Value>) -> Result<Description, ModelErr
     }
     Ok(Description { parts, names, fields })
 }
-
-/// The fields of the language model: all, or those of a wrapper's `text_config`.
-fn language_model(top: &Map<String, Value>) -> Result<Map<String, Value>, ModelError> {
-    let outer = Fields::new(top);
-    let model_type: Option<String> = outer.optional(&["model_type"])?;
-    let model_type = model_type.ok_or_else(|| fields::config_error("it has no \"model_type\""))?;
-    let Some((_, family)) = WRAPPERS.iter().find(|(name, _)| *name == model_type) else {
-        return Ok(top.clone());
-    };
-    let mut inner = top.get("text_config").and_then(Value::as_object).cloned().unwrap_or_default();
-    inner.entry("model_type").or_insert_with(|| (*family).into());
-    // Tied or not is a matter of the whole.
-    match top.get("tie_word_embeddings").filter(|value| !value.is_null()) {
-        Some(tied) => {
-            inner.insert("tie_word_embeddings".to_owned(), tied.clone());
-        }
-        None if model_type == "mistral3" => {
-            inner.insert(TIED_UNLESS_STORED.to_owned(), true.into());
-        }
-        None => {}
-    }
-    for name in ["bos_token_id", "eos_token_id"] {
-        if let Some(value) = top.get(name) {
-            inner.entry(name).or_insert_with(|| value.clone());
-        }
-    }
-    if model_type == "mistral3" {
-        for (name, value) in [("hidden_size", 5120), ("num_hidden_layers", 40), ("num_attention_heads", 32)] {
-            inner.entry(name).or_insert_with(|| value.into());
-        }
-    }
-    Ok(inner)
-}
-
-/// Set for a wrapper whose versions of transformers differ in what the absence of `tie_word_embeddings` means, and
-/// agree that a head that is stored is the head.
-const TIED_UNLESS_STORED: &str = "tie_word_embeddings_unless_stored";

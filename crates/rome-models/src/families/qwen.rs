@@ -14,10 +14,9 @@ const DEFAULTS: Defaults =
 
 /// A window only counts with a switch, and from a layer on.
 fn rule(fields: Fields<'_>) -> Result<(WindowRule, Option<usize>), ModelError> {
-    match fields.is("use_sliding_window", false)? {
-        true => Ok((WindowRule::From(fields.or(&["max_window_layers"], 28)?), Some(4096))),
-        false => Ok((WindowRule::None, None)),
-    }
+    let is_on = fields.is("use_sliding_window", false)?;
+    let from = WindowRule::From(fields.or(&["max_window_layers"], 28)?);
+    Ok(if is_on { (from, Some(4096)) } else { (WindowRule::None, None) })
 }
 
 pub(super) fn read_2(fields: Fields<'_>) -> Result<(Parts, Names), ModelError> {

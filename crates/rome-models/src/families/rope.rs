@@ -10,7 +10,7 @@ use crate::decoder::parts::{Pairing, RotaryParts};
 /// Tables of sines and cosines are made for so many positions at most. ROME's rows have some hundred.
 const MOST_POSITIONS: usize = 1 << 15;
 
-/// What a family means by fields that are absent.
+/// The meaning of absent fields in a family.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RopeDefaults {
     /// θ; `None` where versions of transformers differ, so that the field must be there.

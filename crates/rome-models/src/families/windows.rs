@@ -4,14 +4,14 @@ use super::fields::{Fields, config_error};
 use super::rope::LayerKind;
 use crate::ModelError;
 
-/// Which layers have a window, where `layer_types` does not say so.
+/// The layers that have a window, where `layer_types` does not say so.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum WindowRule {
     /// None has.
     None,
     /// All have, if there is a window.
     All,
-    /// Those from a layer on.
+    /// All from a layer on.
     From(usize),
     /// All but every n-th.
     AllButEvery(usize),

@@ -302,7 +302,7 @@ fn what_cannot_be_followed_is_refused_by_name() {
         };
         // The field, or the type, is the first word.
         let named = names.split([':', ',', ' ']).find(|word| word.len() > 2).unwrap();
-        let named = named.trim_matches('"');
+        let named = named.trim_matches(['"', '…', '.']);
         if !error.contains(named) {
             unnamed.push(format!("{}: {error:?} does not name {named:?}", folder.display()));
         }

@@ -24,7 +24,7 @@ pub(super) struct Objective<'a> {
     lookups: Tensor<1, Int>,
 }
 
-/// How δ comes into the states that leave the edited layer.
+/// The way that δ comes into the states that leave the edited layer.
 enum Shift {
     /// It is added where this is 1, `[n_tokens, 1]`.
     Added(Tensor<2>),
