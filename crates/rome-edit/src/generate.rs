@@ -67,7 +67,7 @@ impl Generate {
         }
         let mut prompt_tokens = tokenizer.encode(&self.prompt)?.ids;
         if prompt_tokens.is_empty() {
-            prompt_tokens.extend(model.pretrained.start_token);
+            prompt_tokens = model.start()?;
         }
         if prompt_tokens.is_empty() {
             return Err(InputError::EmptyPrompt.into());
@@ -85,6 +85,8 @@ impl Generate {
             None => Decoding::Greedy,
             Some(k) => Decoding::TopK { k, rng: &mut rng },
         };
+        let start = tokenizer.start()?;
+        let after_start = |tokens: &'_ [u32]| tokens.strip_prefix(&start[..]).unwrap_or(tokens).to_vec();
         let end_tokens = &model.pretrained.end_tokens;
         let tokens = generate(model.lm(), &prompt_tokens, self.max_new_tokens, end_tokens, &mut decoding)?;
         // A word that ends a text is a part of it.
@@ -94,9 +96,9 @@ impl Generate {
             _ => &tokens,
         };
         Ok(GeneratedText {
-            text: tokenizer.decode(&tokens)?,
-            continuation: tokenizer.decode(&tokens[prompt_tokens.len()..])?,
-            shown: tokenizer.decode(shown)?,
+            text: tokenizer.decode(&after_start(&tokens))?,
+            continuation: tokenizer.decode_after(&prompt_tokens, &tokens[prompt_tokens.len()..])?,
+            shown: tokenizer.decode(&after_start(shown))?,
             tokens,
             prompt_tokens,
         })

@@ -2,7 +2,8 @@
 
 use burn::prelude::Device;
 use rome_assets::Bundled;
-use rome_core::{CausalLm, ModelHash, Observer, Precision};
+use rome_core::request::TokenError;
+use rome_core::{CausalLm, ModelHash, Observer, Precision, Tokenizer};
 use rome_models::{CheckpointFiles, ModelError, Pretrained, PretrainedTokenizer, Source};
 
 use crate::error::{Error, InputError};
@@ -57,6 +58,20 @@ impl Model {
     /// The tokenizer.
     pub fn tokenizer(&self) -> &PretrainedTokenizer {
         &self.pretrained.tokenizer
+    }
+
+    /// Returns the tokens that texts start with: those that the tokenizer puts before them, or else the start token
+    /// or an end token of the configuration. Nothing if there is none of these.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn start(&self) -> Result<Vec<u32>, TokenError> {
+        let start = self.tokenizer().start()?;
+        if !start.is_empty() {
+            return Ok(start);
+        }
+        let Pretrained { start_token, end_tokens, .. } = &self.pretrained;
+        Ok(start_token.or(end_tokens.first().copied()).into_iter().collect())
     }
 
     /// The identity of its weights, without any edit.

@@ -453,6 +453,9 @@ pub(crate) fn edit_and_ask(
 /// # Errors
 /// When the model names no token to start with, or the settings make no context.
 pub fn sample_contexts(model: &Model, settings: &Settings, seed: u64) -> Result<Vec<Context>, Error> {
-    let start_token = model.pretrained.start_token.ok_or(InputError::NoStartToken)?;
-    Ok(sample(model.lm(), model.tokenizer(), start_token, &settings.context_lengths, seed)?)
+    let start = model.start()?;
+    if start.is_empty() {
+        return Err(InputError::NoStartToken.into());
+    }
+    Ok(sample(model.lm(), model.tokenizer(), &start, &settings.context_lengths, seed)?)
 }

@@ -60,12 +60,12 @@ impl Record for CounterFact {
     fn queries(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<Query>, EvalError> {
         let Rewrite { target_new, target_true, .. } = &self.requested_rewrite;
         // As an edit takes them.
-        let target = |name: &str| -> Result<_, EvalError> {
-            Ok(tokenizer.encode_continuation(&spaced_target(name)?)?)
+        let targets = [spaced_target(&target_new.str)?, spaced_target(&target_true.str)?];
+        let query = |text: String| {
+            let targets = targets.iter().map(|target| tokenizer.encode_after(&text, target));
+            let targets = targets.collect::<Result<_, _>>()?;
+            Ok(Query { prompt: tokenizer.encode(&text)?.ids, targets })
         };
-        let targets = vec![target(&target_new.str)?, target(&target_true.str)?];
-        let query =
-            |prompt: String| Ok(Query { prompt: tokenizer.encode(&prompt)?.ids, targets: targets.clone() });
         self.prompts().into_iter().flatten().map(query).collect()
     }
 

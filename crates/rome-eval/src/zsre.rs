@@ -92,17 +92,23 @@ impl ZsRe {
 }
 
 impl Question {
-    /// Over the tokens as they are, first; then for each token of the answer the text before it,
-    /// decoded and encoded again, and what the decoded token begins with: the reference's way
-    /// (`test_batch_prediction_acc`).
+    /// Over the tokens as they are, first; then for each token of the answer the text before it, decoded and
+    /// encoded again, and what the decoded token begins with: the reference's way (`test_batch_prediction_acc`).
+    /// It fails with tokenizers that put tokens before a text, where the tokens are taken as they are.
     fn queries(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<Query>, EvalError> {
         let prompt = tokenizer.encode(&self.prompt)?.ids;
-        let answer = tokenizer.encode_continuation(&spaced_target(&self.answer)?)?;
-        let mut queries = vec![Query { prompt, targets: vec![answer.clone()] }];
+        let answer = tokenizer.encode_after(&self.prompt, &spaced_target(&self.answer)?)?;
+        let mut queries = vec![Query { prompt: prompt.clone(), targets: vec![answer.clone()] }];
+        let has_start = !tokenizer.start()?.is_empty();
         for (index, &token) in answer.iter().enumerate() {
-            let prompt = tokenizer.encode(&(self.prompt.clone() + &tokenizer.decode(&answer[..index])?))?.ids;
-            let first = tokenizer.encode_continuation(&tokenizer.decode(&[token])?)?;
-            let first = first.first().copied().unwrap_or(token);
+            let before = &answer[..index];
+            let (prompt, first) = if has_start {
+                ([&prompt, before].concat(), token)
+            } else {
+                let text = self.prompt.clone() + &tokenizer.decode(before)?;
+                let first = tokenizer.encode_continuation(&tokenizer.decode(&[token])?)?;
+                (tokenizer.encode(&text)?.ids, first.first().copied().unwrap_or(token))
+            };
             queries.push(Query { prompt, targets: vec![vec![first]] });
         }
         Ok(queries)

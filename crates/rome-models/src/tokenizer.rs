@@ -157,8 +157,9 @@ enum Place {
 impl PretrainedTokenizer {
     fn encode_as(&self, text: &str, place: Place) -> Result<Encoding, TokenError> {
         let add_special_tokens = place == Place::Start;
-        let encoded = guarded(|| self.tokenizer.encode(text, add_special_tokens)).map_err(TokenError)?;
-        let encoding = encoded.map_err(|error| TokenError(error.to_string()))?;
+        let encoded =
+            guarded(|| self.tokenizer.encode(text, add_special_tokens)).map_err(TokenError::Failed)?;
+        let encoding = encoded.map_err(|error| TokenError::Failed(error.to_string()))?;
         // A text is continued, so that nothing ends it.
         let put_there = encoding.get_special_tokens_mask();
         let of_text = put_there.iter().rposition(|&mask| mask == 0);
@@ -180,13 +181,13 @@ impl Tokenizer for PretrainedTokenizer {
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String, TokenError> {
-        let decoded = guarded(|| self.tokenizer.decode(ids, false)).map_err(TokenError)?;
-        decoded.map_err(|error| TokenError(error.to_string()))
+        let decoded = guarded(|| self.tokenizer.decode(ids, false)).map_err(TokenError::Failed)?;
+        decoded.map_err(|error| TokenError::Failed(error.to_string()))
     }
 
     fn decode_text(&self, ids: &[u32]) -> Result<String, TokenError> {
-        let decoded = guarded(|| self.tokenizer.decode(ids, true)).map_err(TokenError)?;
-        decoded.map_err(|error| TokenError(error.to_string()))
+        let decoded = guarded(|| self.tokenizer.decode(ids, true)).map_err(TokenError::Failed)?;
+        decoded.map_err(|error| TokenError::Failed(error.to_string()))
     }
 }
 

@@ -255,7 +255,7 @@ impl<'a> Collector<'a> {
 
     /// The tokens of a text: as the model expects them at the start of a document, or further on in it.
     fn encoded(&self, text: &str, part: DocumentPart) -> Result<Encoding, StatsError> {
-        let failed = |error: TokenError| StatsError::Tokenizer(error.0);
+        let failed = |error: TokenError| StatsError::Tokenizer(error.to_string());
         let encoding = if part.is_first() {
             self.tokenizer.encode(text).map_err(failed)?
         } else {

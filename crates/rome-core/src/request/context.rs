@@ -36,16 +36,16 @@ pub const DEFAULT_LENGTHS: [(usize, usize); 2] = [(5, 10), (10, 10)];
 
 /// Samples contexts from the model: `"{}"` and `x + ". {}"` for each sampled text x.
 ///
-/// Text is drawn by top-k sampling (k = 5) from `start_token`, as `get_context_templates` of the
-/// reference does, but from a seed. `lengths` are pairs of a length in tokens, the start token
-/// counted, and a number of texts.
+/// Text is drawn by top-k sampling (k = 5) from `start`, the tokens that a text starts with, as
+/// `get_context_templates` of the reference does, but from a seed. `lengths` are pairs of a length in tokens, those
+/// of the start counted, and a number of texts. Only new tokens are decoded, and special ones are left out.
 ///
 /// # Errors
 /// [`SampleError`] when the lengths make no sense or a sampled text cannot be decoded.
 pub fn sample(
     model: &dyn CausalLm,
     tokenizer: &dyn Tokenizer,
-    start_token: u32,
+    start: &[u32],
     lengths: &[(usize, usize)],
     seed: u64,
 ) -> Result<Vec<Context>, SampleError> {
@@ -56,15 +56,15 @@ pub fn sample(
         return Err(SampleError::Lengths { longest, n_positions, n_contexts });
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let start_text = tokenizer.decode(&[start_token])?;
+    let start_text = tokenizer.decode(start)?;
     let mut contexts = vec![Context::clean()];
     for &(length, count) in lengths.iter().filter(|(_, count)| *count > 0) {
-        let mut generation = Generation::new(model, &vec![vec![start_token]; count]);
-        for _ in 1..length {
+        let mut generation = Generation::new(model, &vec![start.to_vec(); count]);
+        for _ in start.len()..length {
             generation.step(&mut Decoding::TopK { k: 5, rng: &mut rng })?;
         }
         for row in generation.rows() {
-            contexts.push(template(&tokenizer.decode_text(row)?, &start_text));
+            contexts.push(template(&tokenizer.decode_text(&row[start.len()..])?, &start_text));
         }
     }
     Ok(contexts)

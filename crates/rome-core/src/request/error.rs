@@ -104,7 +104,7 @@ pub enum RequestError {
         text: String,
     },
     /// The tokenizer failed.
-    #[error("{}", .0.0)]
+    #[error(transparent)]
     Tokenizer(#[from] TokenError),
 }
 
@@ -133,7 +133,8 @@ impl Hint for RequestError {
             Self::KlPromptText { .. } => "use a template with {}, or {\"tokens\", \"lookup\"}",
             Self::TooLong { .. } => "shorten the prompt, the context or the target",
             Self::UnknownToken { .. } => "use the token ids of this model's tokenizer",
-            Self::SubjectLost { .. } | Self::Tokenizer(_) => "check that the tokenizer belongs to the model",
+            Self::SubjectLost { .. } => "check that the tokenizer belongs to the model",
+            Self::Tokenizer(error) => return error.hint(),
         };
         Cow::Borrowed(hint)
     }

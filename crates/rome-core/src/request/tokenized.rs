@@ -7,7 +7,7 @@ use super::error::RequestError;
 use super::kl_prompt::KlPrompt;
 use super::request::Request;
 use super::sentence::{Occurrence, Sentence, fill, spaced_target};
-use super::tokenizer::{Encoding, Tokenizer};
+use super::tokenizer::{Encoding, TokenError, Tokenizer};
 use crate::model::ModelShape;
 
 /// One sequence and where its subject ends.
@@ -102,40 +102,33 @@ struct RowMaker<'a> {
 impl RowMaker<'_> {
     fn text(&self, prompt: &str, subject: &str, target: &str) -> Result<TokenizedRequest, RequestError> {
         let sentence = Sentence::new(prompt, subject, Occurrence::Last)?;
-        let target = self.encode_continuation(&spaced_target(target)?)?;
-        // The whole sentence is encoded once, so the start of the target joins the prompt as text.
+        let target = self.tokenizer.encode_after(&sentence.text, &spaced_target(target)?)?;
+        // As tokens, so that no part of a character is lost on the way through text.
         let Some((_, given)) = target.split_last() else {
             return Err(RequestError::EmptyTarget);
         };
-        let given = if given.is_empty() { String::new() } else { self.decode(given)? };
+        let clean = self.row_at(&sentence.text, &sentence.subject)?;
 
-        let row = |context: &Context| match context {
-            Context::Template(template) => {
-                check_slot(template)?;
-                let start = template.find("{}").unwrap_or_default();
-                let text = fill(template, &sentence.text) + &given;
-                self.row_at(&text, &(start + sentence.subject.start..start + sentence.subject.end))
-            }
-            Context::Tokens(prefix) => {
-                let row = self.row_at(&(sentence.text.clone() + &given), &sentence.subject)?;
-                Ok(row.prefixed(prefix))
-            }
+        let row = |context: &Context| -> Result<Row, RequestError> {
+            let mut row = match context {
+                Context::Template(template) => {
+                    check_slot(template)?;
+                    let start = template.find("{}").unwrap_or_default();
+                    let text = fill(template, &sentence.text);
+                    self.row_at(&text, &(start + sentence.subject.start..start + sentence.subject.end))?
+                }
+                Context::Tokens(prefix) => self.without_start(&clean, prefix)?.prefixed(prefix),
+            };
+            row.tokens.extend(given);
+            Ok(row)
         };
         let rows = self.contexts.iter().map(row).collect::<Result<Vec<Row>, _>>()?;
-        if rows.iter().any(|row| row.tokens.len() < target.len()) {
-            return Err(RequestError::SubjectLost { text: sentence.text });
-        }
         let kl_row = |kl_prompt: &KlPrompt| match kl_prompt {
             KlPrompt::Template(template) => self.sentence_row(template, subject),
             KlPrompt::Text { prompt, subject } => self.sentence_row(prompt, subject),
             KlPrompt::Tokens { tokens, lookup } => Row::at(tokens, *lookup),
         };
         let kl_rows = self.kl_prompts.iter().map(kl_row).collect::<Result<_, _>>()?;
-        // Before a target of one token, the prompt without prefix is the row of the clean context.
-        let clean = match self.contexts.iter().position(|context| *context == Context::clean()) {
-            Some(index) if given.is_empty() => rows[index].clone(),
-            _ => self.row_at(&sentence.text, &sentence.subject)?,
-        };
         Ok(TokenizedRequest { clean, rows, kl_rows, target })
     }
 
@@ -161,10 +154,15 @@ impl RowMaker<'_> {
                 let Some(prefix) = template.strip_suffix("{}") else {
                     return Err(RequestError::ContextAfterTokens { context: template.clone() });
                 };
+                if prefix.is_empty() {
+                    return Ok(given.clone());
+                }
+                let start = self.tokenizer.start()?;
+                let given = self.without_start(&given, &start)?;
                 // A blank before the prompt belongs to the prompt's first token if that has one.
-                let starts_with_blank = self.decode(&prompt[..1])?.starts_with(' ');
+                let first = self.tokenizer.decode_after(&start, &given.tokens[..1])?;
                 let prefix =
-                    if starts_with_blank { prefix.strip_suffix(' ').unwrap_or(prefix) } else { prefix };
+                    if first.starts_with(' ') { prefix.strip_suffix(' ').unwrap_or(prefix) } else { prefix };
                 Ok(given.prefixed(&self.encode(prefix)?.ids))
             }
         };
@@ -181,7 +179,10 @@ impl RowMaker<'_> {
                 let mut row = self.encode(before.trim_end())?.ids;
                 row.extend(&prompt[subject.clone()]);
                 let lookup = row.len() - 1;
-                row.extend(self.encode_continuation(after)?);
+                let text = self.tokenizer.decode_text(&row)?;
+                row.extend(
+                    self.tokenizer.encode_after(&text, after).or_else(|_| self.encode_continuation(after))?,
+                );
                 Ok(Row { tokens: row, lookup })
             }
         };
@@ -219,12 +220,20 @@ impl RowMaker<'_> {
         Ok(self.tokenizer.encode(text)?)
     }
 
-    fn encode_continuation(&self, text: &str) -> Result<Vec<u32>, RequestError> {
-        Ok(self.tokenizer.encode_continuation(text)?)
+    fn encode_continuation(&self, text: &str) -> Result<Vec<u32>, TokenError> {
+        self.tokenizer.encode_continuation(text)
     }
 
-    fn decode(&self, ids: &[u32]) -> Result<String, RequestError> {
-        Ok(self.tokenizer.decode(ids)?)
+    /// Returns a row without the tokens that start a text, to be put behind others.
+    fn without_start(&self, row: &Row, others: &[u32]) -> Result<Row, RequestError> {
+        let start = self.tokenizer.start()?;
+        let is_behind = !others.is_empty() && !start.is_empty();
+        match row.tokens.strip_prefix(&start[..]).filter(|rest| is_behind && !rest.is_empty()) {
+            Some(rest) if row.lookup >= start.len() => {
+                Ok(Row { tokens: rest.to_vec(), lookup: row.lookup - start.len() })
+            }
+            _ => Ok(row.clone()),
+        }
     }
 }
 

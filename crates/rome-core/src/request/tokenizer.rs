@@ -31,7 +31,7 @@ pub trait Tokenizer: Send + Sync {
     /// When the tokenizer refuses the text.
     fn encode(&self, text: &str) -> Result<Encoding, TokenError>;
 
-    /// Encodes text that continues from other tokens: no start token is added.
+    /// Encodes a stretch of a longer text, of which more came before: no start token is added.
     ///
     /// # Errors
     /// When the tokenizer refuses the text.
@@ -50,12 +50,58 @@ pub trait Tokenizer: Send + Sync {
     fn decode_text(&self, ids: &[u32]) -> Result<String, TokenError> {
         self.decode(ids)
     }
+
+    /// Returns the tokens that are put before each text, which are those of no text.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    fn start(&self) -> Result<Vec<u32>, TokenError> {
+        Ok(self.encode("")?.ids)
+    }
+
+    /// Encodes a text that follows another: the tokens that both together have beyond those of the first. By itself,
+    /// a text may have other ones, such as a blank before it.
+    ///
+    /// # Errors
+    /// [`TokenError::Joined`] when the first text's tokens do not begin those of both.
+    fn encode_after(&self, before: &str, text: &str) -> Result<Vec<u32>, TokenError> {
+        let (first, both) = (self.encode(before)?.ids, self.encode(&format!("{before}{text}"))?.ids);
+        let joined = || TokenError::Joined { before: before.to_owned(), text: text.to_owned() };
+        Ok(both.strip_prefix(&first[..]).ok_or_else(joined)?.to_vec())
+    }
+
+    /// Decodes tokens that follow others, with the blank that they may begin with.
+    ///
+    /// # Errors
+    /// When an id is unknown to the tokenizer.
+    fn decode_after(&self, before: &[u32], ids: &[u32]) -> Result<String, TokenError> {
+        let (first, both) = (self.decode(before)?, self.decode(&[before, ids].concat())?);
+        match both.strip_prefix(&first) {
+            Some(text) => Ok(text.to_owned()),
+            // The first token goes on with a character that the others began.
+            None => self.decode(ids),
+        }
+    }
 }
 
 /// A failure of the tokenizer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the tokenizer failed: {0}")]
-pub struct TokenError(pub String);
+#[non_exhaustive]
+pub enum TokenError {
+    /// The tokenizer fails.
+    #[error("the tokenizer failed: {0}")]
+    Failed(String),
+    /// Two texts share a token.
+    #[error(
+        "{text:?} cannot be asked for after {before:?}: one token stands for the end of one and the start of the other"
+    )]
+    Joined {
+        /// The first text.
+        before: String,
+        /// The second.
+        text: String,
+    },
+}
 
 impl Hint for TokenError {
     fn kind(&self) -> ErrorKind {
@@ -63,6 +109,9 @@ impl Hint for TokenError {
     }
 
     fn hint(&self) -> Cow<'static, str> {
-        Cow::Borrowed("check that the tokenizer belongs to the model")
+        Cow::Borrowed(match self {
+            Self::Failed(_) => "check that the tokenizer belongs to the model",
+            Self::Joined { .. } => "end the first at the end of a word, without a blank",
+        })
     }
 }

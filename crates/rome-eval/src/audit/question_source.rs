@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rome_core::request::check_vocabulary;
+use rome_core::request::{check_vocabulary, spaced_target};
 use rome_core::{Context, EditFile, KlPrompt, ModelShape, Request, TokenizedRequest, Tokenizer};
 
 use super::prompt_kind::PromptKind;
@@ -83,11 +83,12 @@ impl QuestionSource<'_> {
     ) -> Result<(), EvalError> {
         let RequestedEdit { request, kl_prompts } = edit;
         let about: Vec<&&AuditRecord> = records.iter().filter(|record| record.is_about(request)).collect();
-        let old = about.iter().find_map(|record| record.old_object());
-        let old = old.map(|old| self.object(old)).transpose()?.unwrap_or_default();
+        let old_object = about.iter().find_map(|record| record.old_object());
+        let old_object = old_object.map(|old| format!(" {}", old.trim())).unwrap_or_default();
         let contexts = [Context::clean()];
         let tokenized = TokenizedRequest::new(request, &contexts, kl_prompts, self.tokenizer, self.shape)
             .map_err(|error| EvalError::AuditRequest { request: request.to_string(), error })?;
+        let old = self.object(&request.prompt(), &old_object)?;
         if tokenized.clean.tokens.len() + old.len() > self.shape.n_positions {
             return Err(EvalError::OldObject { request: request.to_string() });
         }
@@ -99,7 +100,11 @@ impl QuestionSource<'_> {
             ];
             for (kind, prompts) in kinds {
                 for prompt in prompts {
-                    let question = self.question(kind, prompt, [&tokenized.target, &old])?;
+                    let new = match request {
+                        Request::Text { target, .. } => self.object(prompt, &spaced_target(target)?)?,
+                        Request::Tokens { target_tokens, .. } => target_tokens.clone(),
+                    };
+                    let question = self.question(kind, prompt, [&new, &self.object(prompt, &old_object)?])?;
                     questions.prompts.push(question);
                 }
             }
@@ -132,8 +137,9 @@ impl QuestionSource<'_> {
         Ok(Question { kind, text: text.to_owned(), tokens, new: new.to_vec(), old: old.to_vec() })
     }
 
-    fn object(&self, object: &str) -> Result<Vec<u32>, EvalError> {
-        let tokens = self.tokenizer.encode_continuation(&format!(" {}", object.trim()))?;
+    /// The tokens of an object after a prompt.
+    fn object(&self, prompt: &str, object: &str) -> Result<Vec<u32>, EvalError> {
+        let tokens = self.tokenizer.encode_after(prompt.trim_end(), object)?;
         check_vocabulary(&tokens, self.shape)?;
         Ok(tokens)
     }

@@ -135,9 +135,12 @@ pub fn sigma<'a>(
     tokenizer: &dyn Tokenizer,
     subjects: impl IntoIterator<Item = &'a str>,
 ) -> Result<f64, EvalError> {
+    let start = tokenizer.start()?;
     let mut ids = Vec::new();
     for subject in subjects {
-        ids.extend(tokenizer.encode(subject)?.ids);
+        let encoded = tokenizer.encode(subject)?.ids;
+        // The token that starts a text is much larger than others in some models, and in no subject.
+        ids.extend(encoded.strip_prefix(&start[..]).unwrap_or(&encoded));
     }
     check_vocabulary(&ids, model.shape())?;
     if ids.is_empty() {

@@ -4,6 +4,7 @@
 mod checkpoints;
 mod configs;
 mod families;
+mod family_tokens;
 mod forward;
 mod gradients;
 mod hostile;
