@@ -1,4 +1,4 @@
-//! Two small models that know facts, with their statistics, compiled into a program so that it
+//! Three small models that know facts, with their statistics, compiled into a program so that it
 //! runs offline. Their card is `README.md` beside this crate.
 //!
 //! The crate is bytes and names only: it knows neither how a model is loaded nor what an edit is. The
@@ -55,9 +55,14 @@ pub static FACTS_GPT2: Bundled =
 pub static FACTS_GPTJ: Bundled =
     bundled!("facts-gptj", "69c0a781448e5d9bbcf186335486e1de3aff61aa00b07df64b3676a965691620");
 
+/// The Llama of 3.9 million parameters.
+#[cfg(has_models)]
+pub static FACTS_LLAMA: Bundled =
+    bundled!("facts-llama", "502277cf22780287b1ee858cc11e81c626c3b1e3af669c0fd07c5c873328146e");
+
 /// The bundled models; none in a build without them.
 #[cfg(has_models)]
-pub static ALL: &[&Bundled] = &[&FACTS_GPT2, &FACTS_GPTJ];
+pub static ALL: &[&Bundled] = &[&FACTS_LLAMA, &FACTS_GPT2, &FACTS_GPTJ];
 
 /// The bundled models; none in a build without them.
 #[cfg(not(has_models))]

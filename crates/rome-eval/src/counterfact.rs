@@ -62,9 +62,9 @@ impl Record for CounterFact {
         // As an edit takes them.
         let targets = [spaced_target(&target_new.str)?, spaced_target(&target_true.str)?];
         let query = |text: String| {
-            let targets = targets.iter().map(|target| tokenizer.encode_after(&text, target));
-            let targets = targets.collect::<Result<_, _>>()?;
-            Ok(Query { prompt: tokenizer.encode(&text)?.ids, targets })
+            let prompt = tokenizer.encode(&text)?.ids;
+            let targets = targets.iter().map(|target| tokenizer.encode_after_tokens(&prompt, &text, target));
+            Ok(Query { targets: targets.collect::<Result<_, _>>()?, prompt })
         };
         self.prompts().into_iter().flatten().map(query).collect()
     }

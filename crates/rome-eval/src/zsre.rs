@@ -97,7 +97,7 @@ impl Question {
     /// It fails with tokenizers that put tokens before a text, where the tokens are taken as they are.
     fn queries(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<Query>, EvalError> {
         let prompt = tokenizer.encode(&self.prompt)?.ids;
-        let answer = tokenizer.encode_after(&self.prompt, &spaced_target(&self.answer)?)?;
+        let answer = tokenizer.encode_after_tokens(&prompt, &self.prompt, &spaced_target(&self.answer)?)?;
         let mut queries = vec![Query { prompt: prompt.clone(), targets: vec![answer.clone()] }];
         let has_start = !tokenizer.start()?.is_empty();
         for (index, &token) in answer.iter().enumerate() {

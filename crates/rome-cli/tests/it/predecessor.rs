@@ -1,6 +1,6 @@
 //! zkl-knowedit-rome: token-level requests, custom prefixes, two custom preservation prompts.
 
-use fixtures::{MODELS, Predecessor, cosine, norm};
+use fixtures::{GPT_MODELS, Predecessor, cosine, norm};
 use rome_core::method::rome::LayerProblem;
 use rome_core::{Context, KlPrompt, Request, RomeConfig, TokenizedRequest, Variant};
 
@@ -8,7 +8,7 @@ use crate::{factor, load};
 
 #[test]
 fn every_edit_of_the_predecessor_is_the_same_with_mean_key() {
-    for model in MODELS {
+    for model in GPT_MODELS {
         let (pretrained, predecessor) = (load(model), Predecessor::load(model));
         let factor = factor(model, predecessor.layer);
         let settings = &predecessor.hparams;

@@ -102,15 +102,17 @@ struct RowMaker<'a> {
 impl RowMaker<'_> {
     fn text(&self, prompt: &str, subject: &str, target: &str) -> Result<TokenizedRequest, RequestError> {
         let sentence = Sentence::new(prompt, subject, Occurrence::Last)?;
-        let target = self.tokenizer.encode_after(&sentence.text, &spaced_target(target)?)?;
+        let clean = self.row_at(&sentence.text, &sentence.subject)?;
+        let target = spaced_target(target)?;
+        let target = self.tokenizer.encode_after_tokens(&clean.tokens, &sentence.text, &target)?;
         // As tokens, so that no part of a character is lost on the way through text.
         let Some((_, given)) = target.split_last() else {
             return Err(RequestError::EmptyTarget);
         };
-        let clean = self.row_at(&sentence.text, &sentence.subject)?;
 
         let row = |context: &Context| -> Result<Row, RequestError> {
             let mut row = match context {
+                clean_context if *clean_context == Context::clean() => clean.clone(),
                 Context::Template(template) => {
                     check_slot(template)?;
                     let start = template.find("{}").unwrap_or_default();

@@ -65,9 +65,17 @@ pub trait Tokenizer: Send + Sync {
     /// # Errors
     /// [`TokenError::Joined`] when the first text's tokens do not begin those of both.
     fn encode_after(&self, before: &str, text: &str) -> Result<Vec<u32>, TokenError> {
-        let (first, both) = (self.encode(before)?.ids, self.encode(&format!("{before}{text}"))?.ids);
+        self.encode_after_tokens(&self.encode(before)?.ids, before, text)
+    }
+
+    /// Encodes a text like [`encode_after`](Self::encode_after), after one whose tokens are known.
+    ///
+    /// # Errors
+    /// As [`encode_after`](Self::encode_after).
+    fn encode_after_tokens(&self, tokens: &[u32], before: &str, text: &str) -> Result<Vec<u32>, TokenError> {
         let joined = || TokenError::Joined { before: before.to_owned(), text: text.to_owned() };
-        Ok(both.strip_prefix(&first[..]).ok_or_else(joined)?.to_vec())
+        let both = self.encode(&format!("{before}{text}"))?.ids;
+        Ok(both.strip_prefix(tokens).ok_or_else(joined)?.to_vec())
     }
 
     /// Decodes tokens that follow others, with the blank that they may begin with.

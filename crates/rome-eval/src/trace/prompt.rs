@@ -69,7 +69,7 @@ impl TracePrompt {
         shape: &ModelShape,
     ) -> Result<Self, EvalError> {
         let text = spaced_target(answer)?;
-        let tokens = tokenizer.encode_after(&self.text, &text)?;
+        let tokens = tokenizer.encode_after_tokens(&self.tokens, &self.text, &text)?;
         if tokens.is_empty() {
             return Err(RequestError::EmptyTarget.into());
         }

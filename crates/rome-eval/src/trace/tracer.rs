@@ -79,7 +79,10 @@ impl Tracer<'_> {
         if all.any(f64::is_nan) {
             return Err(EvalError::NotFinite);
         }
-        let text = |token: &u32| tokenizer.decode(&[*token]).unwrap_or_else(|_| format!("<{token}>"));
+        // With the blank before a word, which some tokenizers leave out at the start of a text.
+        let start = tokenizer.start()?;
+        let text =
+            |token: &u32| tokenizer.decode_after(&start, &[*token]).unwrap_or_else(|_| format!("<{token}>"));
         Ok(Trace {
             prompt: prompt.text.clone(),
             subject: prompt.subject_text.clone(),

@@ -23,7 +23,7 @@ fn editor<'a>(
 
 #[test]
 fn it_learns_the_fact_within_bounds_and_is_undone_exactly() {
-    for name in fixtures::MODELS {
+    for name in fixtures::GPT_MODELS {
         let mut pretrained = load(name);
         let tokens = pretrained.tokenizer.clone();
         let prompt = tokens.encode("The mother tongue of Barack Obama is").unwrap().ids;
@@ -70,7 +70,7 @@ struct Golden {
 fn it_comes_out_as_that_of_the_reference() {
     let json = std::fs::read(fixtures::path("finetuning/reference.json")).unwrap();
     let goldens: Vec<Golden> = serde_json::from_slice(&json).unwrap();
-    for name in fixtures::MODELS {
+    for name in fixtures::GPT_MODELS {
         let mut pretrained = load(name);
         let tokens = pretrained.tokenizer.clone();
         for golden in goldens.iter().filter(|golden| golden.model == name) {

@@ -149,7 +149,7 @@ fn severed_paths_and_windows_are_as_runs_of_the_whole_model() {
         ] {
             let tracer = Tracer { model, tokenizer, prompt: &prompt, noise: &noise, config };
             let trace = tracer.run(&mut ()).unwrap();
-            let answer = tokens_of(&pretrained, &trace.answer);
+            let answer = tokenizer.encode_after(&prompt.text, &trace.answer).unwrap()[0];
             let last = prompt.tokens.len() - 1;
             let has_other = matches!(config.cut, Some(PathCut { noise: CutNoise::Other, .. }));
             let second = if has_other { &next } else { &noise };
@@ -166,11 +166,6 @@ fn severed_paths_and_windows_are_as_runs_of_the_whole_model() {
             assert!(trace.scores[0].iter().all(|score| (score - untouched).abs() < TOLERANCE));
         }
     }
-}
-
-fn tokens_of(pretrained: &rome_models::Pretrained, text: &str) -> u32 {
-    use rome_core::Tokenizer;
-    pretrained.tokenizer.encode_continuation(text).unwrap()[0]
 }
 
 #[test]

@@ -55,21 +55,24 @@ impl Oracle {
             return Err("EmptyTarget");
         }
         let target = self.encode(&format!(" {}", target.trim()));
-        let given = String::from_utf8_lossy(&self.pieces.bytes(&target[..target.len() - 1])).into_owned();
-
-        let with_given = Place { text: format!("{}{given}", sentence.text), ..sentence.clone() };
+        // As tokens: text would lose the bytes of a character that is cut in two.
+        let given = &target[..target.len() - 1];
+        let with_given = |mut row: Row| {
+            row.tokens.extend(given);
+            row
+        };
         let slots: Vec<&str> = context.split("{}").collect();
         let [before, after] = slots[..] else {
             return Err(if slots.len() == 1 { "NoSlot" } else { "ManySlots" });
         };
         let in_context = Place {
-            text: [before, &sentence.text, after, &given].concat(),
+            text: [before, &sentence.text, after].concat(),
             subject: before.len() + sentence.subject.start..before.len() + sentence.subject.end,
         };
-        let mut after_tokens = self.row(&with_given);
+        let mut after_tokens = with_given(self.row(&sentence));
         after_tokens.tokens.splice(0..0, PREFIX);
         after_tokens.lookup += PREFIX.len();
-        let rows = vec![self.row(&with_given), self.row(&in_context), after_tokens];
+        let rows = vec![with_given(self.row(&sentence)), with_given(self.row(&in_context)), after_tokens];
         let kl_rows = vec![
             self.row(&place("{} is a", subject, true).map_err(name_of)?),
             self.row(&place(preservation, subject, true).map_err(name_of)?),
