@@ -104,11 +104,15 @@ fn remark(model: &Model, settings: &Settings) {
     match Settings::origin(model) {
         Origin::Bundled => {}
         Origin::Published => tracing::info!("using the settings published for this model, layer {layer}"),
+        Origin::Borrowed => tracing::info!(
+            "using the settings that later work published for this model, layer {layer}, which they were used at \
+             without statistics (choose with --layer or --hparams)"
+        ),
         Origin::ByDepth => {
             let shape = model.lm().shape();
             tracing::info!(
-                "no settings are published for a {} of {} layers; using the published ones at layer {layer}, \
-                 the same share of the depth (choose with --layer or --hparams)",
+                "no settings are published for a {} of {} layers; using those of others at layer {layer}, by \
+                 the depth (choose with --layer or --hparams)",
                 shape.family,
                 shape.n_layers
             );

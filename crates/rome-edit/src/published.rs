@@ -7,35 +7,100 @@ use rome_core::{ModelShape, RomeConfig};
 pub enum Origin {
     /// They are bundled with the model.
     Bundled,
-    /// They are published for models of these sizes.
+    /// They are published with ROME for models of these sizes.
     Published,
+    /// They are published by later work for models of these sizes, which used them without C.
+    Borrowed,
     /// They are the published ones of other sizes, at the same share of the depth.
     ByDepth,
 }
 
-/// The settings published for models of these sizes: family, blocks, width, layer, clamp factor
-/// (kmeng01/rome, `hparams/ROME`).
-const PUBLISHED: [(&str, usize, usize, usize, f64); 4] = [
-    ("gpt2", 24, 1024, 8, 3.0),
-    ("gpt2", 36, 1280, 12, 4.0),
-    ("gpt2", 48, 1600, 17, 4.0),
-    ("gptj", 28, 4096, 5, 4.0),
+/// The settings published for models of some sizes.
+struct Row {
+    family: &'static str,
+    n_layers: usize,
+    d_model: usize,
+    layer: usize,
+    clamp_norm_factor: f64,
+    origin: Origin,
+}
+
+/// Of kmeng01/rome and kmeng01/memit, `hparams/ROME`.
+const fn published(
+    family: &'static str,
+    [n_layers, d_model]: [usize; 2],
+    layer: usize,
+    clamp_norm_factor: f64,
+) -> Row {
+    Row { family, n_layers, d_model, layer, clamp_norm_factor, origin: Origin::Published }
+}
+
+/// Of EasyEdit, AlphaEdit, HalluEditBench and behavior-edit, `hparams/ROME`, which all edit layer 5.
+const fn borrowed(family: &'static str, [n_layers, d_model]: [usize; 2]) -> Row {
+    Row { family, n_layers, d_model, layer: 5, clamp_norm_factor: 4.0, origin: Origin::Borrowed }
+}
+
+const ROWS: [Row; 17] = [
+    published("gpt2", [24, 1024], 8, 3.0),
+    published("gpt2", [36, 1280], 12, 4.0),
+    published("gpt2", [48, 1600], 17, 4.0),
+    published("gptj", [28, 4096], 5, 4.0),
+    published("gpt_neox", [44, 6144], 15, 4.0),
+    borrowed("llama", [32, 4096]),
+    borrowed("llama", [40, 5120]),
+    borrowed("llama", [28, 3072]),
+    borrowed("mistral", [32, 4096]),
+    borrowed("qwen2", [28, 3584]),
+    borrowed("qwen2", [48, 5120]),
+    borrowed("qwen3", [36, 4096]),
+    borrowed("gemma", [18, 2048]),
+    borrowed("gemma", [28, 3072]),
+    borrowed("gemma2", [42, 3584]),
+    borrowed("gemma3_text", [34, 2560]),
+    borrowed("olmo2", [32, 4096]),
 ];
 
-/// The edited layer as a share of the depth. GPT-2's published layers are 8 of 24, 12 of 36 and
-/// 17 of 48; GPT-J's is 5 of 28.
-const DEPTH_SHARES: [(&str, f64); 2] = [("gpt2", 0.355), ("gptj", 0.19)];
+/// The steps and the weight decay of later work.
+const BORROWED: (usize, f64) = (25, 1e-3);
 
 /// Suggests settings for a model that none were given for.
 pub fn suggest(shape: &ModelShape) -> (RomeConfig, Origin) {
-    let published = PUBLISHED
-        .iter()
-        .find(|row| (row.0, row.1, row.2) == (shape.family.as_str(), shape.n_layers, shape.d_model));
-    if let Some(&(.., layer, clamp_norm_factor)) = published {
-        return (RomeConfig { clamp_norm_factor, ..RomeConfig::new(layer) }, Origin::Published);
+    let sizes = (shape.family.as_str(), shape.n_layers, shape.d_model);
+    let row = ROWS.iter().find(|row| (row.family, row.n_layers, row.d_model) == sizes);
+    match row {
+        None if is_old(&shape.family) => (RomeConfig::new(layer_by_depth(shape)), Origin::ByDepth),
+        None => (later(RomeConfig::new(layer_by_depth(shape))), Origin::ByDepth),
+        Some(&Row { layer, clamp_norm_factor, origin, .. }) => {
+            let config = RomeConfig { clamp_norm_factor, ..RomeConfig::new(layer) };
+            (if origin == Origin::Borrowed { later(config) } else { config }, origin)
+        }
     }
-    let share = DEPTH_SHARES.iter().find(|(family, _)| *family == shape.family).map_or(0.355, |row| row.1);
-    (RomeConfig::new((share * shape.n_layers as f64) as usize), Origin::ByDepth)
+}
+
+fn later(config: RomeConfig) -> RomeConfig {
+    let (steps, weight_decay) = BORROWED;
+    RomeConfig { steps, weight_decay, ..config }
+}
+
+/// True of the families that settings were published for with ROME.
+fn is_old(family: &str) -> bool {
+    ["gpt2", "gptj", "gpt_neo", "gpt_neox"].contains(&family)
+}
+
+/// The edited layer by the depth: GPT-2's published ones are 8 of 24, 12 of 36 and 17 of 48, GPT-J's is 5 of 28 and
+/// GPT-NeoX's 15 of 44. Later work takes layer 5 of any model of 18 to 48 layers.
+fn layer_by_depth(shape: &ModelShape) -> usize {
+    let n_layers = shape.n_layers;
+    let share = |share: f64| (share * n_layers as f64) as usize;
+    match shape.family.as_str() {
+        "gpt2" | "gpt_neo" | "gpt_neox" => share(0.355),
+        "gptj" => share(0.19),
+        _ => match n_layers {
+            0..16 => n_layers / 3,
+            16..=48 => 5,
+            _ => n_layers / 8,
+        },
+    }
 }
 
 #[cfg(test)]
@@ -43,8 +108,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn depth_shares_reproduce_the_published_layers() {
-        for (family, n_layers, _, layer, _) in PUBLISHED {
+    fn rules_by_depth_reproduce_the_published_layers() {
+        for Row { family, n_layers, layer, .. } in ROWS {
             let shape = ModelShape {
                 family: family.to_owned(),
                 n_layers,
@@ -57,7 +122,11 @@ mod tests {
                 n_positions: 1,
             };
             let (config, origin) = suggest(&shape);
-            assert_eq!((config.layers, origin), (vec![layer], Origin::ByDepth));
+            assert_eq!(
+                (config.layers, origin),
+                (vec![layer], Origin::ByDepth),
+                "{family} of {n_layers} layers"
+            );
         }
     }
 }

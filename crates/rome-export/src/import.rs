@@ -51,7 +51,8 @@ pub struct ImportedWeight {
 
 impl Import<'_> {
     /// Makes edits of arrays: `<weight>.left` with `<weight>.right`, the pair `<weight>.0` and `<weight>.1` of
-    /// the reference's deltas, or a difference under the weight's name. Names may lack `transformer.` in front and `.weight` at the end.
+    /// the reference's deltas, or a difference under the weight's name. Names may
+    /// lack what a base model saved alone lacks in front, and `.weight` at the end.
     ///
     /// # Errors
     /// [`ExportError`] when no array is an edit, one is not of this model, or the model cannot be
@@ -76,7 +77,7 @@ impl Import<'_> {
                 is_zero = true;
                 continue;
             }
-            let Some(weight) = canonical(stem, &names) else {
+            let Some(weight) = canonical(stem, &config, &names) else {
                 return Err(ExportError::Format(format!(
                     "{:?} names no weight that edits change",
                     array.name
@@ -168,10 +169,9 @@ fn is_new(weight: &str, taken: Option<Array>) -> Result<(), ExportError> {
 }
 
 /// The canonical name of a weight that a name in a file means.
-fn canonical(stem: &str, names: &BTreeMap<String, usize>) -> Option<String> {
-    let candidates = [stem.to_owned(), format!("transformer.{stem}")];
-    let candidates = candidates.into_iter().flat_map(|name| [format!("{name}.weight"), name]);
-    candidates.into_iter().find(|name| names.contains_key(name))
+fn canonical(stem: &str, config: &Config, names: &BTreeMap<String, usize>) -> Option<String> {
+    let name = config.names.canonical(stem);
+    [format!("{name}.weight"), name].into_iter().find(|name| names.contains_key(name))
 }
 
 /// Makes updates of the rows, or the columns, of left and right, which are vectors of these sizes.

@@ -62,7 +62,10 @@ pub fn file_ending(shard: Option<Shard>) -> String {
 pub(super) fn check_file_name(path: &Path, model: &Model, layer: usize) -> Result<(), Error> {
     let name = name_of(path);
     let module = module_prefix(model, layer);
-    if name.starts_with("transformer.h.") && !name.starts_with(&module) {
+    // Named by a module of any layer of this model's family.
+    let is_by_module =
+        (0..model.lm().shape().n_layers).any(|layer| name.starts_with(&module_prefix(model, layer)));
+    if is_by_module && !name.starts_with(&module) {
         Err(StatisticsError::OtherLayerName { path: path.to_owned(), layer, module }.into())
     } else {
         Ok(())

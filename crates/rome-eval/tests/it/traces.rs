@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use fixtures::{MODELS, Reference};
-use rome_core::{Event, Unit};
+use rome_core::{Event, Tokenizer, Unit};
 use rome_eval::EvalError;
 use rome_eval::trace::{CutNoise, Noise, PathCut, TraceConfig, TraceKind, TracePrompt, Tracer};
 use safetensors::tensor::{Dtype, TensorView};
