@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 ROME = os.environ["ROME"]
 TOKENS = [5, 60, 7, 800, 100, 20, 1, 300]
-MODELS = ["facts-gpt2", "facts-gptj"]
+MODELS = ["facts-gpt2", "facts-gptj", "facts-llama"]
 REQUESTS = [
     ("The mother tongue of {} is", "Barack Obama", "French", "1"),
     ("{} is produced by", "iPhone 5", "Nokia", "3"),
@@ -127,7 +127,7 @@ def test_half_precision_over_several_files_keeps_its_files_and_types(edited, dty
             assert after[tensor].dtype == value.dtype == dtype
             if not torch.equal(after[tensor], value):
                 changed.append(tensor)
-    assert len(changed) == 1 and f"h.{layer}.mlp" in changed[0]
+    assert len(changed) == 1 and f".{layer}.mlp" in changed[0]
     # Read again, it is to the last digit what transformers reads; beside the edit on top of it, the
     # edited weight was rounded once more.
     stored = logits(load(tmp_path / "hf"))

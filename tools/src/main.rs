@@ -12,6 +12,7 @@ mod fuzz;
 mod process;
 mod program;
 mod python;
+mod random;
 mod reliability;
 mod report;
 mod sequence;
@@ -52,6 +53,8 @@ enum Task {
     },
     /// Measure how much text C needs
     Enough(enough::Args),
+    /// Write a model of random weights in a published size, to try rome at it
+    Random(random::Args),
     /// Run sequence, faults, soak and fuzz, and print a table of their results
     Reliability(reliability::Args),
     /// Measure how many consecutive edits a model bears
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Task::Enough(args) => enough::run(&args),
         Task::Faults(args) => faults::run(&args),
         Task::Full(args) => full::run(&args),
+        Task::Random(args) => random::run(&args),
         Task::Reliability(args) => reliability::run(&args),
         Task::Sequence(args) => sequence::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),

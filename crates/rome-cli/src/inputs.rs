@@ -126,7 +126,7 @@ impl InputsArgs {
         let kl_prompts = self.preserve.as_deref().map(requests::read_kl_prompts).transpose()?;
         Ok(Inputs {
             contexts: self.contexts.as_deref().map(requests::read_contexts).transpose()?,
-            kl_prompts: kl_prompts.unwrap_or_else(|| Inputs::default().kl_prompts),
+            kl_prompts,
             seed: self.seed,
             statistics: statistics(self.stats.as_deref()),
         })

@@ -72,7 +72,9 @@ fn of_concern(error: &Error) -> Words {
 fn input(error: &InputError) -> Words {
     let words = match error {
         InputError::NoStartToken => "give contexts with --contexts FILE",
-        InputError::NotBundled { .. } => "use facts-gpt2 or facts-gptj; rome edit edits other models",
+        InputError::NotBundled { .. } => {
+            "use facts-llama, facts-gpt2 or facts-gptj; rome edit edits other models"
+        }
         InputError::EditsFolder { .. } => "give a file that rome edit wrote, or a ledger's folder",
         InputError::Unfinished { .. } => "continue it with --resume, or remove it to start over",
         InputError::OtherSettings | InputError::OtherRequests => {

@@ -82,7 +82,7 @@ impl SessionBuilder {
 
     /// Uses exactly these KL prompts; none turns the KL term off.
     pub fn kl_prompts(mut self, kl_prompts: Vec<KlPrompt>) -> Self {
-        self.inputs.kl_prompts = kl_prompts;
+        self.inputs.kl_prompts = Some(kl_prompts);
         self
     }
 

@@ -9,7 +9,7 @@ use rome_core::request::sample;
 use rome_core::scoring::Answer;
 use rome_core::{
     CholeskyFactor, Context, Edit, EditFile, EditMethod, EditPart, EditRecord, Editor, Environment, KlPrompt,
-    Observer, Outcome, Request, Rome, RomeConfig, TokenizedRequest,
+    Observer, Outcome, Request, Rome, RomeConfig, TokenizedRequest, Tokenizer,
 };
 
 use rome_models::{CheckpointFiles, Source};
@@ -48,8 +48,8 @@ struct LayerFactor {
 pub struct Inputs {
     /// Exactly these contexts; sampled from the model if there are none.
     pub contexts: Option<Vec<Context>>,
-    /// The KL prompts.
-    pub kl_prompts: Vec<KlPrompt>,
+    /// The KL prompts; without any given, the reference's own, which a model without a tokenizer has none of.
+    pub kl_prompts: Option<Vec<KlPrompt>>,
     /// The seed of sampled contexts.
     pub seed: u64,
     /// The source of C.
@@ -58,12 +58,7 @@ pub struct Inputs {
 
 impl Default for Inputs {
     fn default() -> Self {
-        Self {
-            contexts: None,
-            kl_prompts: vec![KlPrompt::essence()],
-            seed: 0,
-            statistics: StatisticsSource::Auto,
-        }
+        Self { contexts: None, kl_prompts: None, seed: 0, statistics: StatisticsSource::Auto }
     }
 }
 
@@ -79,11 +74,13 @@ impl Session {
             Some(contexts) => contexts,
             None => sample_contexts(&model, &settings, inputs.seed)?,
         };
+        let usual = || if model.tokenizer().has_text() { vec![KlPrompt::essence()] } else { Vec::new() };
+        let kl_prompts = inputs.kl_prompts.unwrap_or_else(usual);
         let method = Rome::new(settings.config.clone());
         let record = EditRecord {
             settings: Some(method.settings()),
             contexts,
-            kl_prompts: inputs.kl_prompts,
+            kl_prompts,
             seed,
             precision: model.precision,
             environment: Some(Environment::of(&model.lm().device())),

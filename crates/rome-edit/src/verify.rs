@@ -125,7 +125,7 @@ impl Verify {
         let settings = Settings { config, use_statistics, ..Settings::of(&model)? };
         let inputs = Inputs {
             contexts: Some(record.contexts.clone()),
-            kl_prompts: record.kl_prompts.clone(),
+            kl_prompts: Some(record.kl_prompts.clone()),
             statistics: self.statistics.clone(),
             ..Inputs::default()
         };

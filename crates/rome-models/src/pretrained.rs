@@ -61,7 +61,8 @@ impl Pretrained {
         let config = Config::load(source).map_err(|error| with_types(error, source))?;
         let tokenizer = PretrainedTokenizer::load(source)?;
         let mut checkpoint = Checkpoint::open(source, device, precision, observer)?;
-        let model: Box<dyn CausalLm> = Box::new(Decoder::load(&mut checkpoint, &config)?);
+        let model: Box<dyn CausalLm> =
+            Box::new(Decoder::load(&mut checkpoint, &config.parts, &config.names)?);
         Ok(Self {
             model,
             tokenizer,

@@ -33,16 +33,17 @@ const CLASSES: [&str; 4] =
 /// after a text: a prompt goes on.
 #[derive(Debug, Clone)]
 pub struct PretrainedTokenizer {
-    tokenizer: tokenizers::Tokenizer,
+    /// Nothing of a model that is asked and edited in tokens.
+    tokenizer: Option<tokenizers::Tokenizer>,
     /// The number of tokens that are put before a text.
     n_before: usize,
 }
 
 impl PretrainedTokenizer {
-    /// Loads the tokenizer that lies beside a model.
+    /// Loads the tokenizer that lies beside a model. Without one, a model takes tokens and no text.
     ///
     /// # Errors
-    /// When there is none, or it is malformed.
+    /// When it is malformed, or of a kind that has to be converted.
     pub fn load(source: &Source) -> Result<Self, ModelError> {
         let settings = TokenizerSettings::load(source)?;
         let mut tokenizer = match source.find(&[JSON, VOCAB]) {
@@ -55,13 +56,10 @@ impl PretrainedTokenizer {
                 _ => Self::from_vocab_and_merges(source, &settings)?,
             },
             None => {
-                return Err(match source.find(&OTHERS) {
-                    Some(file) => ModelError::Vocabulary { place: source.name(), file: file.to_owned() },
-                    None => ModelError::MissingFile {
-                        place: source.name(),
-                        file: format!("{JSON} (nor {VOCAB} and {MERGES})"),
-                    },
-                });
+                return match source.find(&OTHERS) {
+                    Some(file) => Err(ModelError::Vocabulary { place: source.name(), file: file.to_owned() }),
+                    None => Ok(Self { tokenizer: None, n_before: 0 }),
+                };
             }
         };
         settings.add_tokens(&mut tokenizer)?;
@@ -70,7 +68,7 @@ impl PretrainedTokenizer {
             encoding.get_special_tokens_mask().iter().take_while(|&&mask| mask == 1).count()
         };
         let n_before = some_text.ok().and_then(Result::ok).map_or(0, put_there);
-        Ok(Self { tokenizer, n_before })
+        Ok(Self { tokenizer: Some(tokenizer), n_before })
     }
 
     fn from_json(source: &Source, settings: &TokenizerSettings) -> Result<tokenizers::Tokenizer, ModelError> {
@@ -155,10 +153,17 @@ enum Place {
 }
 
 impl PretrainedTokenizer {
+    fn tokenizer(&self) -> Result<&tokenizers::Tokenizer, TokenError> {
+        self.tokenizer.as_ref().ok_or(TokenError::Absent)
+    }
+
     fn encode_as(&self, text: &str, place: Place) -> Result<Encoding, TokenError> {
+        if text.is_empty() && !self.has_text() {
+            return Ok(Encoding { ids: Vec::new(), spans: Vec::new() });
+        }
+        let tokenizer = self.tokenizer()?;
         let add_special_tokens = place == Place::Start;
-        let encoded =
-            guarded(|| self.tokenizer.encode(text, add_special_tokens)).map_err(TokenError::Failed)?;
+        let encoded = guarded(|| tokenizer.encode(text, add_special_tokens)).map_err(TokenError::Failed)?;
         let encoding = encoded.map_err(|error| TokenError::Failed(error.to_string()))?;
         // A text is continued, so that nothing ends it.
         let put_there = encoding.get_special_tokens_mask();
@@ -172,6 +177,10 @@ impl PretrainedTokenizer {
 }
 
 impl Tokenizer for PretrainedTokenizer {
+    fn has_text(&self) -> bool {
+        self.tokenizer.is_some()
+    }
+
     fn encode(&self, text: &str) -> Result<Encoding, TokenError> {
         self.encode_as(text, Place::Start)
     }
@@ -181,14 +190,21 @@ impl Tokenizer for PretrainedTokenizer {
     }
 
     fn decode(&self, ids: &[u32]) -> Result<String, TokenError> {
-        let decoded = guarded(|| self.tokenizer.decode(ids, false)).map_err(TokenError::Failed)?;
+        let Some(tokenizer) = &self.tokenizer else { return Ok(numbers(ids)) };
+        let decoded = guarded(|| tokenizer.decode(ids, false)).map_err(TokenError::Failed)?;
         decoded.map_err(|error| TokenError::Failed(error.to_string()))
     }
 
     fn decode_text(&self, ids: &[u32]) -> Result<String, TokenError> {
-        let decoded = guarded(|| self.tokenizer.decode(ids, true)).map_err(TokenError::Failed)?;
+        let Some(tokenizer) = &self.tokenizer else { return Ok(numbers(ids)) };
+        let decoded = guarded(|| tokenizer.decode(ids, true)).map_err(TokenError::Failed)?;
         decoded.map_err(|error| TokenError::Failed(error.to_string()))
     }
+}
+
+/// Tokens as a person can tell them apart, where they have no text.
+fn numbers(ids: &[u32]) -> String {
+    ids.iter().map(|id| format!("<{id}>")).collect()
 }
 
 /// The parts of a tokenizer's file that are checked before the library reads it.

@@ -65,6 +65,12 @@ pub(crate) enum Size {
     Gpt2Xl,
     /// 28 blocks of 4096
     GptJ,
+    /// 16 blocks of 2048, 8 of 32 heads for keys
+    #[value(name = "llama3.2-1b")]
+    Llama1b,
+    /// 32 blocks of 4096, 8 of 32 heads for keys, in bf16
+    #[value(name = "llama3-8b")]
+    Llama8b,
 }
 
 impl Size {
@@ -75,6 +81,8 @@ impl Size {
             Self::Gpt2Large => Shape::GPT2_LARGE,
             Self::Gpt2Xl => Shape::GPT2_XL,
             Self::GptJ => Shape::GPTJ,
+            Self::Llama1b => Shape::LLAMA_1B,
+            Self::Llama8b => Shape::LLAMA_8B,
         }
     }
 
@@ -85,7 +93,7 @@ impl Size {
             Self::Gpt2Medium => 8,
             Self::Gpt2Large => 12,
             Self::Gpt2Xl => 17,
-            Self::GptJ => 5,
+            Self::GptJ | Self::Llama1b | Self::Llama8b => 5,
         }
     }
 }

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::compare::case::Case;
+pub(crate) use crate::compare::case::Size;
 use crate::compare::evaluation::Facts;
 use crate::compare::original::Original;
 use crate::compare::statistics::Collection;

@@ -90,7 +90,7 @@ impl JsonArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ModelArgs {
-    /// Model to use: a folder in Hugging Face form, a hub name, or a bundled one (facts-gpt2, facts-gptj)
+    /// Model to use: a folder in Hugging Face form, a hub name, or a bundled one (facts-llama, facts-gpt2, facts-gptj)
     #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL", help_heading = "Model")]
     pub(crate) model: String,
 

@@ -26,7 +26,7 @@ pub(crate) use stats::*;
 pub(crate) use trace::*;
 pub(crate) use verify::*;
 
-/// Edit facts in language models: ROME (Rank-One Model Editing) for GPT-2 and GPT-J.
+/// Edit facts in language models: ROME (Rank-One Model Editing) for Llama, Qwen, Gemma, GPT-2 and their kin.
 #[derive(Debug, Parser)]
 #[command(name = "rome", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
@@ -94,7 +94,7 @@ Examples:
   from peft import PeftModel; from transformers import AutoModelForCausalLM
   model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained('gpt2'), 'obama-lora')\"")]
 pub(crate) struct ExportArgs {
-    /// Model to use: a folder in Hugging Face form, a hub name, or a bundled one (facts-gpt2, facts-gptj)
+    /// Model to use: a folder in Hugging Face form, a hub name, or a bundled one (facts-llama, facts-gpt2, facts-gptj)
     #[arg(short, long, value_name = "MODEL", env = "ROME_MODEL")]
     pub(crate) model: String,
 

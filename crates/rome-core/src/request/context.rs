@@ -38,7 +38,8 @@ pub const DEFAULT_LENGTHS: [(usize, usize); 2] = [(5, 10), (10, 10)];
 ///
 /// Text is drawn by top-k sampling (k = 5) from `start`, the tokens that a text starts with, as
 /// `get_context_templates` of the reference does, but from a seed. `lengths` are pairs of a length in tokens, those
-/// of the start counted, and a number of texts. Only new tokens are decoded, and special ones are left out.
+/// of the start counted, and a number of texts. Only new tokens are decoded, and special ones are left out; without
+/// a tokenizer, contexts are tokens.
 ///
 /// # Errors
 /// [`SampleError`] when the lengths make no sense or a sampled text cannot be decoded.
@@ -64,7 +65,11 @@ pub fn sample(
             generation.step(&mut Decoding::TopK { k: 5, rng: &mut rng })?;
         }
         for row in generation.rows() {
-            contexts.push(template(&tokenizer.decode_text(&row[start.len()..])?, &start_text));
+            contexts.push(if tokenizer.has_text() {
+                template(&tokenizer.decode_text(&row[start.len()..])?, &start_text)
+            } else {
+                Context::Tokens(row.clone())
+            });
         }
     }
     Ok(contexts)

@@ -31,6 +31,11 @@ pub trait Tokenizer: Send + Sync {
     /// When the tokenizer refuses the text.
     fn encode(&self, text: &str) -> Result<Encoding, TokenError>;
 
+    /// True if texts have tokens. Without a tokenizer there are tokens alone.
+    fn has_text(&self) -> bool {
+        true
+    }
+
     /// Encodes a stretch of a longer text, of which more came before: no start token is added.
     ///
     /// # Errors
@@ -99,6 +104,9 @@ pub enum TokenError {
     /// The tokenizer fails.
     #[error("the tokenizer failed: {0}")]
     Failed(String),
+    /// There is no tokenizer.
+    #[error("the model has no tokenizer, so that it takes no text")]
+    Absent,
     /// Two texts share a token.
     #[error(
         "{text:?} cannot be asked for after {before:?}: one token stands for the end of one and the start of the other"
@@ -119,6 +127,10 @@ impl Hint for TokenError {
     fn hint(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Failed(_) => "check that the tokenizer belongs to the model",
+            Self::Absent => {
+                "give requests, contexts and preservation prompts as token ids, or put a tokenizer.json into the \
+                 model's folder"
+            }
             Self::Joined { .. } => "end the first at the end of a word, without a blank",
         })
     }

@@ -8,7 +8,8 @@ use super::names::Names;
 use super::norm::Norm;
 use super::parts::{AttentionParts, Gain, HeadNorm, HeadNormOver, Parts, ProjectionLayout};
 use super::rotary::Rotary;
-use crate::{Checkpoint, ModelError};
+use super::tensor_source::TensorSource;
+use crate::ModelError;
 
 /// The projections of attention in one block.
 #[derive(Module, Debug)]
@@ -33,16 +34,16 @@ pub struct Attention {
 
 impl Attention {
     pub(super) fn load(
-        checkpoint: &mut Checkpoint,
+        tensors: &mut impl TensorSource,
         layer: usize,
         parts: &Parts,
         names: &Names,
         rotaries: &[Rotary],
     ) -> Result<Self, ModelError> {
         let Parts { shape, attention, layers, .. } = parts;
-        let [query, key, value] = projections(checkpoint, layer, parts, names)?;
+        let [query, key, value] = projections(tensors, layer, parts, names)?;
         let output = LinearMap::load(
-            checkpoint,
+            tensors,
             &names.of_block(layer, names.attention_output),
             [shape.n_heads * shape.head_dim, shape.d_model],
             attention.has_output_bias,
@@ -51,7 +52,7 @@ impl Attention {
         let mut norm = |name: &str, n_heads: usize| {
             let path = names.of_block(layer, name);
             let norm = attention.head_norm;
-            norm.map(|norm| load_head_norm(checkpoint, &path, norm, n_heads, shape.head_dim)).transpose()
+            norm.map(|norm| load_head_norm(tensors, &path, norm, n_heads, shape.head_dim)).transpose()
         };
         let this = layers[layer];
         Ok(Self {
@@ -104,7 +105,7 @@ impl Attention {
 
 /// Loads the maps to queries, keys and values.
 fn projections(
-    checkpoint: &mut Checkpoint,
+    tensors: &mut impl TensorSource,
     layer: usize,
     parts: &Parts,
     names: &Names,
@@ -113,7 +114,7 @@ fn projections(
     let AttentionParts { layout, has_bias, .. } = parts.attention;
     let mut load = |name: &str, n_heads: usize| {
         let path = names.of_block(layer, name);
-        LinearMap::load(checkpoint, &path, [d_model, n_heads * head_dim], has_bias, names.layout)
+        LinearMap::load(tensors, &path, [d_model, n_heads * head_dim], has_bias, names.layout)
     };
     let parts = match layout {
         ProjectionLayout::Apart => {
@@ -144,7 +145,7 @@ fn projections(
 
 /// Loads the norm of queries or keys as one over all heads.
 fn load_head_norm(
-    checkpoint: &mut Checkpoint,
+    tensors: &mut impl TensorSource,
     path: &str,
     HeadNorm { norm, over, .. }: HeadNorm,
     n_heads: usize,
@@ -152,26 +153,26 @@ fn load_head_norm(
 ) -> Result<Norm, ModelError> {
     let width = n_heads * head_dim;
     if over == HeadNormOver::Width {
-        return Norm::load(checkpoint, path, width, norm);
+        return Norm::load(tensors, path, width, norm);
     }
     let mut vector = |kind: &str| -> Result<Tensor<1>, ModelError> {
         match over {
             HeadNormOver::EachHead => {
-                let weights: Tensor<2> = checkpoint.take(&format!("{path}.{kind}"), [n_heads, head_dim])?;
+                let weights: Tensor<2> = tensors.take(&format!("{path}.{kind}"), [n_heads, head_dim])?;
                 Ok(rome_core::widen(weights).reshape([width]))
             }
             HeadNormOver::EachHeadApart => {
                 let weights = (0..n_heads)
-                    .map(|head| checkpoint.take(&format!("{path}.norms.{head}.{kind}"), [head_dim]))
+                    .map(|head| tensors.take(&format!("{path}.norms.{head}.{kind}"), [head_dim]))
                     .collect::<Result<_, _>>()?;
                 Ok(Tensor::cat(weights, 0))
             }
-            _ => Ok(checkpoint.take::<1>(&format!("{path}.{kind}"), [head_dim])?.repeat_dim(0, n_heads)),
+            _ => Ok(tensors.take::<1>(&format!("{path}.{kind}"), [head_dim])?.repeat_dim(0, n_heads)),
         }
     };
     let weight = if norm.gain == Gain::One { None } else { Some(vector("weight")?) };
     let bias = if norm.has_bias { Some(vector("bias")?) } else { None };
-    let device = checkpoint.device();
+    let device = tensors.device();
     let weight = weight.unwrap_or_else(|| Tensor::ones([width], device));
     let bias = bias.unwrap_or_else(|| Tensor::zeros([width], device));
     Ok(Norm::new(weight, bias, head_dim, norm))

@@ -9,7 +9,8 @@ use super::names::Names;
 use super::norm::Norm;
 use super::parts::{Arrangement, Parts};
 use super::rotary::Rotary;
-use crate::{Checkpoint, ModelError};
+use super::tensor_source::TensorSource;
+use crate::ModelError;
 
 /// One block of a decoder, its parts in one of the [arrangements](Arrangement).
 #[derive(Module, Debug)]
@@ -33,7 +34,7 @@ pub struct Block {
 
 impl Block {
     pub(super) fn load(
-        checkpoint: &mut Checkpoint,
+        tensors: &mut impl TensorSource,
         layer: usize,
         parts: &Parts,
         names: &Names,
@@ -42,15 +43,15 @@ impl Block {
         let arrangement = parts.arrangement;
         let mut norm = |name: &str, is_there: bool| {
             let path = names.of_block(layer, name);
-            is_there.then(|| Norm::load(checkpoint, &path, parts.shape.d_model, parts.norm)).transpose()
+            is_there.then(|| Norm::load(tensors, &path, parts.shape.d_model, parts.norm)).transpose()
         };
         Ok(Self {
             attention_norm: norm(names.attention_norm, arrangement.has_attention_norm())?,
             after_attention: norm(names.after_attention, arrangement.has_norms_after())?,
             mlp_norm: norm(names.mlp_norm, arrangement.has_mlp_norm())?,
             after_mlp: norm(names.after_mlp, arrangement.has_norms_after())?,
-            attention: Attention::load(checkpoint, layer, parts, names, rotaries)?,
-            mlp: Mlp::load(checkpoint, layer, parts, names)?,
+            attention: Attention::load(tensors, layer, parts, names, rotaries)?,
+            mlp: Mlp::load(tensors, layer, parts, names)?,
             residual_scale: parts.residual_scale,
             arrangement,
         })

@@ -8,7 +8,8 @@ use rome_core::forward::host::{HostMatrix, tanh, vectorised};
 use super::linear_map::frozen;
 use super::names::Names;
 use super::parts::{Parts, Tie};
-use crate::{Checkpoint, ModelError};
+use super::tensor_source::TensorSource;
+use crate::ModelError;
 
 /// The language-model head: logits of normed states.
 #[derive(Module, Debug)]
@@ -23,7 +24,7 @@ pub struct Head {
 
 impl Head {
     pub(super) fn load(
-        checkpoint: &mut Checkpoint,
+        tensors: &mut impl TensorSource,
         parts: &Parts,
         names: &Names,
     ) -> Result<Self, ModelError> {
@@ -32,11 +33,10 @@ impl Head {
         let is_own = match head.tie {
             Tie::Tied => false,
             Tie::Untied => true,
-            Tie::UnlessStored => checkpoint.has(&name),
+            Tie::UnlessStored => tensors.has(&name),
         };
-        let weight = is_own.then(|| checkpoint.take(&name, [shape.vocab_size, shape.d_model])).transpose()?;
-        let bias =
-            head.has_bias.then(|| checkpoint.take(&format!("{}.bias", names.head), [shape.vocab_size]));
+        let weight = is_own.then(|| tensors.take(&name, [shape.vocab_size, shape.d_model])).transpose()?;
+        let bias = head.has_bias.then(|| tensors.take(&format!("{}.bias", names.head), [shape.vocab_size]));
         Ok(Self {
             weight: weight.map(frozen),
             bias: bias.transpose()?.map(frozen),

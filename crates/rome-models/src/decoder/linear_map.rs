@@ -7,8 +7,9 @@ use burn::nn::Linear;
 use burn::prelude::*;
 use rome_core::Recorded;
 
+use super::tensor_source::TensorSource;
+use crate::ModelError;
 use crate::layout::Layout;
-use crate::{Checkpoint, ModelError};
 
 /// A linear map, its weight in the order that it was stored in.
 #[derive(Module, Debug)]
@@ -25,7 +26,7 @@ impl LinearMap {
     /// # Errors
     /// When a tensor is missing or misshapen.
     pub(super) fn load(
-        checkpoint: &mut Checkpoint,
+        tensors: &mut impl TensorSource,
         path: &str,
         [d_input, d_output]: [usize; 2],
         has_bias: bool,
@@ -33,10 +34,10 @@ impl LinearMap {
     ) -> Result<Self, ModelError> {
         let name = format!("{path}.weight");
         let weight: Tensor<2> = match layout {
-            Layout::InputFirst => checkpoint.take(&name, [d_input, d_output])?,
-            Layout::OutputFirst => checkpoint.take::<2>(&name, [d_output, d_input])?.transpose(),
+            Layout::InputFirst => tensors.take(&name, [d_input, d_output])?,
+            Layout::OutputFirst => tensors.take::<2>(&name, [d_output, d_input])?.transpose(),
         };
-        let bias = if has_bias { Some(checkpoint.take(&format!("{path}.bias"), [d_output])?) } else { None };
+        let bias = if has_bias { Some(tensors.take(&format!("{path}.bias"), [d_output])?) } else { None };
         let bias = bias.map(frozen);
         Ok(Self { linear: Linear { weight: frozen(weight), bias }, layout })
     }

@@ -6,8 +6,9 @@ use rome_core::{ModelShape, Recorded};
 use super::linear_map::{LinearMap, Outputs};
 use super::names::Names;
 use super::parts::{Gate, MlpParts, Parts};
+use super::tensor_source::TensorSource;
+use crate::ModelError;
 use crate::activation::Activation;
-use crate::{Checkpoint, ModelError};
 
 /// The MLP of one block. `down` is the linear map that ROME edits.
 #[derive(Module, Debug)]
@@ -24,7 +25,7 @@ pub struct Mlp {
 
 impl Mlp {
     pub(super) fn load(
-        checkpoint: &mut Checkpoint,
+        tensors: &mut impl TensorSource,
         layer: usize,
         parts: &Parts,
         names: &Names,
@@ -32,7 +33,7 @@ impl Mlp {
         let ModelShape { d_model, d_ff, .. } = parts.shape;
         let MlpParts { activation, gate, has_bias } = parts.mlp;
         let mut load = |name: &str, sizes: [usize; 2]| {
-            LinearMap::load(checkpoint, &names.of_block(layer, name), sizes, has_bias, names.layout)
+            LinearMap::load(tensors, &names.of_block(layer, name), sizes, has_bias, names.layout)
         };
         let (gate, up) = match gate {
             Gate::None => (None, load(names.up, [d_model, d_ff])?),

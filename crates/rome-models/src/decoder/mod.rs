@@ -9,6 +9,7 @@ mod names;
 mod norm;
 pub mod parts;
 mod rotary;
+mod tensor_source;
 
 use burn::module::Param;
 use burn::prelude::*;
@@ -25,9 +26,9 @@ pub use norm::Norm;
 use parts::LearnedPositions;
 pub use parts::Parts;
 pub use rotary::Rotary;
+pub use tensor_source::TensorSource;
 
-use crate::config::Config;
-use crate::{Checkpoint, ModelError};
+use crate::ModelError;
 
 /// A decoder with its language-model head.
 #[derive(Module, Debug)]
@@ -50,34 +51,33 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Takes the model out of a checkpoint.
+    /// Takes the model out of a tensors.
     ///
     /// # Errors
     /// When a tensor is missing or misshapen.
-    pub fn load(checkpoint: &mut Checkpoint, config: &Config) -> Result<Self, ModelError> {
-        let Config { parts, names, .. } = config;
+    pub fn load(tensors: &mut impl TensorSource, parts: &Parts, names: &Names) -> Result<Self, ModelError> {
         let shape = &parts.shape;
         let rotaries: Vec<Rotary> = parts
             .rotaries
             .iter()
-            .map(|rotary| Rotary::new(rotary, shape.n_positions, shape.head_dim, checkpoint.device()))
+            .map(|rotary| Rotary::new(rotary, shape.n_positions, shape.head_dim, tensors.device()))
             .collect();
-        let head = Head::load(checkpoint, parts, names)?;
+        let head = Head::load(tensors, parts, names)?;
         let embeddings =
-            checkpoint.take(&format!("{}.weight", names.embeddings), [shape.vocab_size, shape.d_model])?;
+            tensors.take(&format!("{}.weight", names.embeddings), [shape.vocab_size, shape.d_model])?;
         let positions =
             parts.embedding.positions.map(|LearnedPositions { offset }| -> Result<_, ModelError> {
                 let sizes = [shape.n_positions + offset, shape.d_model];
-                let table: Tensor<2> = checkpoint.take(&format!("{}.weight", names.positions), sizes)?;
+                let table: Tensor<2> = tensors.take(&format!("{}.weight", names.positions), sizes)?;
                 Ok(if offset == 0 { table } else { table.narrow(0, offset, shape.n_positions) })
             });
         Ok(Self {
             embeddings: frozen(embeddings),
             positions: positions.transpose()?.map(frozen),
             blocks: (0..shape.n_layers)
-                .map(|layer| Block::load(checkpoint, layer, parts, names, &rotaries))
+                .map(|layer| Block::load(tensors, layer, parts, names, &rotaries))
                 .collect::<Result<_, _>>()?,
-            final_norm: Norm::load(checkpoint, names.final_norm, shape.d_model, parts.norm)?,
+            final_norm: Norm::load(tensors, names.final_norm, shape.d_model, parts.norm)?,
             head,
             embedding_scale: parts.embedding.scale,
             shape: shape.clone(),

@@ -8,7 +8,8 @@ use rome_core::forward::host::{HostMatrix, sum, vectorised};
 
 use super::linear_map::frozen;
 use super::parts::{Gain, NormKind, NormParts};
-use crate::{Checkpoint, ModelError};
+use super::tensor_source::TensorSource;
+use crate::ModelError;
 
 /// A norm over equal stretches of the last axis, usually one: `unit(x) · weight + bias`, where `unit` divides by
 /// the root of the mean square, or takes the mean away and divides by the standard deviation.
@@ -31,19 +32,19 @@ impl Norm {
     /// # Errors
     /// When a tensor is missing or misshapen.
     pub(super) fn load(
-        checkpoint: &mut Checkpoint,
+        tensors: &mut impl TensorSource,
         path: &str,
         width: usize,
         parts: NormParts,
     ) -> Result<Self, ModelError> {
         let weight = match parts.gain {
-            Gain::One => Tensor::ones([width], checkpoint.device()),
-            _ => checkpoint.take(&format!("{path}.weight"), [width])?,
+            Gain::One => Tensor::ones([width], tensors.device()),
+            _ => tensors.take(&format!("{path}.weight"), [width])?,
         };
         let bias = if parts.has_bias {
-            checkpoint.take(&format!("{path}.bias"), [width])?
+            tensors.take(&format!("{path}.bias"), [width])?
         } else {
-            Tensor::zeros([width], checkpoint.device())
+            Tensor::zeros([width], tensors.device())
         };
         Ok(Self::new(weight, bias, width, parts))
     }

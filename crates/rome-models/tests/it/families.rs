@@ -25,7 +25,7 @@ fn load(folder: &Path) -> Result<Decoder, ModelError> {
     let config = Config::load(&source)?;
     let mut observer = ();
     let mut checkpoint = Checkpoint::open(&source, &device(), Precision::F32, &mut observer)?;
-    let model = Decoder::load(&mut checkpoint, &config)?;
+    let model = Decoder::load(&mut checkpoint, &config.parts, &config.names)?;
     checkpoint.finish()?;
     Ok(model)
 }

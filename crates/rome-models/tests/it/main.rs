@@ -11,6 +11,7 @@ mod hostile;
 mod hub;
 mod other_checkpoints;
 mod precision;
+mod random_parts;
 mod tokenizers;
 
 use burn::prelude::*;
