@@ -11,7 +11,7 @@ use crate::report::{self, Format, Report};
 use crate::{process, program};
 
 /// Builds `rome` with more backends and holds each device against the processor: text, logits, an
-/// edit and statistics of both bundled models.
+/// edit and statistics of the bundled models.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Try this program rather than build it

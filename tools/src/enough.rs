@@ -17,7 +17,7 @@ use crate::report::{self, Format, Report};
 /// Tokens for each dimension of a key.
 const AMOUNTS: [f64; 8] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 190.0];
 
-/// Edits facts of both bundled models with C over less and more text, and asks the edited models.
+/// Edits facts of the bundled models with C over less and more text, and asks the edited models.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Use only this many facts of each model

@@ -101,7 +101,7 @@ pub(crate) fn run() -> Result<Report> {
         .map(|row| format!("{} {} is not the original's edit", row.model, row.case))
         .collect();
     let notes = vec![
-        format!("{} edits by kmeng01/rome, of both bundled models; cosines with its values.", rows.len()),
+        format!("{} edits by kmeng01/rome, of the bundled models; cosines with its values.", rows.len()),
         "loss: the greatest difference of a step's total loss, relative. C: over the same documents; \
          the edits are computed with the original's C. The last line is what zkl-knowedit-rome \
          publishes of itself."

@@ -23,7 +23,7 @@ use crate::compare::statistics::Collection;
 use crate::compare::task::Task;
 use crate::report::{self, Format};
 
-/// Without arguments: the edits of both bundled models against values that the original computed
+/// Without arguments: the edits of the bundled models against values that the original computed
 /// and that are kept in `fixtures/goldens`. With a checkout of the original: both programs, one
 /// after the other, on the same model, request, contexts and C; with --stats, on the same text; with
 /// --trace, on the same prompts and noise; with --eval, on the same facts.
