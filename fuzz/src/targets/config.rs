@@ -9,16 +9,36 @@ const GPT2: &[u8] = br#"{"model_type": "gpt2", "vocab_size": 50257, "n_positions
     "n_layer": 12, "n_head": 12, "n_inner": null, "activation_function": "gelu_new",
     "layer_norm_epsilon": 1e-05, "scale_attn_weights": true, "bos_token_id": 50256, "eos_token_id": 50256}"#;
 
+/// A configuration of each kind of fields: rotations, windows and layers by lists, by patterns and by kinds.
+macro_rules! families {
+    ($($name:literal),*) => {
+        [$(($name, include_bytes!(concat!("../../../fixtures/families/", $name, "/config.json")) as &[u8])),*]
+    };
+}
+
+const FAMILIES: [(&str, &[u8]); 10] = families![
+    "llama",
+    "ministral3",
+    "qwen2",
+    "gemma3",
+    "phi3",
+    "olmo3",
+    "gpt_neo",
+    "falcon-new",
+    "smollm3",
+    "exaone4"
+];
+
 pub(super) static CONFIG: Target = Target {
     name: "config",
     about: "config.json, by Config, and the names of its weights, which imports and edits look up",
     bound: Bound::PARSED,
     n_cases: 2_000,
     seeds: || {
-        Ok(vec![
-            Seed::new("gpt2", Files::one("config.json", GPT2)),
-            Seed::new("gptj", Files::one("config.json", super::model::gptj()?.get("config.json"))),
-        ])
+        let families = FAMILIES.map(|(name, json)| Seed::new(name, Files::one("config.json", json)));
+        let gptj = Seed::new("gptj", Files::one("config.json", super::model::gptj()?.get("config.json")));
+        let gpt2 = Seed::new("gpt2", Files::one("config.json", GPT2));
+        Ok(families.into_iter().chain([gpt2, gptj]).collect())
     },
     read: |files| match Config::parse(files.bytes()) {
         Err(error) => Outcome::refused(&error),

@@ -159,7 +159,7 @@ pub(crate) struct SettingsArgs {
     pub(crate) hparams: Option<PathBuf>,
 
     /// Layer to edit, counted from 0; several with commas
-    #[arg(long, alias = "layers", value_name = "N", value_delimiter = ',')]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
     pub(crate) layer: Option<Vec<usize>>,
 
     /// Variant of the update

@@ -12,6 +12,9 @@ use crate::decoder::parts::{
     MlpParts, NormKind, NormParts, Parts, ProjectionLayout, Tie,
 };
 
+/// Tables of rotations are made before any tensor is looked for; the widest heads have 512 features.
+const MOST_HEAD_DIM: usize = 1 << 11;
+
 /// Tables by layer are made before any tensor is looked for; the largest models have some hundred.
 const MOST_LAYERS: usize = 1 << 14;
 
@@ -134,7 +137,7 @@ pub(super) fn without_positions(fields: Fields<'_>, defaults: Defaults) -> Resul
             None => share()?,
         },
     };
-    if head_dim == 0 || n_heads.saturating_mul(head_dim) > 1 << 24 {
+    if head_dim == 0 || head_dim > MOST_HEAD_DIM {
         return Err(config_error(format!("\"head_dim\" cannot be {head_dim}")));
     }
     let d_ff = match defaults.d_ff {

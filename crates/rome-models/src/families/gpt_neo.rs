@@ -28,7 +28,7 @@ pub(super) fn read(fields: Fields<'_>) -> Result<(Parts, Names), ModelError> {
         &["attention_types"],
         vec![(vec!["global".to_owned(), "local".to_owned()], n_layers.div_ceil(2))],
     )?;
-    let kinds = kinds.into_iter().flat_map(|(kinds, n)| vec![kinds; n.min(n_layers)].into_iter().flatten());
+    let kinds = kinds.into_iter().flat_map(|(kinds, n)| std::iter::repeat_n(kinds, n).flatten());
     let kinds: Vec<String> = kinds.take(n_layers + 1).collect();
     if kinds.len() != n_layers {
         return Err(fields.refuse("attention_types", &format!("it must name {n_layers} layers")));
