@@ -59,10 +59,13 @@ impl Settings {
             let similar = similar.map_or_else(String::new, |similar| format!("; did you mean {similar:?}?"));
             tracing::warn!("the setting {name:?} means nothing to ROME and is ignored{similar}");
         }
-        let hparams: HyperParams = parse_json(Value::Object(fields)).map_err(|(field, reason)| {
+        let mut hparams: HyperParams = parse_json(Value::Object(fields)).map_err(|(field, reason)| {
             let field = field.map_or_else(String::new, |field| format!("field {field}: "));
             InputError::Settings { reason: field + &reason }
         })?;
+        // Models with towers for images have their language model under other names in memory and on disk.
+        let names = model.pretrained.names;
+        hparams.rewrite_module_tmp = hparams.rewrite_module_tmp.map(|module| names.canonical(&module));
         Ok(Self {
             config: hparams.config(|layer| model.lm().weight_name(layer))?,
             use_statistics: hparams.mom2_adjustment,

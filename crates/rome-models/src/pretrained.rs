@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::checkpoint::stored_files;
 use crate::config::Config;
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, Names};
 use crate::stored::{StoredFile, StoredType};
 use crate::token_ids::TokenIds;
 use crate::{Checkpoint, ModelError, PretrainedTokenizer, Source};
@@ -31,6 +31,8 @@ pub struct Pretrained {
     pub tokenizer: PretrainedTokenizer,
     /// The identity of its weights.
     pub hash: ModelHash,
+    /// The names of its tensors.
+    pub names: Names,
     /// The token that sequences start with, if the configuration names one.
     pub start_token: Option<u32>,
     /// The tokens that end a text, as far as the configurations name them.
@@ -67,6 +69,7 @@ impl Pretrained {
             model,
             tokenizer,
             hash: checkpoint.finish()?,
+            names: config.names,
             start_token: config.start_token(),
             end_tokens: end_tokens(source, &config)?,
         })

@@ -309,3 +309,19 @@ fn what_cannot_be_followed_is_refused_by_name() {
     }
     assert!(unnamed.is_empty(), "{}", unnamed.join("\n"));
 }
+
+/// PEFT finds modules by their path in memory, settings of others name them by either, and files by the stored name.
+#[test]
+fn edited_weights_have_their_names_on_disk_and_in_memory() {
+    for fixture in FamilyFixture::all() {
+        let config = Config::parse(&std::fs::read(fixture.folder().join("config.json")).unwrap()).unwrap();
+        let (names, down) = (config.names, &fixture.reference.down);
+        for layer in 0..config.shape().n_layers {
+            let at = |template: &str| template.replacen("{}", &layer.to_string(), 1);
+            assert_eq!(names.module_in_memory(layer), at(&down.module), "{}", fixture.name);
+            assert_eq!(names.canonical(&at(&down.stored)), names.edited_weight(layer), "{}", fixture.name);
+            let in_memory = names.canonical(&at(&down.module)) + ".weight";
+            assert_eq!(in_memory, names.edited_weight(layer), "{}", fixture.name);
+        }
+    }
+}
