@@ -1,6 +1,6 @@
 //! The families of decoders: from the fields of a `config.json` to [parts](crate::decoder::Parts) and names.
 //!
-//! A family is a function in a file of its own, and a line in [`FAMILIES`].
+//! A family is a function in a file of its own, and a line in `FAMILIES`.
 
 mod arcee;
 mod base;
