@@ -105,14 +105,14 @@ fn remark(model: &Model, settings: &Settings) {
         Origin::Bundled => {}
         Origin::Published => tracing::info!("using the settings published for this model, layer {layer}"),
         Origin::Borrowed => tracing::info!(
-            "using the settings that later work published for this model, layer {layer}, which they were used at \
-             without statistics (choose with --layer or --hparams)"
+            "using the settings that later work published for this model at layer {layer}, where it used the identity \
+             for C (choose with --layer or --hparams)"
         ),
         Origin::ByDepth => {
             let shape = model.lm().shape();
             tracing::info!(
-                "no settings are published for a {} of {} layers; using those of others at layer {layer}, by \
-                 the depth (choose with --layer or --hparams)",
+                "no settings are published for a {} of {} layers; using those of other models at layer {layer}, which \
+                 follows from the depth (choose with --layer or --hparams)",
                 shape.family,
                 shape.n_layers
             );

@@ -86,7 +86,6 @@ impl Generate {
             Some(k) => Decoding::TopK { k, rng: &mut rng },
         };
         let start = tokenizer.start()?;
-        let after_start = |tokens: &'_ [u32]| tokens.strip_prefix(&start[..]).unwrap_or(tokens).to_vec();
         let end_tokens = &model.pretrained.end_tokens;
         let tokens = generate(model.lm(), &prompt_tokens, self.max_new_tokens, end_tokens, &mut decoding)?;
         // A word that ends a text is a part of it.
@@ -96,13 +95,18 @@ impl Generate {
             _ => &tokens,
         };
         Ok(GeneratedText {
-            text: tokenizer.decode(&after_start(&tokens))?,
+            text: tokenizer.decode(without(&start, &tokens))?,
             continuation: tokenizer.decode_after(&prompt_tokens, &tokens[prompt_tokens.len()..])?,
-            shown: tokenizer.decode(&after_start(shown))?,
+            shown: tokenizer.decode(without(&start, shown))?,
             tokens,
             prompt_tokens,
         })
     }
+}
+
+/// Tokens without those that they start with.
+fn without<'a>(start: &[u32], tokens: &'a [u32]) -> &'a [u32] {
+    tokens.strip_prefix(start).unwrap_or(tokens)
 }
 
 /// The logits of a sequence of tokens as a file of safetensors: `logits`, `[tokens, vocabulary]`, f32.

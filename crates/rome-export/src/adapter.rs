@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use rome_core::edit::EditFileError;
 use rome_core::{EditFile, RankOneUpdate};
 use rome_files::NewFolder;
 use rome_models::config::Config;
@@ -37,9 +36,7 @@ impl Adapter {
         let mut modules = Vec::new();
         let mut tensors = Vec::new();
         for (weight, updates) in &updates {
-            let unknown = || EditFileError::UnknownWeight { weight: (*weight).to_owned() };
-            let layer = (0..config.shape().n_layers).find(|&layer| config.weight_name(layer) == **weight);
-            let module = config.names.module_in_memory(layer.ok_or_else(unknown)?);
+            let module = config.names.in_memory(weight.strip_suffix(".weight").unwrap_or(weight));
             let [d_input, d_output] = updates.first().map_or([0, 0], |u| [u.left.len(), u.right.len()]);
             // A is [r, d_input], a row for each left vector; B is [d_output, r], a column for each
             // right one. That is so for Conv1D, too: fan_in_fan_out turns their product over.

@@ -65,6 +65,10 @@ macro_rules! with_kernel {
 }
 
 impl Activation {
+    /// All functions.
+    pub const ALL: [Self; 6] =
+        [Self::GeluNew, Self::Gelu, Self::Relu, Self::Relu2, Self::QuickGelu, Self::Silu];
+
     /// Finds the function of a name in a `config.json`.
     pub fn by_name(name: &str) -> Option<Self> {
         match name {
@@ -105,23 +109,18 @@ impl Activation {
         }
     }
 
-    /// Returns `φ(gate) ⊙ up` and, if asked for, its slopes.
-    pub(crate) fn gated(
-        self,
-        gate: Tensor<2>,
-        up: Tensor<2>,
-        is_recording: bool,
-    ) -> (Tensor<2>, Option<GatedSlopes>) {
-        let is_on_host = HostMatrix::can_hold(&gate) && HostMatrix::can_hold(&up);
-        if !is_recording {
-            let key = if is_on_host {
-                with_kernel!(self, K => gated_on_host::<K>(gate, up), self.value_by_tensors(gate) * up)
-            } else {
-                self.value_by_tensors(gate) * up
-            };
-            return (key, None);
+    /// Returns `φ(gate) ⊙ up`.
+    pub(crate) fn gated(self, gate: Tensor<2>, up: Tensor<2>) -> Tensor<2> {
+        if HostMatrix::can_hold(&gate) && HostMatrix::can_hold(&up) {
+            with_kernel!(self, K => gated_on_host::<K>(gate, up), self.value_by_tensors(gate) * up)
+        } else {
+            self.value_by_tensors(gate) * up
         }
-        let (key, slopes) = if is_on_host {
+    }
+
+    /// Returns `φ(gate) ⊙ up` and its slopes.
+    pub(crate) fn gated_with_slopes(self, gate: Tensor<2>, up: Tensor<2>) -> (Tensor<2>, GatedSlopes) {
+        if HostMatrix::can_hold(&gate) && HostMatrix::can_hold(&up) {
             with_kernel!(
                 self,
                 K => gated_with_slopes_on_host::<K>(gate, up),
@@ -129,8 +128,7 @@ impl Activation {
             )
         } else {
             self.gated_with_slopes_by_tensors(gate, up)
-        };
-        (key, Some(slopes))
+        }
     }
 
     fn gated_with_slopes_by_tensors(self, gate: Tensor<2>, up: Tensor<2>) -> (Tensor<2>, GatedSlopes) {
@@ -320,15 +318,6 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Activation; 6] = [
-        Activation::GeluNew,
-        Activation::Gelu,
-        Activation::Relu,
-        Activation::Relu2,
-        Activation::QuickGelu,
-        Activation::Silu,
-    ];
-
     fn line(start: f32) -> Tensor<2> {
         let values: Vec<f32> = (-120..=120).map(|i| start + i as f32 / 10.0).collect();
         Tensor::from_data(TensorData::new(values, [1, 241]), &Device::flex())
@@ -349,20 +338,19 @@ mod tests {
             let tolerance = Tolerance::<f32>::rel_abs(1e-5, 1e-6);
             found.into_data().assert_approx_eq(&expected.into_data(), tolerance);
         };
-        for activation in ALL {
+        for activation in Activation::ALL {
             let (gate, up) = (line(0.03), line(1.0));
             same(activation.value(gate.clone()), activation.value_by_tensors(gate.clone()));
             let (found, expected) =
                 (activation.with_slope(gate.clone()), activation.with_slope_by_tensors(gate.clone()));
             same(found.0, expected.0);
             same(found.1, expected.1);
-            let (key, slopes) = activation.gated(gate.clone(), up.clone(), true);
+            let (key, slopes) = activation.gated_with_slopes(gate.clone(), up.clone());
             let (expected, of) = activation.gated_with_slopes_by_tensors(gate.clone(), up.clone());
-            let slopes = slopes.unwrap();
             same(slopes.of_gate, of.of_gate);
             same(slopes.of_up, of.of_up);
             same(key, expected.clone());
-            same(activation.gated(gate, up, false).0, expected);
+            same(activation.gated(gate, up), expected);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::cache::{CacheMode, GroupPast};
 use super::causal;
 use super::host::HostMatrix;
 use super::recorded::concatenated;
+use super::softcap::softcap;
 use crate::model::AttentionRule;
 
 /// The values that attention keeps for the backward pass, group by group.
@@ -210,51 +211,46 @@ impl Probabilities {
     /// - scores: `[n_rows, n_heads, n_reads, past_len + len]`
     /// - mask: `[n_rows or 1, 1, n_reads, past_len + len]`
     fn new(scores: Tensor<4>, mask: Option<&Tensor<4>>, rule: AttentionRule) -> Self {
-        let [n_rows, n_heads, n_reads, len] = scores.dims();
-        let shape = [n_rows * n_heads * n_reads, len];
-        let scores = scores.reshape(shape);
-        if HostMatrix::can_hold(&scores) {
-            return Self::on_host(scores, mask, rule, [n_rows, n_heads, n_reads, len]);
-        }
-        let scores = scores.reshape([n_rows, n_heads, n_reads, len]) * rule.scale;
-        let (scores, softcap) = match rule.softcap {
-            None => (scores, None),
+        let shape = scores.dims();
+        let [n_rows, n_heads, n_reads, len] = shape;
+        let scores = scores.reshape([n_rows * n_heads * n_reads, len]);
+        let (scores, scale, slopes) = match rule.softcap {
+            None => (scores, rule.scale, None),
             Some(cap) => {
-                let bounded = (scores / cap).tanh();
-                (bounded.clone() * cap, Some(bounded.square().neg() + 1.0))
+                let (scores, slopes) = softcap(scores * rule.scale, cap);
+                (scores, 1.0, Some(slopes.reshape(shape)))
             }
         };
-        let probabilities = softmax(mask.map_or(scores.clone(), |mask| scores + mask.clone()), 3);
-        Self { probabilities, softcap }
+        let probabilities = if HostMatrix::can_hold(&scores) {
+            softmax_on_host(scores, mask, scale as f32, shape)
+        } else {
+            let scores = scores.reshape(shape) * scale;
+            softmax(mask.map_or(scores.clone(), |mask| scores + mask.clone()), 3)
+        };
+        Self { probabilities, softcap: slopes }
     }
+}
 
-    fn on_host(scores: Tensor<2>, mask: Option<&Tensor<4>>, rule: AttentionRule, shape: [usize; 4]) -> Self {
-        let [_, n_heads, n_reads, len] = shape;
-        let mut scores = HostMatrix::new(scores);
-        let mask = mask.map(|mask| {
-            let n_masks = mask.dims()[0];
-            (n_masks, HostMatrix::new(mask.clone().reshape([n_masks * n_reads, len])))
-        });
-        let mut scale = rule.scale as f32;
-        let softcap = rule.softcap.map(|cap| {
-            let mut slopes = scores.zeros(len);
-            causal::softcap(scores.values_mut(), slopes.values_mut(), scale, cap as f32);
-            scale = 1.0;
-            slopes.into_tensor().reshape(shape)
-        });
-        for (index, row) in scores.rows_mut().enumerate() {
-            match &mask {
-                None => row.iter_mut().for_each(|x| *x *= scale),
-                Some((n_masks, mask)) => {
-                    let row_of_batch = index / (n_heads * n_reads) % n_masks;
-                    let mask = &mask.values()[(row_of_batch * n_reads + index % n_reads) * len..];
-                    row.iter_mut().zip(mask).for_each(|(x, mask)| *x = *x * scale + mask);
-                }
+/// Scales and masks scores and takes their softmax, row by row.
+fn softmax_on_host(scores: Tensor<2>, mask: Option<&Tensor<4>>, scale: f32, shape: [usize; 4]) -> Tensor<4> {
+    let [_, n_heads, n_reads, len] = shape;
+    let mut scores = HostMatrix::new(scores);
+    let mask = mask.map(|mask| {
+        let n_masks = mask.dims()[0];
+        (n_masks, HostMatrix::new(mask.clone().reshape([n_masks * n_reads, len])))
+    });
+    for (index, row) in scores.rows_mut().enumerate() {
+        match &mask {
+            None => row.iter_mut().for_each(|x| *x *= scale),
+            Some((n_masks, mask)) => {
+                let row_of_batch = index / (n_heads * n_reads) % n_masks;
+                let mask = &mask.values()[(row_of_batch * n_reads + index % n_reads) * len..];
+                row.iter_mut().zip(mask).for_each(|(x, mask)| *x = *x * scale + mask);
             }
-            causal::softmax(row);
         }
-        Self { probabilities: scores.into_tensor().reshape(shape), softcap }
+        causal::softmax(row);
     }
+    scores.into_tensor().reshape(shape)
 }
 
 /// Splits scores into those of the past and those of the new positions.

@@ -104,13 +104,9 @@ impl<'a, 'm> BlockPass<'a, 'm> {
             Some(frozen) => (hidden.clone().select(0, frozen.changing.clone()), frozen.positions.clone()),
         };
         let (normed, norm) = block.norm(self.start(entering.clone())).split();
-        // What an MLP beside attention reads: where nothing else changes, only what does.
-        let (hidden, beside, normed_reads, read_positions) = match self.frozen {
-            None => {
-                let hidden = self.batch.read(hidden);
-                (hidden.clone(), hidden, self.batch.read(normed.clone()), self.batch.read_positions())
-            }
-            Some(_) => (hidden, entering, normed.clone(), positions.clone()),
+        let (hidden, normed_reads, read_positions) = match self.frozen {
+            None => (self.batch.read(hidden), self.batch.read(normed.clone()), self.batch.read_positions()),
+            Some(_) => (hidden, normed.clone(), positions.clone()),
         };
         let project = |projection, normed: &Tensor<2>, positions| {
             block.project(projection, self.start(normed.clone()), positions).split()
@@ -140,7 +136,9 @@ impl<'a, 'm> BlockPass<'a, 'm> {
         let input = match block.mlp_input() {
             MlpInput::Sum => hidden.clone() + attention.clone(),
             MlpInput::Normed => normed_reads,
-            MlpInput::Hidden => beside,
+            // Where nothing else changes, only what does.
+            MlpInput::Hidden if self.frozen.is_some() => entering,
+            MlpInput::Hidden => hidden.clone(),
         };
         let (key, mlp_back) = block.key(self.start(input)).split();
         let key = hook.hook(HookPoint { layer, part: Part::Key }, key);

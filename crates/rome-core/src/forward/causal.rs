@@ -6,6 +6,7 @@ use faer::prelude::*;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 use super::host::{self, vectorised};
+use super::softcap::bound;
 use crate::model::AttentionRule;
 
 /// Positions that attend together: to all that the last of them sees.
@@ -91,28 +92,6 @@ pub(crate) fn softmax(row: &mut [f32]) {
             }
             let total = host::sum(row, row, |x, _| x);
             row.iter_mut().for_each(|x| *x /= total);
-        },
-    );
-}
-
-/// Bounds scores by `cap tanh(x / cap)`, in place.
-fn bound(scores: &mut [f32], cap: f32) {
-    vectorised(
-        #[inline(always)]
-        || scores.iter_mut().for_each(|x| *x = cap * host::tanh(*x / cap)),
-    );
-}
-
-/// Scales scores, bounds them by `cap tanh(x / cap)` in place, and writes the slope of the bound at each.
-pub(super) fn softcap(scores: &mut [f32], slopes: &mut [f32], scale: f32, cap: f32) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for (x, slope) in scores.iter_mut().zip(slopes) {
-                let bounded = host::tanh(*x * scale / cap);
-                *x = cap * bounded;
-                *slope = 1.0 - bounded * bounded;
-            }
         },
     );
 }

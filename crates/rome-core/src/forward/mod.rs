@@ -10,6 +10,7 @@ pub mod host;
 mod mask;
 mod pass;
 mod recorded;
+mod softcap;
 pub mod transfer;
 mod workers;
 
@@ -22,4 +23,5 @@ pub(crate) use frozen::complete;
 pub use pass::{ForwardPass, embed, fill, head, key, logits};
 pub use recorded::{Backward, Recorded};
 pub(crate) use recorded::{across, concatenated};
+pub use softcap::softcap;
 pub use workers::Workers;

@@ -89,6 +89,12 @@ impl<'m> Recorded<'m> {
         self.then(|x| (add(across(weight.clone(), x), bias), |grad| product(grad, weight)))
     }
 
+    /// Multiplies by a factor.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        if factor == 1.0 { self } else { self.then(|x| (x * factor, move |grad| grad * factor)) }
+    }
+
     /// Ends the chain and returns its state with the way back.
     pub fn split(self) -> (Tensor<2>, Backward<'m>) {
         (self.value, Backward(self.back.unwrap_or_default()))

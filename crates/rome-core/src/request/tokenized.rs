@@ -112,14 +112,15 @@ impl RowMaker<'_> {
 
         let row = |context: &Context| -> Result<Row, RequestError> {
             let mut row = match context {
-                clean_context if *clean_context == Context::clean() => clean.clone(),
+                context if *context == Context::clean() => clean.clone(),
+                Context::Tokens(prefix) if prefix.is_empty() => clean.clone(),
                 Context::Template(template) => {
                     check_slot(template)?;
                     let start = template.find("{}").unwrap_or_default();
                     let text = fill(template, &sentence.text);
                     self.row_at(&text, &(start + sentence.subject.start..start + sentence.subject.end))?
                 }
-                Context::Tokens(prefix) => self.without_start(&clean, prefix)?.prefixed(prefix),
+                Context::Tokens(prefix) => self.without_start(&clean)?.prefixed(prefix),
             };
             row.tokens.extend(given);
             Ok(row)
@@ -159,10 +160,9 @@ impl RowMaker<'_> {
                 if prefix.is_empty() {
                     return Ok(given.clone());
                 }
-                let start = self.tokenizer.start()?;
-                let given = self.without_start(&given, &start)?;
+                let given = self.without_start(&given)?;
                 // A blank before the prompt belongs to the prompt's first token if that has one.
-                let first = self.tokenizer.decode_after(&start, &given.tokens[..1])?;
+                let first = self.tokenizer.decode_after(&self.tokenizer.start()?, &given.tokens[..1])?;
                 let prefix =
                     if first.starts_with(' ') { prefix.strip_suffix(' ').unwrap_or(prefix) } else { prefix };
                 Ok(given.prefixed(&self.encode(prefix)?.ids))
@@ -227,15 +227,14 @@ impl RowMaker<'_> {
     }
 
     /// Returns a row without the tokens that start a text, to be put behind others.
-    fn without_start(&self, row: &Row, others: &[u32]) -> Result<Row, RequestError> {
+    fn without_start(&self, row: &Row) -> Result<Row, RequestError> {
         let start = self.tokenizer.start()?;
-        let is_behind = !others.is_empty() && !start.is_empty();
-        match row.tokens.strip_prefix(&start[..]).filter(|rest| is_behind && !rest.is_empty()) {
+        Ok(match row.tokens.strip_prefix(&start[..]) {
             Some(rest) if row.lookup >= start.len() => {
-                Ok(Row { tokens: rest.to_vec(), lookup: row.lookup - start.len() })
+                Row { tokens: rest.to_vec(), lookup: row.lookup - start.len() }
             }
-            _ => Ok(row.clone()),
-        }
+            _ => row.clone(),
+        })
     }
 }
 

@@ -136,12 +136,12 @@ pub(crate) fn prompts() -> Vec<String> {
 fn answers(model: &Model, prompts: &[String]) -> Result<Vec<DemoAnswer>, Error> {
     let tokenizer = model.tokenizer();
     let answer = |prompt: &String| {
+        let tokens = tokenizer.encode(prompt)?.ids;
         let first = |word: &str| -> Result<u32, Error> {
-            let tokens = tokenizer.encode_after(prompt, &format!(" {word}"))?;
-            Ok(*tokens.first().expect("a word has tokens"))
+            let word = tokenizer.encode_after_tokens(&tokens, prompt, &format!(" {word}"))?;
+            Ok(*word.first().expect("a word has tokens"))
         };
         let (old, new) = (first(OLD)?, first(NEW)?);
-        let tokens = tokenizer.encode(prompt)?.ids;
         let logits = forward::logits(model.lm(), &tokens).narrow(0, tokens.len() - 1, 1);
         let logits = download(logits);
         let top = tokenizer.decode(&top_k(&logits, 1))?;

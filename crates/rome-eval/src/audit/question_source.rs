@@ -66,7 +66,11 @@ impl QuestionSource<'_> {
             self.add(edit, &records, &mut questions)?;
         }
         for prompt in self.unrelated(&records, &edits) {
-            questions.prompts.push(self.question(PromptKind::Unrelated, &prompt, [&[], &[]])?);
+            questions.prompts.push(self.question(
+                PromptKind::Unrelated,
+                &prompt,
+                [Object::Tokens(&[]); 2],
+            )?);
         }
         questions.prompts.sort_by_key(|question| question.kind);
         check_vocabulary(text, self.shape)?;
@@ -88,11 +92,16 @@ impl QuestionSource<'_> {
         let contexts = [Context::clean()];
         let tokenized = TokenizedRequest::new(request, &contexts, kl_prompts, self.tokenizer, self.shape)
             .map_err(|error| EvalError::AuditRequest { request: request.to_string(), error })?;
-        let old = self.object(&request.prompt(), &old_object)?;
+        let old = self.tokenizer.encode_after(request.prompt().trim_end(), &old_object)?;
+        check_vocabulary(&old, self.shape)?;
         if tokenized.clean.tokens.len() + old.len() > self.shape.n_positions {
             return Err(EvalError::OldObject { request: request.to_string() });
         }
         questions.add_request(request.prompt(), &tokenized, old.clone());
+        let new_object = match request {
+            Request::Text { target, .. } => Object::Text(&spaced_target(target)?),
+            Request::Tokens { target_tokens, .. } => Object::Tokens(target_tokens),
+        };
         for record in about {
             let kinds = [
                 (PromptKind::Paraphrase, &record.paraphrase_prompts),
@@ -100,12 +109,8 @@ impl QuestionSource<'_> {
             ];
             for (kind, prompts) in kinds {
                 for prompt in prompts {
-                    let new = match request {
-                        Request::Text { target, .. } => self.object(prompt, &spaced_target(target)?)?,
-                        Request::Tokens { target_tokens, .. } => target_tokens.clone(),
-                    };
-                    let question = self.question(kind, prompt, [&new, &self.object(prompt, &old_object)?])?;
-                    questions.prompts.push(question);
+                    let objects = [new_object, Object::Text(&old_object)];
+                    questions.prompts.push(self.question(kind, prompt, objects)?);
                 }
             }
         }
@@ -127,22 +132,36 @@ impl QuestionSource<'_> {
         prompts
     }
 
-    fn question(&self, kind: PromptKind, text: &str, [new, old]: [&[u32]; 2]) -> Result<Question, EvalError> {
-        let tokens = self.tokenizer.encode(text.trim_end())?.ids;
-        check_vocabulary(&tokens, self.shape)?;
+    fn question(
+        &self,
+        kind: PromptKind,
+        text: &str,
+        objects: [Object<'_>; 2],
+    ) -> Result<Question, EvalError> {
+        let prompt = text.trim_end();
+        let tokens = self.tokenizer.encode(prompt)?.ids;
+        let after_prompt = |object| match object {
+            Object::Text(object) => self.tokenizer.encode_after_tokens(&tokens, prompt, object),
+            Object::Tokens(tokens) => Ok(tokens.to_vec()),
+        };
+        let [new, old] = objects.map(after_prompt);
+        let (new, old) = (new?, old?);
+        [&tokens, &new, &old].into_iter().try_for_each(|tokens| check_vocabulary(tokens, self.shape))?;
         let longest = new.len().max(old.len()).max(1);
         if tokens.is_empty() || tokens.len() + longest > self.shape.n_positions {
             return Err(EvalError::AuditPrompt { prompt: text.to_owned(), len: tokens.len() });
         }
-        Ok(Question { kind, text: text.to_owned(), tokens, new: new.to_vec(), old: old.to_vec() })
+        Ok(Question { kind, text: text.to_owned(), tokens, new, old })
     }
+}
 
-    /// The tokens of an object after a prompt.
-    fn object(&self, prompt: &str, object: &str) -> Result<Vec<u32>, EvalError> {
-        let tokens = self.tokenizer.encode_after(prompt.trim_end(), object)?;
-        check_vocabulary(&tokens, self.shape)?;
-        Ok(tokens)
-    }
+/// An object that a prompt may be answered by.
+#[derive(Clone, Copy)]
+enum Object<'a> {
+    /// A text, whose tokens depend on the prompt.
+    Text(&'a str),
+    /// Tokens.
+    Tokens(&'a [u32]),
 }
 
 /// The edits that records of CounterFact ask for.

@@ -3,8 +3,8 @@
 use burn::prelude::*;
 use rome_core::{AttentionRule, ModelShape, Projection, Recorded};
 
+use super::layer_plan::LayerPlan;
 use super::linear_map::{LinearMap, Outputs};
-use super::names::Names;
 use super::norm::Norm;
 use super::parts::{AttentionParts, Gain, HeadNorm, HeadNormOver, Parts, ProjectionLayout};
 use super::rotary::Rotary;
@@ -33,24 +33,19 @@ pub struct Attention {
 }
 
 impl Attention {
-    pub(super) fn load(
-        tensors: &mut impl TensorSource,
-        layer: usize,
-        parts: &Parts,
-        names: &Names,
-        rotaries: &[Rotary],
-    ) -> Result<Self, ModelError> {
+    pub(super) fn load(tensors: &mut impl TensorSource, plan: &LayerPlan<'_>) -> Result<Self, ModelError> {
+        let &LayerPlan { layer, parts, names, rotaries } = plan;
         let Parts { shape, attention, layers, .. } = parts;
-        let [query, key, value] = projections(tensors, layer, parts, names)?;
+        let [query, key, value] = projections(tensors, plan)?;
         let output = LinearMap::load(
             tensors,
-            &names.of_block(layer, names.attention_output),
+            &plan.path(names.attention_output),
             [shape.n_heads * shape.head_dim, shape.d_model],
             attention.has_output_bias,
             names.layout,
         )?;
         let mut norm = |name: &str, n_heads: usize| {
-            let path = names.of_block(layer, name);
+            let path = plan.path(name);
             let norm = attention.head_norm;
             norm.map(|norm| load_head_norm(tensors, &path, norm, n_heads, shape.head_dim)).transpose()
         };
@@ -104,16 +99,12 @@ impl Attention {
 }
 
 /// Loads the maps to queries, keys and values.
-fn projections(
-    tensors: &mut impl TensorSource,
-    layer: usize,
-    parts: &Parts,
-    names: &Names,
-) -> Result<[LinearMap; 3], ModelError> {
+fn projections(tensors: &mut impl TensorSource, plan: &LayerPlan<'_>) -> Result<[LinearMap; 3], ModelError> {
+    let &LayerPlan { parts, names, .. } = plan;
     let ModelShape { d_model, n_heads, n_kv_heads, head_dim, .. } = parts.shape;
     let AttentionParts { layout, has_bias, .. } = parts.attention;
     let mut load = |name: &str, n_heads: usize| {
-        let path = names.of_block(layer, name);
+        let path = plan.path(name);
         LinearMap::load(tensors, &path, [d_model, n_heads * head_dim], has_bias, names.layout)
     };
     let parts = match layout {

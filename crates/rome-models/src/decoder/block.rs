@@ -4,11 +4,10 @@ use burn::prelude::*;
 use rome_core::{AttentionRule, EditableLinear, MlpInput, Projection, Recorded};
 
 use super::attention::Attention;
+use super::layer_plan::LayerPlan;
 use super::mlp::Mlp;
-use super::names::Names;
 use super::norm::Norm;
-use super::parts::{Arrangement, Parts};
-use super::rotary::Rotary;
+use super::parts::Arrangement;
 use super::tensor_source::TensorSource;
 use crate::ModelError;
 
@@ -33,16 +32,11 @@ pub struct Block {
 }
 
 impl Block {
-    pub(super) fn load(
-        tensors: &mut impl TensorSource,
-        layer: usize,
-        parts: &Parts,
-        names: &Names,
-        rotaries: &[Rotary],
-    ) -> Result<Self, ModelError> {
+    pub(super) fn load(tensors: &mut impl TensorSource, plan: &LayerPlan<'_>) -> Result<Self, ModelError> {
+        let &LayerPlan { parts, names, .. } = plan;
         let arrangement = parts.arrangement;
         let mut norm = |name: &str, is_there: bool| {
-            let path = names.of_block(layer, name);
+            let path = plan.path(name);
             is_there.then(|| Norm::load(tensors, &path, parts.shape.d_model, parts.norm)).transpose()
         };
         Ok(Self {
@@ -50,8 +44,8 @@ impl Block {
             after_attention: norm(names.after_attention, arrangement.has_norms_after())?,
             mlp_norm: norm(names.mlp_norm, arrangement.has_mlp_norm())?,
             after_mlp: norm(names.after_mlp, arrangement.has_norms_after())?,
-            attention: Attention::load(tensors, layer, parts, names, rotaries)?,
-            mlp: Mlp::load(tensors, layer, parts, names)?,
+            attention: Attention::load(tensors, plan)?,
+            mlp: Mlp::load(tensors, plan)?,
             residual_scale: parts.residual_scale,
             arrangement,
         })
@@ -63,8 +57,7 @@ impl Block {
             Some(norm) => norm.forward(output),
             None => output,
         };
-        let scale = self.residual_scale;
-        if scale == 1.0 { output } else { output.then(|x| (x * scale, move |grad| grad * scale)) }
+        output.scaled(self.residual_scale)
     }
 }
 

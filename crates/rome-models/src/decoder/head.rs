@@ -3,7 +3,7 @@
 use burn::module::Param;
 use burn::prelude::*;
 use rome_core::Recorded;
-use rome_core::forward::host::{HostMatrix, tanh, vectorised};
+use rome_core::forward::softcap;
 
 use super::linear_map::frozen;
 use super::names::Names;
@@ -52,28 +52,13 @@ impl Head {
     pub(super) fn forward<'m>(&self, normed: Recorded<'m>, embeddings: &Param<Tensor<2>>) -> Recorded<'m> {
         let weight = self.weight.as_ref().unwrap_or(embeddings).val();
         let logits = normed.linear_transposed(weight, self.bias.as_ref().map(Param::val));
-        let scale = self.scale;
-        let logits =
-            if scale == 1.0 { logits } else { logits.then(|x| (x * scale, move |grad| grad * scale)) };
+        let logits = logits.scaled(self.scale);
         match self.softcap {
-            Some(cap) => logits.then(|x| bounded(x, cap)),
+            Some(cap) => logits.then(|x| {
+                let (logits, slopes) = softcap(x, cap);
+                (logits, |grad| grad * slopes)
+            }),
             None => logits,
         }
     }
-}
-
-/// `cap tanh(x / cap)`, and the way back.
-fn bounded(x: Tensor<2>, cap: f64) -> (Tensor<2>, impl FnOnce(Tensor<2>) -> Tensor<2> + Send) {
-    let shares = if HostMatrix::can_hold(&x) {
-        let mut x = HostMatrix::new(x);
-        let cap = cap as f32;
-        vectorised(
-            #[inline(always)]
-            || x.values_mut().iter_mut().for_each(|x| *x = tanh(*x / cap)),
-        );
-        x.into_tensor()
-    } else {
-        (x / cap).tanh()
-    };
-    (shares.clone() * cap, move |grad: Tensor<2>| grad * (shares.square().neg() + 1.0))
 }

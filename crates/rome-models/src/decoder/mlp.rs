@@ -3,9 +3,9 @@
 use burn::prelude::*;
 use rome_core::{ModelShape, Recorded};
 
+use super::layer_plan::LayerPlan;
 use super::linear_map::{LinearMap, Outputs};
-use super::names::Names;
-use super::parts::{Gate, MlpParts, Parts};
+use super::parts::{Gate, MlpParts};
 use super::tensor_source::TensorSource;
 use crate::ModelError;
 use crate::activation::Activation;
@@ -24,16 +24,12 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    pub(super) fn load(
-        tensors: &mut impl TensorSource,
-        layer: usize,
-        parts: &Parts,
-        names: &Names,
-    ) -> Result<Self, ModelError> {
+    pub(super) fn load(tensors: &mut impl TensorSource, plan: &LayerPlan<'_>) -> Result<Self, ModelError> {
+        let &LayerPlan { parts, names, .. } = plan;
         let ModelShape { d_model, d_ff, .. } = parts.shape;
         let MlpParts { activation, gate, has_bias } = parts.mlp;
         let mut load = |name: &str, sizes: [usize; 2]| {
-            LinearMap::load(tensors, &names.of_block(layer, name), sizes, has_bias, names.layout)
+            LinearMap::load(tensors, &plan.path(name), sizes, has_bias, names.layout)
         };
         let (gate, up) = match gate {
             Gate::None => (None, load(names.up, [d_model, d_ff])?),
@@ -55,14 +51,17 @@ impl Mlp {
     /// - output: `[n_tokens, d_ff]`
     pub fn key<'m>(&'m self, input: Recorded<'m>) -> Recorded<'m> {
         let Some(gate) = &self.gate else { return self.activation.forward(self.up.apply(input)) };
-        let is_recording = input.is_recording();
-        let start = |x: Tensor<2>| if is_recording { Recorded::start(x) } else { Recorded::from(x) };
+        if !input.is_recording() {
+            let x = input.into_value();
+            let [gate, up] = [gate, &self.up].map(|map| map.apply(x.clone().into()).into_value());
+            return self.activation.gated(gate, up).into();
+        }
         input.then(|x| {
-            let (gate, gate_back) = gate.apply(start(x.clone())).split();
-            let (up, up_back) = self.up.apply(start(x)).split();
-            let (key, slopes) = self.activation.gated(gate, up, is_recording);
+            let (gate, gate_back) = gate.apply(Recorded::start(x.clone())).split();
+            let (up, up_back) = self.up.apply(Recorded::start(x)).split();
+            let (key, slopes) = self.activation.gated_with_slopes(gate, up);
             let pull = move |grad: Tensor<2>| {
-                let (of_gate, of_up) = slopes.expect("the way back was recorded").pull(grad);
+                let (of_gate, of_up) = slopes.pull(grad);
                 gate_back.backward(of_gate) + up_back.backward(of_up)
             };
             (key, pull)

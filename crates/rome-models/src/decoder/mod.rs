@@ -3,6 +3,7 @@
 mod attention;
 mod block;
 mod head;
+mod layer_plan;
 mod linear_map;
 mod mlp;
 mod names;
@@ -18,6 +19,7 @@ use rome_core::{CausalLm, EditableLinear, ModelShape, Recorded, widen};
 pub use attention::Attention;
 pub use block::Block;
 pub use head::Head;
+use layer_plan::LayerPlan;
 pub use linear_map::LinearMap;
 use linear_map::frozen;
 pub use mlp::Mlp;
@@ -75,7 +77,7 @@ impl Decoder {
             embeddings: frozen(embeddings),
             positions: positions.transpose()?.map(frozen),
             blocks: (0..shape.n_layers)
-                .map(|layer| Block::load(tensors, layer, parts, names, &rotaries))
+                .map(|layer| Block::load(tensors, &LayerPlan { layer, parts, names, rotaries: &rotaries }))
                 .collect::<Result<_, _>>()?,
             final_norm: Norm::load(tensors, names.final_norm, shape.d_model, parts.norm)?,
             head,

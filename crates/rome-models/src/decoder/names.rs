@@ -93,12 +93,11 @@ impl Names {
         if is_whole { stored.to_owned() } else { format!("{}{stored}", self.root) }
     }
 
-    /// The path of the module that edits of a layer change, as transformers and PEFT have it in memory.
-    pub fn module_in_memory(&self, layer: usize) -> String {
-        let module = self.of_block(layer, self.down);
+    /// The canonical name of a tensor or a module, as transformers and PEFT have it in memory.
+    pub fn in_memory(&self, canonical: &str) -> String {
         match self.wrapper_root {
-            Some(root) => module.replacen(self.root, root, 1),
-            None => module,
+            Some(root) => canonical.replacen(self.root, root, 1),
+            None => canonical.to_owned(),
         }
     }
 }

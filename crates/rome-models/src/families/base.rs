@@ -219,8 +219,8 @@ pub(super) fn activation<'a>(
     names: &[&'a str],
     default: Activation,
 ) -> Result<Activation, ModelError> {
-    let Some(name) = fields.name_of(names) else { return Ok(default) };
-    let known = Activation::by_name(&fields.or(&[name], String::new())?);
+    let Some((name, value)) = fields.first(names) else { return Ok(default) };
+    let known = value.as_str().and_then(Activation::by_name);
     known.ok_or_else(|| fields.refuse(name, "this activation is not known"))
 }
 

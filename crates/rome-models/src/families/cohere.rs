@@ -12,7 +12,7 @@ use crate::decoder::{Names, Parts};
 const DEFAULTS: Defaults =
     Defaults { head_dim: HeadDim::Share, n_positions: 8192, epsilon: 1e-5, is_tied: true, ..Defaults::LLAMA };
 
-const ROPE: RopeDefaults = RopeDefaults { theta: None, partial: None, pairing: Pairing::Adjacent };
+const ROPE: RopeDefaults = RopeDefaults { theta: None, pairing: Pairing::Adjacent, ..RopeDefaults::LLAMA };
 
 pub(super) fn read(fields: Fields<'_>) -> Result<(Parts, Names), ModelError> {
     let mut parts = llama(fields, DEFAULTS, ROPE, WindowRule::None)?;

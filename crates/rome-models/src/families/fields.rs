@@ -26,11 +26,6 @@ impl<'a> Fields<'a> {
         Self { fields, within: None }
     }
 
-    /// All fields.
-    pub(crate) fn all(&self) -> &'a Map<String, Value> {
-        self.fields
-    }
-
     /// The fields of an object among the fields, if there is one.
     pub(crate) fn object(&self, name: &'a str) -> Option<Self> {
         let fields = self.fields.get(name)?.as_object()?;
@@ -43,8 +38,8 @@ impl<'a> Fields<'a> {
     }
 
     /// The first of some names that has a value.
-    pub(crate) fn name_of(&self, names: &[&'a str]) -> Option<&'a str> {
-        names.iter().copied().find(|name| self.value(name).is_some())
+    pub(crate) fn first(&self, names: &[&'a str]) -> Option<(&'a str, &'a Value)> {
+        names.iter().find_map(|name| Some((*name, self.value(name)?)))
     }
 
     /// The value of a field, unless it is null.
@@ -54,8 +49,7 @@ impl<'a> Fields<'a> {
 
     /// Reads a field that may be absent or null.
     pub(crate) fn optional<T: DeserializeOwned>(&self, names: &[&'a str]) -> Result<Option<T>, ModelError> {
-        let found = names.iter().find_map(|name| Some((*name, self.value(name)?)));
-        found.map(|(name, value)| self.read(name, value)).transpose()
+        self.first(names).map(|(name, value)| self.read(name, value)).transpose()
     }
 
     /// Reads a field whose absence, or null, means a default.
@@ -88,8 +82,7 @@ impl<'a> Fields<'a> {
         names: &[&'a str],
         default: Option<usize>,
     ) -> Result<usize, ModelError> {
-        let found = names.iter().find_map(|name| Some((*name, self.value(name)?)));
-        let (name, size) = match (found, default) {
+        let (name, size) = match (self.first(names), default) {
             (Some((name, value)), _) => (name, self.read(name, value)?),
             (None, Some(default)) => (names[0], default),
             (None, None) => return Err(config_error(format!("it has no {}", self.quoted(names[0])))),

@@ -5,9 +5,7 @@ use super::fields::Fields;
 use super::llama::NAMES;
 use super::rope::RopeDefaults;
 use super::windows::WindowRule;
-use super::wrapper::TIED_UNLESS_STORED;
 use crate::ModelError;
-use crate::decoder::parts::Tie;
 use crate::decoder::{Names, Parts};
 
 const DEFAULTS: Defaults = Defaults {
@@ -17,16 +15,8 @@ const DEFAULTS: Defaults = Defaults {
     ..Defaults::LLAMA
 };
 
+/// Mistral, and Ministral, whose layers with a window are named.
 pub(super) fn read(fields: Fields<'_>) -> Result<(Parts, Names), ModelError> {
-    let mut parts = llama(fields, DEFAULTS, RopeDefaults::LLAMA, WindowRule::All)?;
-    if fields.is(TIED_UNLESS_STORED, false)? {
-        parts.head.tie = Tie::UnlessStored;
-    }
-    Ok((parts, NAMES))
-}
-
-/// Ministral, whose layers with a window are named.
-pub(super) fn read_ministral(fields: Fields<'_>) -> Result<(Parts, Names), ModelError> {
     Ok((llama(fields, DEFAULTS, RopeDefaults::LLAMA, WindowRule::All)?, NAMES))
 }
 
@@ -46,8 +36,5 @@ pub(super) fn read_ministral3(fields: Fields<'_>) -> Result<(Parts, Names), Mode
     let original =
         rope.map(|rope| rope.optional(&["original_max_position_embeddings"])).transpose()?.flatten();
     parts.shape.n_positions = parts.shape.n_positions.min(original.unwrap_or(usize::MAX));
-    if fields.is(TIED_UNLESS_STORED, false)? {
-        parts.head.tie = Tie::UnlessStored;
-    }
     Ok((parts, NAMES))
 }

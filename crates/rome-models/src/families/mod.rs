@@ -34,8 +34,10 @@ mod wrapper;
 
 use fields::Fields;
 use serde_json::{Map, Value};
+use wrapper::{LanguageModel, language_model};
 
 use crate::ModelError;
+use crate::decoder::parts::Tie;
 use crate::decoder::{Names, Parts};
 
 /// Reads the fields of a family.
@@ -63,7 +65,7 @@ const FAMILIES: [(&str, Read); 36] = [
     ("hunyuan_v1_dense", hunyuan::read),
     ("internlm3", llama::read_internlm3),
     ("llama", llama::read),
-    ("ministral", mistral::read_ministral),
+    ("ministral", mistral::read),
     ("ministral3", mistral::read_ministral3),
     ("mistral", mistral::read),
     ("nemotron", nemotron::read),
@@ -117,17 +119,17 @@ pub(crate) struct Description {
 
 /// Reads the fields of a `config.json`.
 pub(crate) fn describe(top: &Map<String, Value>) -> Result<Description, ModelError> {
-    let fields = wrapper::language_model(top)?;
+    let LanguageModel { fields, is_wrapped, is_tied_unless_stored } = language_model(top)?;
     let view = Fields::new(&fields);
     let model_type: String = view.or(&["model_type"], String::new())?;
-    let field = if top.contains_key("text_config") { "text_config.model_type" } else { "model_type" };
+    let field = if is_wrapped { "text_config.model_type" } else { "model_type" };
     let unsupported = |reason: &str| ModelError::Family {
         field,
         model_type: model_type.clone(),
         reason: reason.to_owned(),
     };
     for name in EXPERTS {
-        let experts = view.optional::<Value>(&[name])?.and_then(|value| value.as_u64()).unwrap_or(0);
+        let experts = view.value(name).and_then(Value::as_u64).unwrap_or(0);
         if experts > 1 {
             return Err(unsupported(&format!(
                 "it mixes experts (\"{name}\" is {experts}), so that no single weight makes a value of a key"
@@ -138,9 +140,12 @@ pub(crate) fn describe(top: &Map<String, Value>) -> Result<Description, ModelErr
         let reason = OUT_OF_REACH.iter().find(|(name, _)| *name == model_type);
         return Err(unsupported(reason.map_or("", |(_, reason)| reason)));
     };
-    let (parts, mut names) = read(view)?;
-    if top.contains_key("text_config") {
+    let (mut parts, mut names) = read(view)?;
+    if is_wrapped {
         names.wrapper_root = Some("model.language_model.");
+    }
+    if is_tied_unless_stored {
+        parts.head.tie = Tie::UnlessStored;
     }
     Ok(Description { parts, names, fields })
 }

@@ -1,6 +1,6 @@
 //! The rotation that a configuration names, in the fields of transformers 4 and 5.
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::fields::{Fields, config_error};
 use super::frequencies::{Frequencies, PlainRotary};
@@ -18,10 +18,13 @@ pub(super) struct RopeDefaults {
     /// The share of a head's features that are turned; `None` if they all are, whatever a field says.
     pub(super) partial: Option<f64>,
     pub(super) pairing: Pairing,
+    /// The other names of longrope.
+    pub(super) longrope: &'static [&'static str],
 }
 
 impl RopeDefaults {
-    pub(super) const LLAMA: Self = Self { theta: Some(1e4), partial: None, pairing: Pairing::Halves };
+    pub(super) const LLAMA: Self =
+        Self { theta: Some(1e4), partial: None, pairing: Pairing::Halves, longrope: &[] };
 }
 
 /// The sizes that a rotation depends on.
@@ -87,7 +90,7 @@ fn build(
     second: Fields<'_>,
     scaling: Option<Fields<'_>>,
     fields: Fields<'_>,
-    RopeDefaults { theta, partial, pairing }: RopeDefaults,
+    RopeDefaults { theta, partial, pairing, longrope }: RopeDefaults,
     RopeSizes { head_dim, n_positions }: RopeSizes,
 ) -> Result<Rope, ModelError> {
     let none = Map::new();
@@ -122,31 +125,12 @@ fn build(
         n_positions,
         original_positions: fields.optional(&["original_max_position_embeddings"])?,
     };
-    let Frequencies { values, factor, n_positions } = match scaling_type(scaling)? {
+    let kind: Option<String> = scaling.optional(&["rope_type", "type"])?;
+    let Frequencies { values, factor, n_positions } = match kind.as_deref() {
         None => plain.unscaled(),
-        Some(kind) => plain.scaled(&kind, scaling)?,
+        Some(kind) if longrope.contains(&kind) => plain.scaled("longrope", scaling)?,
+        Some(kind) => plain.scaled(kind, scaling)?,
     };
     let parts = RotaryParts { pairing, frequencies: values, factor };
     Ok(Rope::new(parts, n_positions))
-}
-
-/// The kind of a scaling, under its name in either version.
-fn scaling_type(scaling: Fields<'_>) -> Result<Option<String>, ModelError> {
-    let kind: Option<String> = scaling.optional(&["rope_type", "type"])?;
-    // The first name of longrope, in the first files of Phi-3.
-    Ok(kind.map(|kind| if kind == "su" { "longrope".to_owned() } else { kind }))
-}
-
-/// Returns the fields with `yarn` read as `longrope`, as Phi-3's first files mean it.
-pub(super) fn yarn_as_longrope(fields: &Map<String, Value>) -> Map<String, Value> {
-    let mut fields = fields.clone();
-    for object in ["rope_scaling", "rope_parameters"] {
-        let Some(scaling) = fields.get_mut(object).and_then(Value::as_object_mut) else { continue };
-        for name in ["rope_type", "type"] {
-            if scaling.get(name).and_then(Value::as_str) == Some("yarn") {
-                scaling.insert(name.to_owned(), "longrope".into());
-            }
-        }
-    }
-    fields
 }

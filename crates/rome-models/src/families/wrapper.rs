@@ -9,39 +9,43 @@ use crate::ModelError;
 /// say so.
 const WRAPPERS: [(&str, &str); 2] = [("gemma3", "gemma3_text"), ("mistral3", "mistral")];
 
-/// Set for a wrapper whose versions of transformers differ in what the absence of `tie_word_embeddings` means, and
-/// agree that a head that is stored is the head.
-pub(super) const TIED_UNLESS_STORED: &str = "tie_word_embeddings_unless_stored";
+/// A language model as it stands in a `config.json`.
+pub(super) struct LanguageModel {
+    /// Its fields, with those that a wrapper has for it.
+    pub(super) fields: Map<String, Value>,
+    /// True if it is a part of a larger model.
+    pub(super) is_wrapped: bool,
+    /// True if its head is one's own where one is stored, and the embeddings otherwise: versions of transformers
+    /// differ in what the absence of `tie_word_embeddings` means in Mistral 3, and agree on that.
+    pub(super) is_tied_unless_stored: bool,
+}
 
-/// The fields of the language model: all, or those of a wrapper's `text_config`.
-pub(super) fn language_model(top: &Map<String, Value>) -> Result<Map<String, Value>, ModelError> {
+/// Finds the language model: all of the fields, or those of a wrapper's `text_config`.
+pub(super) fn language_model(top: &Map<String, Value>) -> Result<LanguageModel, ModelError> {
     let outer = Fields::new(top);
     let model_type: Option<String> = outer.optional(&["model_type"])?;
     let model_type = model_type.ok_or_else(|| config_error("it has no \"model_type\""))?;
     let Some((_, family)) = WRAPPERS.iter().find(|(name, _)| *name == model_type) else {
-        return Ok(top.clone());
+        return Ok(LanguageModel { fields: top.clone(), is_wrapped: false, is_tied_unless_stored: false });
     };
+    let is_mistral = model_type == "mistral3";
     let mut inner = top.get("text_config").and_then(Value::as_object).cloned().unwrap_or_default();
     inner.entry("model_type").or_insert_with(|| (*family).into());
     // Tied or not is a matter of the whole.
-    match top.get("tie_word_embeddings").filter(|value| !value.is_null()) {
-        Some(tied) => {
-            inner.insert("tie_word_embeddings".to_owned(), tied.clone());
-        }
-        None if model_type == "mistral3" => {
-            inner.insert(TIED_UNLESS_STORED.to_owned(), true.into());
-        }
-        None => {}
+    let tied = outer.value("tie_word_embeddings");
+    if let Some(tied) = tied {
+        inner.insert("tie_word_embeddings".to_owned(), tied.clone());
     }
     for name in ["bos_token_id", "eos_token_id"] {
         if let Some(value) = top.get(name) {
             inner.entry(name).or_insert_with(|| value.clone());
         }
     }
-    if model_type == "mistral3" {
+    if is_mistral {
         for (name, value) in [("hidden_size", 5120), ("num_hidden_layers", 40), ("num_attention_heads", 32)] {
             inner.entry(name).or_insert_with(|| value.into());
         }
     }
-    Ok(inner)
+    let is_tied_unless_stored = is_mistral && tied.is_none();
+    Ok(LanguageModel { fields: inner, is_wrapped: true, is_tied_unless_stored })
 }

@@ -318,10 +318,19 @@ fn edited_weights_have_their_names_on_disk_and_in_memory() {
         let (names, down) = (config.names, &fixture.reference.down);
         for layer in 0..config.shape().n_layers {
             let at = |template: &str| template.replacen("{}", &layer.to_string(), 1);
-            assert_eq!(names.module_in_memory(layer), at(&down.module), "{}", fixture.name);
+            let module = names.of_block(layer, names.down);
+            assert_eq!(names.in_memory(&module), at(&down.module), "{}", fixture.name);
             assert_eq!(names.canonical(&at(&down.stored)), names.edited_weight(layer), "{}", fixture.name);
             let in_memory = names.canonical(&at(&down.module)) + ".weight";
             assert_eq!(in_memory, names.edited_weight(layer), "{}", fixture.name);
         }
+    }
+}
+
+#[test]
+fn every_family_stands_in_the_document() {
+    let document = std::fs::read_to_string(fixtures::path("../docs/families.md")).unwrap();
+    for name in rome_models::families::names() {
+        assert!(document.contains(&format!("`{name}`")), "{name}");
     }
 }

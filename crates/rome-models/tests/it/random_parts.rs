@@ -16,6 +16,7 @@ use rome_models::decoder::parts::{
 };
 use rome_models::decoder::{Decoder, Names, TensorSource};
 
+use crate::gradients::assert_same;
 use crate::{device, host};
 
 /// The number of decoders: enough for each pair of options of two parts to occur.
@@ -110,13 +111,7 @@ impl Draw {
                 .collect(),
             rotaries,
             mlp: MlpParts {
-                activation: self.of(&[
-                    Activation::GeluNew,
-                    Activation::Gelu,
-                    Activation::Relu2,
-                    Activation::QuickGelu,
-                    Activation::Silu,
-                ]),
+                activation: self.of(&Activation::ALL),
                 gate: self.of(&[Gate::None, Gate::Apart, Gate::Fused]),
                 has_bias: self.yes(),
             },
@@ -152,14 +147,6 @@ fn names() -> Names {
         br#"{"model_type": "llama", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1,
         "intermediate_size": 8, "vocab_size": 8}"#;
     Config::parse(llama).unwrap().names
-}
-
-fn assert_same(ours: Tensor<2>, theirs: Tensor<2>, what: &str) {
-    let (ours, theirs) = (host(ours), host(theirs));
-    let apart: Vec<f32> = ours.iter().zip(&theirs).map(|(a, b)| a - b).collect();
-    let relative = fixtures::norm(&apart) / fixtures::norm(&theirs);
-    // Both sum in f32, in different orders, through three blocks.
-    assert!(relative < 1e-3, "{what}: differs by {relative}");
 }
 
 #[test]
