@@ -16,6 +16,7 @@ use rome_core::{
     SecondMoment, TokenizedRequest, Variant,
 };
 use rome_models::config::Config;
+use rome_models::decoder::parts::Tie;
 use rome_models::{Checkpoint, Decoder, ModelError, Source};
 
 use crate::{device, host};
@@ -72,9 +73,11 @@ fn every_family_has_the_logits_of_transformers() {
             parts.push((what, Config::parse(&std::fs::read(path).unwrap()).unwrap().parts));
         }
         for (what, of_other) in &parts[1..] {
-            // A head that is stored is one's own either way.
             let mut expected = parts[0].1.clone();
-            expected.head.tie = of_other.head.tie;
+            if what == "mistral3 by config.v4.json" {
+                // It does not say whether the head is tied, and a head is stored.
+                expected.head.tie = Tie::UnlessStored;
+            }
             assert_eq!(*of_other, expected, "{what}");
         }
     }
