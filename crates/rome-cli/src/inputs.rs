@@ -6,12 +6,13 @@ use std::path::Path;
 use anyhow::Result;
 use rome_edit::burn::prelude::Device;
 use rome_edit::edits::OtherModel;
+use rome_edit::method::mass::{MassConfig, MassMethod};
 use rome_edit::{
-    DeviceName, EditFile, Error, Inputs, Model, Observer, Origin, RomeConfig, Session, Settings,
-    StatisticsSource, edits, requests,
+    DeviceName, EditFile, Error, Inputs, Model, NullSpaceBound, Observer, Origin, RomeConfig, Session, Settings,
+    StatisticsSource, edits, read_mass_settings, requests, suggest_mass,
 };
 
-use crate::args::{DeviceArgs, EditsArgs, InputsArgs, ModelArgs, SettingsArgs};
+use crate::args::{DeviceArgs, EditsArgs, InputsArgs, ModelArgs, SettingsArgs, TogetherArgs};
 
 impl DeviceArgs {
     /// The device that the user named.
@@ -66,12 +67,12 @@ impl SettingsArgs {
             Some(path) => Settings::read(path, model)?,
             None => Settings::of(model)?,
         };
-        if self.hparams.is_none() && self.layer.is_none() {
+        if self.hparams.is_none() && self.layers().is_none() {
             remark(model, &settings);
         }
         let config = settings.config;
         settings.config = RomeConfig {
-            layers: self.layer.clone().unwrap_or(config.layers),
+            layers: self.layers().unwrap_or(config.layers),
             variant: self.variant.unwrap_or(config.variant),
             steps: self.steps.unwrap_or(config.steps),
             learning_rate: self.learning_rate.unwrap_or(config.learning_rate),
@@ -120,9 +121,54 @@ fn remark(model: &Model, settings: &Settings) {
     }
 }
 
+impl SettingsArgs {
+    /// The settings of a method for many facts: flags override a settings file, which overrides published or
+    /// derived ones.
+    pub(crate) fn mass(&self, method: MassMethod, args: &TogetherArgs, model: &Model) -> Result<MassConfig> {
+        let shape = model.lm().shape();
+        let config = match &self.hparams {
+            Some(path) => read_mass_settings(path, method, model)?,
+            None => {
+                let (config, origin) = suggest_mass(shape, method);
+                if origin == Origin::ByDepth && self.layers().is_none() {
+                    tracing::info!(
+                        "no settings of {method} are published for a {} of {} layers; using those of other models \
+                         (choose with --layer, --weight or --hparams)",
+                        shape.family,
+                        shape.n_layers
+                    );
+                }
+                config
+            }
+        };
+        let null_space = match (args.threshold, args.nullspace_share) {
+            (Some(threshold), _) => NullSpaceBound::Threshold(threshold),
+            (None, Some(share)) => NullSpaceBound::TraceShare(share),
+            (None, None) => config.null_space,
+        };
+        let config = MassConfig {
+            layers: self.layers().unwrap_or(config.layers),
+            steps: self.steps.unwrap_or(config.steps),
+            learning_rate: self.learning_rate.unwrap_or(config.learning_rate),
+            weight_decay: self.weight_decay.unwrap_or(config.weight_decay),
+            clamp_norm_factor: self.clamp.unwrap_or(config.clamp_norm_factor),
+            kl_factor: self.kl_factor.unwrap_or(config.kl_factor),
+            covariance_weight: args.weight.map_or(config.covariance_weight, |weight| weight.of(shape.d_ff)),
+            norm_weight: args.norm_weight.unwrap_or(config.norm_weight),
+            slack: args.slack.unwrap_or(config.slack),
+            ridge: args.ridge.unwrap_or(config.ridge),
+            spread: args.spread.unwrap_or(config.spread),
+            null_space,
+            ..config
+        };
+        config.check(model.lm()).map_err(Error::from)?;
+        Ok(config)
+    }
+}
+
 impl InputsArgs {
     /// The inputs that edits are computed from.
-    fn inputs(&self) -> Result<Inputs> {
+    pub(crate) fn inputs(&self) -> Result<Inputs> {
         let kl_prompts = self.preserve.as_deref().map(requests::read_kl_prompts).transpose()?;
         Ok(Inputs {
             contexts: self.contexts.as_deref().map(requests::read_contexts).transpose()?,

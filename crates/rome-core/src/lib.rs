@@ -12,7 +12,7 @@
 //! | [`Capture`] | the contexts of a request, through the edited layer |
 //! | [`Scoring`] | many prompts with their targets, from an edited layer on, the head where a target is read
 //! |
-//! | [`ValueOptimizer`](method::rome::ValueOptimizer) | the blocks above the layer, positions from the
+//! | [`ValueOptimizer`](method::value::ValueOptimizer) | the blocks above the layer, positions from the
 //! subject's last token on |
 //!
 //! The shortest way to an edit is [`Editor`]:
@@ -47,11 +47,14 @@ pub mod scoring;
 pub mod statistics;
 
 pub use edit::{
-    EditEntry, EditFile, EditPart, EditRecord, Editor, Environment, LowRank, Outcome, Patched, RankOneUpdate,
+    EditEntry, EditFile, EditPart, EditRecord, Editor, Environment, FactEntry, LowRank, Outcome, Patched,
+    RankOneUpdate, WeightUpdate,
 };
 pub use error::{ErrorKind, Hint};
 pub use forward::{Batch, CacheMode, KvCache, Past, Recorded, Workers};
-pub use method::rome::{Capture, HyperParams, Prefixes, RomeConfig, Variant};
+pub use method::rome::{HyperParams, RomeConfig, Variant};
+pub use method::value::{Capture, Prefixes};
+pub use method::mass::{MassConfig, MassEdit, MassMethod};
 pub use method::{Edit, EditError, EditMethod, EditableModel, Flops, Rome};
 pub use model::{
     AttentionRule, Block, CausalLm, EditableLinear, Hook, HookPoint, LinearLike, MlpInput, ModelHash,

@@ -114,6 +114,10 @@ pub enum Unit {
     Shards,
     /// Requests to edit.
     Requests,
+    /// Values of requests that are edited together.
+    Values,
+    /// Layers that are solved for.
+    Layers,
     /// Records to evaluate.
     Records,
     /// Facts to trace.

@@ -22,6 +22,18 @@ pub fn read(path: &Path) -> Result<EditFile, Error> {
     if path.is_dir() {
         return Err(InputError::EditsFolder { path: path.to_owned() }.into());
     }
+    let file = read_with_values(path)?;
+    if file.edits().next().is_none() {
+        return Err(InputError::ValuesAlone { path: path.to_owned() }.into());
+    }
+    Ok(file)
+}
+
+/// Reads a file of edits, or of values of facts that are still to be edited.
+///
+/// # Errors
+/// When it is neither, or cannot be read.
+pub(crate) fn read_with_values(path: &Path) -> Result<EditFile, Error> {
     let bytes = read_bounded(path, MAX_EDIT_FILE)?;
     tracing::debug!("edits of {}: {} bytes", path.display(), bytes.len());
     EditFile::from_bytes(&bytes).map_err(|error| Error::from(error).at(path.display()))

@@ -22,6 +22,7 @@ use rome_stats::StatsError;
 use thiserror::Error;
 
 use crate::audit::AuditError;
+use crate::edit_together::TogetherError;
 use crate::evaluate::EvaluateError;
 use crate::statistics::{FetchError, StatisticsError};
 use crate::trace::TraceError;
@@ -105,6 +106,9 @@ pub enum Error {
     /// An evaluation cannot be made.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// Facts cannot be edited together.
+    #[error(transparent)]
+    Together(#[from] TogetherError),
     /// The place where it happened.
     #[error("{place}: {error}")]
     At {
@@ -127,6 +131,12 @@ pub enum InputError {
         name: String,
         /// The bundled model's name.
         bundled: &'static str,
+    },
+    /// A file has values of facts, and no edits.
+    #[error("{} has values of facts that are still to be edited, and no edits", .path.display())]
+    ValuesAlone {
+        /// The file.
+        path: PathBuf,
     },
     /// A build has no bundled models.
     #[error("this build has no bundled models")]
@@ -151,12 +161,6 @@ pub enum InputError {
     Settings {
         /// The reason.
         reason: String,
-    },
-    /// A method's update is not of rank one, which files of edits hold.
-    #[error("the edit of {weight} is not of rank one, but edit files hold rank-one edits only")]
-    NotRankOne {
-        /// The weight.
-        weight: String,
     },
     /// Edits are to be put below others that were made without them.
     #[error("the session already has edits that were not made on top of these")]
@@ -337,6 +341,7 @@ impl Hint for Error {
             Self::Audit(error) => error.kind(),
             Self::Input(error) => error.kind(),
             Self::Evaluate(error) => error.kind(),
+            Self::Together(error) => error.kind(),
             Self::At { error, .. } => error.kind(),
         }
     }
@@ -368,6 +373,7 @@ impl Hint for Error {
             Self::Audit(error) => error.hint(),
             Self::Input(error) => error.hint(),
             Self::Evaluate(error) => error.hint(),
+            Self::Together(error) => error.hint(),
             Self::At { error, .. } => error.hint(),
         }
     }
@@ -389,12 +395,12 @@ impl Hint for InputError {
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
             Self::MisspeltModel { bundled, .. } => return format!("did you mean {bundled}?").into(),
+            Self::ValuesAlone { .. } => "give them to an edit of these facts",
             Self::NoBundledModels => "build it from the repository, with the feature bundled",
             Self::NotBundled { .. } => "give the name of a bundled model",
             Self::NoPicture { .. } => "end the file's name in .svg or .png",
             Self::NoStartToken => "give contexts instead of sampling them",
             Self::Settings { .. } => "give a file such as hparams/ROME/gpt2-xl.json of kmeng01/rome",
-            Self::NotRankOne { .. } => "edit with ROME, or export the edited model",
             Self::AppliedTooLate => "apply edits before editing, or undo the session's edits",
             Self::PromptLength { .. } => "shorten the prompt",
             Self::TooManyTokens { .. } => "give fewer tokens",

@@ -24,6 +24,8 @@ pub struct Export {
     pub format: ExportFormat,
     /// The folder to make; for arrays also the name of a file.
     pub output: PathBuf,
+    /// The rank that an adapter has at most.
+    pub max_rank: usize,
     /// The way with edits that were made for other weights, on which they may do nothing, or harm.
     pub other_model: OtherModel,
 }
@@ -42,7 +44,7 @@ pub enum ExportFormat {
 }
 
 /// An export that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ExportReport {
     /// The folder or the file.
@@ -51,6 +53,9 @@ pub struct ExportReport {
     pub n_edits: usize,
     /// The size of the edits in it, in bytes; of a whole checkpoint it is not known.
     pub n_bytes: Option<usize>,
+    /// The share of `‖ΔW‖` that an adapter leaves out, of the weight where it is largest, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<f64>,
 }
 
 impl Export {
@@ -60,6 +65,7 @@ impl Export {
     /// When the edits are not of this model, there are none, the place is taken, or `observer` stops it.
     pub fn run(&self, observer: &mut dyn Observer) -> Result<ExportReport, Error> {
         let source = model::source(&self.model, observer)?;
+        let mut left_out = None;
         let (place, n_bytes) = match self.format {
             ExportFormat::Hf => {
                 self.write_checkpoint(&source, observer)?;
@@ -67,7 +73,8 @@ impl Export {
             }
             ExportFormat::Lora => {
                 let config = self.checked_config(&source, observer)?;
-                let adapter = Adapter::new(&self.edits, &config, &self.model)?;
+                let adapter = Adapter::new(&self.edits, &config, &self.model, self.max_rank)?;
+                left_out = Some(adapter.left_out).filter(|&share| share > 0.0);
                 adapter.write(&self.output)?;
                 (self.output.clone(), Some(adapter.weights.len()))
             }
@@ -80,7 +87,7 @@ impl Export {
                 self.write_file("delta.safetensors", &arrays::dense(&self.edits, &config)?)?
             }
         };
-        Ok(ExportReport { place, n_edits: self.edits.edits().count(), n_bytes })
+        Ok(ExportReport { place, n_edits: self.edits.n_edits(), n_bytes, left_out })
     }
 
     /// Writes a checkpoint. It is read, and so hashed, while it is written.

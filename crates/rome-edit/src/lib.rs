@@ -26,6 +26,7 @@ mod audit;
 mod builder;
 mod demo;
 mod edit_many;
+mod edit_together;
 pub mod edits;
 mod error;
 mod evaluate;
@@ -56,6 +57,10 @@ pub use demo::{Demo, DemoAnswer, DemoPrompt, DemoReport};
 pub use edit_many::{
     BatchOutcome, EditMany, EditReport, FailedRequest, FlopReport, Health, Inflation, Seconds,
 };
+pub use edit_together::{
+    ContextGroups, EditAgain, EditTogether, FactReport, TogetherError, TogetherOutcome, TogetherSeconds, WeightReport,
+    read_mass_settings,
+};
 pub use error::{Error, InputError, RequestFileContent};
 pub use evaluate::{
     Candidate, CompareResults, Evaluate, EvaluateError, EvaluationOutcome, EvaluationSeconds, FluencyInputs,
@@ -64,15 +69,17 @@ pub use evaluate::{
 pub use export::{Export, ExportFormat, ExportReport};
 pub use generate::{Generate, GeneratedText, Sampling, logits_file};
 pub use import::ImportEdits;
-pub use layers::LayerSelection;
+pub use layers::{LayerSelection, layer_range};
 pub use machine::{DeviceReport, Folder, Machine, devices, missing_backends};
 pub use model::Model;
 pub use pictures::write_picture;
-pub use published::{Origin, suggest};
+pub use published::{Origin, suggest, suggest_mass};
 pub use rome_core::edit::WeightUpdate;
 pub use rome_core::method;
+pub use rome_core::statistics::NullSpaceBound;
 pub use rome_core::{
-    CausalLm, Context, EditFile, EditMethod, Environment, ErrorKind, Event, Hint, KlPrompt, ModelHash,
+    CausalLm, Context, EditFile, EditMethod, Environment, ErrorKind, Event, Hint, KlPrompt, MassConfig, MassMethod,
+    ModelHash,
     Observer, Outcome, Precision, Progress, RankOneUpdate, Request, RomeConfig, Step, Stopped,
     TokenizedRequest, Unit, Variant,
 };

@@ -1,6 +1,8 @@
 //! Published settings, and what they suggest for models of other sizes.
 
-use rome_core::{ModelShape, RomeConfig};
+use std::ops::RangeInclusive;
+
+use rome_core::{MassConfig, MassMethod, ModelShape, RomeConfig};
 
 /// The origin of a model's default settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,97 @@ pub fn suggest(shape: &ModelShape) -> (RomeConfig, Origin) {
             (if origin == Origin::Borrowed { later(config) } else { config }, origin)
         }
     }
+}
+
+/// Settings of methods for many facts, published for models of some sizes or measured on bundled ones.
+struct MassRow {
+    family: &'static str,
+    n_layers: usize,
+    d_model: usize,
+    layers: RangeInclusive<usize>,
+    steps: usize,
+    learning_rate: f64,
+    weight_decay: f64,
+    clamp_norm_factor: f64,
+    covariance_weight: f64,
+    ridge: f64,
+    origin: Origin,
+}
+
+/// Of kmeng01/memit and AlphaEdit, and for the bundled models; EMMET's weights of C are others.
+const MASS_ROWS: [MassRow; 6] = [
+    mass("gpt2", [48, 1600], (13..=17, 20), [0.5, 0.5, 0.75, 20_000.0, 10.0], Origin::Published),
+    mass("gptj", [28, 4096], (3..=8, 25), [0.5, 0.5, 0.75, 15_000.0, 10.0], Origin::Published),
+    mass("llama", [32, 4096], (4..=8, 25), [0.1, 0.5, 0.75, 15_000.0, 10.0], Origin::Published),
+    mass("gpt2", [6, 192], (0..=2, 40), [0.1, 0.05, 1.25, 30.0, 1.0], Origin::Bundled),
+    mass("gptj", [6, 192], (0..=2, 40), [0.1, 0.05, 1.25, 100.0, 1.0], Origin::Bundled),
+    mass("llama", [6, 192], (0..=2, 40), [0.1, 0.05, 1.25, 100.0, 1.0], Origin::Bundled),
+];
+
+const fn mass(
+    family: &'static str,
+    [n_layers, d_model]: [usize; 2],
+    (layers, steps): (RangeInclusive<usize>, usize),
+    [learning_rate, weight_decay, clamp_norm_factor, covariance_weight, ridge]: [f64; 5],
+    origin: Origin,
+) -> MassRow {
+    MassRow {
+        family,
+        n_layers,
+        d_model,
+        layers,
+        steps,
+        learning_rate,
+        weight_decay,
+        clamp_norm_factor,
+        covariance_weight,
+        ridge,
+        origin,
+    }
+}
+
+/// The number of layers that published settings spread an edit over.
+const MASS_LAYERS: usize = 5;
+
+/// The weight of C for models that none is published for, as a multiple of d_ff: 0.9 and 3.1 are published.
+const WEIGHT_PER_FEATURE: f64 = 2.0;
+
+/// A width below which the published learning rate leaves the ball that δ is kept in by the first step.
+const NARROW: usize = 1024;
+
+/// Suggests settings of a method for many facts for a model that none were given for.
+pub fn suggest_mass(shape: &ModelShape, method: MassMethod) -> (MassConfig, Origin) {
+    let row = MASS_ROWS.iter().find(|row| {
+        (row.family, row.n_layers, row.d_model) == (shape.family.as_str(), shape.n_layers, shape.d_model)
+    });
+    let (mut config, origin) = match row {
+        Some(row) => {
+            let config = MassConfig {
+                steps: row.steps,
+                learning_rate: row.learning_rate,
+                weight_decay: row.weight_decay,
+                clamp_norm_factor: row.clamp_norm_factor,
+                covariance_weight: row.covariance_weight,
+                ridge: row.ridge,
+                ..MassConfig::new(method, row.layers.clone().collect())
+            };
+            (config, row.origin)
+        }
+        None => {
+            let last = layer_by_depth(shape).max(MASS_LAYERS - 1).min(shape.n_layers.saturating_sub(2));
+            let config = MassConfig {
+                learning_rate: if shape.d_model < NARROW { 0.1 } else { 0.5 },
+                covariance_weight: WEIGHT_PER_FEATURE * shape.d_ff as f64,
+                ..MassConfig::new(method, ((last + 1).saturating_sub(MASS_LAYERS)..=last).collect())
+            };
+            (config, Origin::ByDepth)
+        }
+    };
+    if method == MassMethod::Emmet {
+        // It is published for one layer.
+        config.layers.drain(..config.layers.len() - 1);
+    }
+    (config, origin)
 }
 
 fn later(config: RomeConfig) -> RomeConfig {

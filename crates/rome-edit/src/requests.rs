@@ -36,7 +36,7 @@ pub fn read_each(path: &Path) -> Result<Vec<Result<Request, Error>>, Error> {
 /// # Errors
 /// When the file is not there, or is no such list.
 pub fn read_contexts(path: &Path) -> Result<Vec<Context>, Error> {
-    items(path, RequestFileContent::Prompts)?.into_iter().collect()
+    read_items(path)
 }
 
 /// Reads a list of KL prompts.
@@ -44,6 +44,11 @@ pub fn read_contexts(path: &Path) -> Result<Vec<Context>, Error> {
 /// # Errors
 /// When the file is not there, or is no such list.
 pub fn read_kl_prompts(path: &Path) -> Result<Vec<KlPrompt>, Error> {
+    read_items(path)
+}
+
+/// Reads a list of contexts or groups of them, or anything like it.
+pub(crate) fn read_items<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
     items(path, RequestFileContent::Prompts)?.into_iter().collect()
 }
 

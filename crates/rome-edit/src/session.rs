@@ -8,8 +8,8 @@ use rome_core::edit::{StatisticsRecord, Undo};
 use rome_core::request::sample;
 use rome_core::scoring::Answer;
 use rome_core::{
-    CholeskyFactor, Context, Edit, EditFile, EditMethod, EditPart, EditRecord, Editor, Environment, KlPrompt,
-    Observer, Outcome, Request, Rome, RomeConfig, TokenizedRequest, Tokenizer,
+    CholeskyFactor, Context, Edit, EditFile, EditMethod, EditPart, EditRecord, EditableModel, Editor, Environment,
+    KlPrompt, Observer, Outcome, Request, Rome, RomeConfig, TokenizedRequest, Tokenizer,
 };
 
 use rome_models::{CheckpointFiles, Source};
@@ -187,7 +187,7 @@ impl Session {
         Ok(())
     }
 
-    fn find_statistics_of(&mut self, layers: &[usize]) -> Result<(), Error> {
+    pub(crate) fn find_statistics_of(&mut self, layers: &[usize]) -> Result<(), Error> {
         for &layer in layers {
             if !self.factors.contains_key(&layer) {
                 let found = statistics::find(&self.statistics, &self.model, layer)?;
@@ -301,10 +301,10 @@ impl Session {
         let tokenized = self.tokenize(request)?;
         let (mut editor, mut recorder) = self.editor_and_recorder()?;
         let (edits, outcome) = edit_and_ask(&mut editor, &tokenized, observer)?;
-        let recorded = recorder.record(request, &tokenized, edits, outcome);
+        recorder.record(request, &tokenized, edits, outcome);
         let undo = editor.into_undo();
         self.undo.push(undo);
-        recorded.map(|()| outcome)
+        Ok(outcome)
     }
 
     /// An editor, and what records its edits in this session.
@@ -315,7 +315,25 @@ impl Session {
         let pretrained = &mut model.pretrained;
         let editor = Editor::with_method(pretrained.model.as_mut(), &pretrained.tokenizer, method)?;
         let editor = supplied(editor, &edits.record, factors);
-        Ok((editor, Recorder { edits, weight_hashes, source: &model.source }))
+        let hashes = WeightHashes { hashes: weight_hashes, source: &model.source };
+        Ok((editor, Recorder { edits, hashes }))
+    }
+
+    /// The model with the factors of its layers, and what hashes its stored weights, for a method that edits it
+    /// without an editor.
+    pub(crate) fn editable(&mut self) -> (EditableModel<'_>, WeightHashes<'_>) {
+        let Self { model, factors, weight_hashes, .. } = self;
+        let mut editable = EditableModel::new(model.pretrained.model.as_mut());
+        for (&layer, found) in factors.iter() {
+            editable.set_factor(layer, Arc::clone(&found.factor));
+        }
+        (editable, WeightHashes { hashes: weight_hashes, source: &model.source })
+    }
+
+    /// Takes edits that are on the model already for those of this session, with what undoes them.
+    pub(crate) fn adopt(&mut self, part: EditPart, undo: Undo) {
+        self.undo.push(undo);
+        self.edits = part;
     }
 
     /// Keeps what undoes edits that were made by an editor of this session.
@@ -338,6 +356,9 @@ impl Session {
     pub fn undo_last(&mut self) -> Result<(), Error> {
         let mut part = self.edits.clone();
         let last = part.record.edits.last().and_then(|entry| entry.request.clone());
+        if part.is_together() {
+            part = EditPart::new(EditRecord { edits: Vec::new(), facts: Vec::new(), ..part.record });
+        }
         while part.record.edits.last().is_some_and(|entry| entry.request == last) {
             part.record.edits.pop();
             part.updates.pop();
@@ -348,6 +369,8 @@ impl Session {
     fn take_off_edits(&mut self) {
         self.restore_to(self.n_below);
         self.edits.record.edits.clear();
+        self.edits.record.facts.clear();
+        self.edits.set_values(Vec::new());
         self.edits.updates.clear();
     }
 
@@ -391,7 +414,12 @@ fn supplied<'e>(
 /// Records edits that an editor has made in the session that it is of.
 pub(crate) struct Recorder<'a> {
     pub(crate) edits: &'a mut EditPart,
-    weight_hashes: &'a mut BTreeMap<String, Option<String>>,
+    hashes: WeightHashes<'a>,
+}
+
+/// The hashes of stored weights, each of which is read once.
+pub(crate) struct WeightHashes<'a> {
+    hashes: &'a mut BTreeMap<String, Option<String>>,
     source: &'a Source,
 }
 
@@ -403,19 +431,19 @@ impl Recorder<'_> {
         tokenized: &TokenizedRequest,
         edits: Vec<Edit>,
         outcome: Outcome,
-    ) -> Result<(), Error> {
+    ) {
         for edit in edits {
             let mut entry = edit.entry(request, tokenized, Some(outcome));
-            entry.weight_hash = self.weight_hash(&edit.weight);
-            let update = edit.update.into_rank_one().ok_or(InputError::NotRankOne { weight: edit.weight })?;
-            self.edits.push(entry, update);
+            entry.weight_hash = self.hashes.of(&edit.weight);
+            self.edits.push(entry, edit.update);
         }
-        Ok(())
     }
+}
 
-    /// The hash of a stored weight, which is read once.
-    fn weight_hash(&mut self, weight: &str) -> Option<String> {
-        if let Some(hash) = self.weight_hashes.get(weight) {
+impl WeightHashes<'_> {
+    /// The hash of a stored weight.
+    pub(crate) fn of(&mut self, weight: &str) -> Option<String> {
+        if let Some(hash) = self.hashes.get(weight) {
             return hash.clone();
         }
         // An edit is as good without it, should the checkpoint be gone by now.
@@ -425,7 +453,7 @@ impl Recorder<'_> {
                 None
             },
         );
-        self.weight_hashes.insert(weight.to_owned(), hash.clone());
+        self.hashes.insert(weight.to_owned(), hash.clone());
         hash
     }
 }

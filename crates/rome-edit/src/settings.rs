@@ -12,7 +12,7 @@ use crate::error::{Error, InputError};
 use crate::published::{Origin, suggest};
 use crate::similar::similar;
 
-const MAX_SETTINGS_FILE: u64 = 1 << 20;
+pub(crate) const MAX_SETTINGS_FILE: u64 = 1 << 20;
 
 /// A name as like to another as this is a slip of the finger.
 const ALIKE: f64 = 0.85;
@@ -47,8 +47,7 @@ impl Settings {
     /// When it is not one, is for another method, or for another architecture.
     pub fn read(path: &Path, model: &Model) -> Result<Self, Error> {
         let text = read_text(path, MAX_SETTINGS_FILE)?;
-        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        let parsed = if is_yaml { from_yaml(&text) } else { from_json(&text) };
+        let parsed = fields_of(path, &text);
         parsed.and_then(|fields| Self::of_fields(fields, model)).map_err(|error| error.at(path.display()))
     }
 
@@ -85,6 +84,12 @@ impl Settings {
             None => suggest(model.lm().shape()).1,
         }
     }
+}
+
+/// The fields of a settings file, as JSON or YAML by its name.
+pub(crate) fn fields_of(path: &Path, text: &[u8]) -> Result<Map<String, Value>, Error> {
+    let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    if is_yaml { from_yaml(text) } else { from_json(text) }
 }
 
 fn from_json(json: &[u8]) -> Result<Map<String, Value>, Error> {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rome_core::{
-    EditEntry, EditFile, EditPart, Environment, Observer, Outcome, Progress, RankOneUpdate, Request, Unit,
+    EditEntry, EditFile, EditPart, Environment, Observer, Outcome, Progress, Request, Unit,
+    WeightUpdate,
 };
 use serde::Serialize;
 
@@ -64,7 +65,7 @@ pub struct VerifiedEdit {
 }
 
 /// An edit computed again, and the outcome of its request.
-type EditAgain = (RankOneUpdate, Outcome);
+type UpdateAgain = (WeightUpdate, Outcome);
 
 impl Verify {
     /// Recomputes the edits on an unedited model, and compares.
@@ -110,7 +111,7 @@ impl Verify {
         known: &BTreeMap<String, EditPart>,
         model: Model,
         observer: &mut dyn Observer,
-    ) -> Result<(Model, Vec<EditAgain>), Error> {
+    ) -> Result<(Model, Vec<UpdateAgain>), Error> {
         let record = &part.record;
         let Some(config) = record.settings.as_ref().and_then(|settings| settings.rome()).cloned() else {
             return Err(InputError::UnknownMethod.into());
@@ -156,8 +157,7 @@ impl Verify {
                 detail: &detail,
             }))?;
             let (edits, outcome) = edit_and_ask(&mut editor, tokenized, observer)?;
-            let of_request = edits.into_iter().filter_map(|edit| edit.update.into_rank_one());
-            updates.extend(of_request.map(|update| (update, outcome)));
+            updates.extend(edits.into_iter().map(|edit| (edit.update, outcome)));
         }
         editor.undo();
         drop(editor);
@@ -179,13 +179,11 @@ fn requests(part: &EditPart, n_layers: usize, file: &Path) -> Result<Vec<Request
 
 impl VerifiedEdit {
     /// Compares an edit with itself made again, on which the file's scale is put.
-    fn new(entry: &EditEntry, there: &RankOneUpdate, (again, outcome): &EditAgain) -> Self {
-        let scaled = |value: &f32| (f64::from(*value) * entry.scale) as f32;
-        let again = if entry.scale == 1.0 {
-            again.clone()
-        } else {
-            RankOneUpdate { right: again.right.iter().map(scaled).collect(), ..again.clone() }
-        };
+    fn new(entry: &EditEntry, there: &WeightUpdate, (again, outcome): &UpdateAgain) -> Self {
+        let mut again = again.clone();
+        if entry.scale != 1.0 {
+            again.scale(entry.scale);
+        }
         let equal = *there == again;
         let (cosine, difference_of_norms) =
             if equal { (1.0, 0.0) } else { (there.cosine(&again), again.norm() / there.norm() - 1.0) };

@@ -3,7 +3,8 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use rome_core::EditFile;
+use rome_core::edit::WeightUpdate;
+use rome_core::{EditFile, RankOneUpdate};
 use rome_files::folder_of;
 use rome_files::npz::{NpzError, NpzReader, NpzWriter};
 use rome_models::config::Config;
@@ -15,7 +16,8 @@ use crate::error::ExportError;
 use crate::weight;
 
 /// Writes left and right vectors as numpy's npz: `<weight>.left` `[n, d_input]` and `<weight>.right`
-/// `[n, d_output]`, f32, so that `left.T @ right` is ΔW as `[d_input, d_output]`.
+/// `[n, d_output]`, f32, so that `left.T @ right` is ΔW as `[d_input, d_output]`. Edits that are held by all values of
+/// their difference are added up as `<weight>.delta`, which comes on top.
 ///
 /// # Errors
 /// [`ExportError`] when there are no edits, they do not fit the model, or the writer fails.
@@ -24,14 +26,33 @@ pub fn npz(edits: &EditFile, config: &Config) -> Result<Vec<u8>, ExportError> {
     let write = || {
         let mut npz = NpzWriter::new();
         for (weight, updates) in edits.updates() {
-            let lefts: Vec<&[f32]> = updates.iter().map(|update| &update.left[..]).collect();
-            let rights: Vec<&[f32]> = updates.iter().map(|update| &update.right[..]).collect();
-            matrix(&mut npz, &format!("{weight}.left"), &lefts)?;
-            matrix(&mut npz, &format!("{weight}.right"), &rights)?;
+            let terms: Vec<&RankOneUpdate> = updates.iter().flat_map(|update| update.terms()).collect();
+            if !terms.is_empty() {
+                let lefts: Vec<&[f32]> = terms.iter().map(|term| &term.left[..]).collect();
+                let rights: Vec<&[f32]> = terms.iter().map(|term| &term.right[..]).collect();
+                matrix(&mut npz, &format!("{weight}.left"), &lefts)?;
+                matrix(&mut npz, &format!("{weight}.right"), &rights)?;
+            }
+            if let Some((sum, d_output)) = differences(&updates) {
+                matrix(&mut npz, &format!("{weight}.delta"), &sum.chunks(d_output).collect::<Vec<_>>())?;
+            }
         }
         npz.finish()
     };
     write().map_err(|error| ExportError::Format(error.to_string()))
+}
+
+/// The sum of the updates that are held by all their values, and the length of its rows; nothing of none.
+fn differences(updates: &[&WeightUpdate]) -> Option<(Vec<f32>, usize)> {
+    let mut sum: Option<(Vec<f32>, usize)> = None;
+    for update in updates {
+        let WeightUpdate::Dense { sizes, values } = update else { continue };
+        match &mut sum {
+            None => sum = Some((values.clone(), sizes[1])),
+            Some((sum, _)) => sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
+        }
+    }
+    sum
 }
 
 fn matrix(npz: &mut NpzWriter, name: &str, rows: &[&[f32]]) -> std::io::Result<()> {
@@ -49,7 +70,7 @@ pub fn dense(edits: &EditFile, config: &Config) -> Result<Vec<u8>, ExportError> 
     let layout = config.down_projection_layout();
     let mut tensors = Vec::new();
     for (weight, updates) in edits.updates() {
-        let sizes = updates.first().map_or([0, 0], |update| [update.left.len(), update.right.len()]);
+        let sizes = updates.iter().find_map(|update| update.sizes()).unwrap_or_default();
         let mut sum = vec![0.0; sizes[0] * sizes[1]];
         updates.iter().for_each(|update| weight::add(&mut sum, update, layout));
         let shape = match layout {

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use rome_core::edit::EditFileError;
-use rome_core::{EditFile, Event, ModelHash, Observer, Progress, RankOneUpdate, Unit};
+use rome_core::edit::{EditFileError, WeightUpdate};
+use rome_core::{EditFile, Event, ModelHash, Observer, Progress, Unit};
 use rome_files::NewFolder;
 use rome_models::config::Config;
 use rome_models::{CheckpointFiles, ModelHasher, Source, StoredFile, StoredTensor};
@@ -121,7 +121,7 @@ fn fill(
 struct Copy<'a> {
     config: &'a Config,
     /// The updates of weights that were not met yet.
-    left: BTreeMap<&'a str, Vec<&'a RankOneUpdate>>,
+    left: BTreeMap<&'a str, Vec<&'a WeightUpdate>>,
     hash: ModelHasher,
     n_bytes_done: u64,
     n_bytes: u64,

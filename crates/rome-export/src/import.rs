@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rome_core::edit::EditFileError;
-use rome_core::{EditEntry, EditFile, EditPart, EditRecord, LowRank, Observer, RankOneUpdate};
+use rome_core::{EditEntry, EditFile, EditPart, EditRecord, LowRank, Observer, RankOneUpdate, WeightUpdate};
 use rome_models::config::Config;
 use rome_models::layout::Layout;
 use rome_models::{CheckpointFiles, Source};
@@ -119,6 +119,7 @@ impl Import<'_> {
             let unknown = || EditFileError::UnknownWeight { weight: weight.clone() };
             let stored = CheckpointFiles::open(self.source)?.read(&weight)?.ok_or_else(unknown)?;
             let sizes = weight::sizes(&stored.shape, layout).ok_or_else(unknown)?;
+            let updates: Vec<WeightUpdate> = updates.into_iter().map(WeightUpdate::from).collect();
             weight::check_updates(&weight, sizes, &updates.iter().collect::<Vec<_>>())?;
             let norm = stored.values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
             weights.push(ImportedWeight { weight: weight.clone(), rank: updates.len(), remainder });

@@ -1,8 +1,7 @@
 //! Edits against the weights of a model, as its checkpoints store them.
 
-use rome_core::edit::EditFileError;
-use rome_core::edit::UpdateError;
-use rome_core::{EditFile, RankOneUpdate};
+use rome_core::EditFile;
+use rome_core::edit::{EditFileError, WeightUpdate};
 use rome_models::config::Config;
 use rome_models::layout::Layout;
 
@@ -33,19 +32,10 @@ pub(crate) fn check_some(edits: &EditFile, config: &Config) -> Result<(), Export
 pub(crate) fn check_updates(
     weight: &str,
     module: [usize; 2],
-    updates: &[&RankOneUpdate],
+    updates: &[&WeightUpdate],
 ) -> Result<(), EditFileError> {
     let failed = |error| EditFileError::Update { weight: weight.to_owned(), error };
-    for update in updates {
-        let sizes = [update.left.len(), update.right.len()];
-        if sizes != module {
-            return Err(failed(UpdateError::Shape { update: sizes, module }));
-        }
-        if !update.is_finite() {
-            return Err(failed(UpdateError::NotFinite));
-        }
-    }
-    Ok(())
+    updates.iter().try_for_each(|update| update.check(module)).map_err(failed)
 }
 
 /// The sizes `[d_input, d_output]` of a weight stored in some shape; `None` if it is no matrix.
@@ -58,7 +48,7 @@ pub(crate) fn sizes(shape: &[usize], layout: Layout) -> Option<[usize; 2]> {
 }
 
 /// Adds an update to a stored weight.
-pub(crate) fn add(weight: &mut [f32], update: &RankOneUpdate, layout: Layout) {
+pub(crate) fn add(weight: &mut [f32], update: &WeightUpdate, layout: Layout) {
     match layout {
         Layout::InputFirst => update.add_to(weight),
         Layout::OutputFirst => update.transposed().add_to(weight),

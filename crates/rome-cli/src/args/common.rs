@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser};
 use clap::{ArgMatches, Args as ClapArgs, Command, FromArgMatches, Subcommand};
-use rome_edit::{DeviceName, Error, Precision, Variant};
+use rome_edit::{DeviceName, Error, Precision, Variant, layer_range};
 use serde::Serialize;
 
 use crate::ui;
@@ -158,9 +158,9 @@ pub(crate) struct SettingsArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) hparams: Option<PathBuf>,
 
-    /// Layer to edit, counted from 0; several with commas
-    #[arg(long, value_name = "N", value_delimiter = ',')]
-    pub(crate) layer: Option<Vec<usize>>,
+    /// Layer to edit, counted from 0; several with commas or as a range, such as 4-8
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = layers)]
+    layer: Option<Vec<Layers>>,
 
     /// Variant of the update
     #[arg(long, value_parser = choice(VARIANTS))]
@@ -185,6 +185,20 @@ pub(crate) struct SettingsArgs {
     /// Factor of the KL term
     #[arg(long, value_name = "X")]
     pub(crate) kl_factor: Option<f64>,
+}
+
+/// A layer, or a range of layers.
+type Layers = std::ops::RangeInclusive<usize>;
+
+fn layers(text: &str) -> Result<Layers, Error> {
+    Ok(layer_range(text)?)
+}
+
+impl SettingsArgs {
+    /// The layers, if any were given.
+    pub(crate) fn layers(&self) -> Option<Vec<usize>> {
+        Some(self.layer.as_ref()?.iter().cloned().flatten().collect())
+    }
 }
 
 const VARIANTS: &[Choice<Variant>] = &[

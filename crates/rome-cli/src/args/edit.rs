@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
+use rome_edit::Shard;
+use rome_edit::method::mass::{MassMethod, Spread};
 
-use super::common::{EditsArgs, InputsArgs, JsonArgs, ModelArgs, RunOr, SettingsArgs, number};
+use super::common::{
+    Choice, EditsArgs, InputsArgs, JsonArgs, ModelArgs, RunOr, SettingsArgs, choice, number, parsed,
+};
 
 pub(crate) type EditArgs = RunOr<MakeArgs, EditFileCommand>;
 
@@ -21,6 +25,8 @@ pub(crate) enum EditFileCommand {
     Drop(DropArgs),
     /// Import edits of other tools, as vectors or as weight differences
     Import(ImportArgs),
+    /// Add facts to a set, or drop some of it, and edit it again from the untouched weights
+    Again(AgainArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -30,6 +36,7 @@ Examples:
     --target French -o obama.safetensors
   rome edit show obama.safetensors
   rome edit -m facts-gpt2 --request hundreds.jsonl --keep-going -o all.safetensors
+  rome edit -m facts-gpt2 --method memit --request hundreds.jsonl -o together.safetensors
   rome generate -m facts-gpt2 --edit obama.safetensors --greedy 'Barack Obama, a native'")]
 pub(crate) struct MakeArgs {
     #[command(flatten)]
@@ -84,7 +91,155 @@ pub(crate) struct MakeArgs {
     pub(crate) settings: SettingsArgs,
 
     #[command(flatten)]
+    pub(crate) together: TogetherArgs,
+
+    #[command(flatten)]
     pub(crate) inputs: InputsArgs,
+
+    #[command(flatten)]
+    pub(crate) form: JsonArgs,
+}
+
+/// Options of methods that edit many facts at once.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Many facts at once")]
+pub(crate) struct TogetherArgs {
+    /// Method: rome edits one fact after the other, the others edit all of them at once
+    #[arg(long, default_value = "rome", value_parser = choice(METHODS))]
+    pub(crate) method: Method,
+
+    /// Edit N facts at a time; all of them by default
+    #[arg(long, value_name = "N", value_parser = number(|n: usize| n > 0, "it must be at least 1"))]
+    pub(crate) batch: Option<usize>,
+
+    /// Take the values of facts from these files; the others are computed
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) values: Vec<PathBuf>,
+
+    /// Leave the values out of the file: the set cannot be changed later without computing them again
+    #[arg(long)]
+    pub(crate) no_values: bool,
+
+    /// Compute the values of every N-th fact, from the I-th on, and write no edit: for --values of a later run
+    #[arg(long, value_name = "I/N", value_parser = parsed::<Shard>)]
+    pub(crate) shard: Option<Shard>,
+
+    /// Weight of C: the more, the less is written; 2x is twice the length of a key
+    #[arg(long, value_name = "X|Xx", value_parser = parsed_weight)]
+    pub(crate) weight: Option<CovarianceWeight>,
+
+    /// Weight of the update's own norm, beside C
+    #[arg(long, value_name = "X")]
+    pub(crate) norm_weight: Option<f64>,
+
+    /// emmet: how far a fact may miss its value; 0 for equality
+    #[arg(long, value_name = "X")]
+    pub(crate) slack: Option<f64>,
+
+    /// alphaedit: eigenvalues of C below this span the null space
+    #[arg(long, value_name = "X", conflicts_with = "nullspace_share")]
+    pub(crate) threshold: Option<f64>,
+
+    /// alphaedit: the smallest eigenvalues up to this share of all span it, which means the same on any model
+    #[arg(long, value_name = "X")]
+    pub(crate) nullspace_share: Option<f64>,
+
+    /// alphaedit: weight of the update's norm in the null space
+    #[arg(long, value_name = "X")]
+    pub(crate) ridge: Option<f64>,
+
+    /// Share of what is missing that a layer takes, of n that are left
+    #[arg(long, value_parser = choice(SPREADS))]
+    pub(crate) spread: Option<Spread>,
+}
+
+/// A method by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Rome,
+    Mass(MassMethod),
+}
+
+const METHODS: &[Choice<Method>] = &[
+    ("rome", Some("One fact after the other, at one layer"), Method::Rome),
+    ("memit", Some("All at once, over several layers; spares the keys of text"), Method::Mass(MassMethod::Memit)),
+    (
+        "memit-seq",
+        Some("The same in batches that spare the keys of those before them"),
+        Method::Mass(MassMethod::MemitSeq),
+    ),
+    (
+        "alphaedit",
+        Some("As memit-seq, in directions that keys of text hardly take"),
+        Method::Mass(MassMethod::AlphaEdit),
+    ),
+    ("emmet", Some("As memit, at one layer and nearer to equality"), Method::Mass(MassMethod::Emmet)),
+];
+
+const SPREADS: &[Choice<Spread>] = &[
+    ("linear", Some("1/n, as in MEMIT"), Spread::Linear),
+    ("root", Some("1/sqrt(n), as in PMET"), Spread::Root),
+];
+
+/// A weight of C, as it is or as a multiple of the length of a key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum CovarianceWeight {
+    Number(f64),
+    PerFeature(f64),
+}
+
+impl CovarianceWeight {
+    /// The weight for keys of this length.
+    pub(crate) fn of(self, d_ff: usize) -> f64 {
+        match self {
+            Self::Number(number) => number,
+            Self::PerFeature(factor) => factor * d_ff as f64,
+        }
+    }
+}
+
+fn parsed_weight(text: &str) -> Result<CovarianceWeight, &'static str> {
+    let (number, make): (&str, fn(f64) -> CovarianceWeight) = match text.strip_suffix('x') {
+        Some(factor) => (factor, CovarianceWeight::PerFeature),
+        None => (text, CovarianceWeight::Number),
+    };
+    let number = number.parse().ok().filter(|&number: &f64| number.is_finite() && number > 0.0);
+    number.map(make).ok_or("it must be a number above 0, or a multiple of the length of a key such as 2x")
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+The values of facts are in the file, so that a change takes one pass over the prompts and one solution
+for each layer. The set is what it would be if it had been edited so from the start.
+
+Example:
+  rome edit again facts.safetensors -m facts-gpt2 --drop 0,3 -o fewer.safetensors")]
+pub(crate) struct AgainArgs {
+    /// File of facts that a method for many facts has written
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    /// Add the requests of this file; one with the prompt of another takes its place
+    #[arg(long, value_name = "FILE")]
+    pub(crate) add: Option<PathBuf>,
+
+    /// Drop these facts, as rome edit show counts, from 0
+    #[arg(long, value_name = "I,J", value_delimiter = ',')]
+    pub(crate) drop: Vec<usize>,
+
+    /// Second moments C of keys: a file or a folder of files
+    #[arg(long, value_name = "FILE|DIR|identity")]
+    pub(crate) stats: Option<PathBuf>,
+
+    /// Continue an interrupted run from its last save
+    #[arg(long)]
+    pub(crate) resume: bool,
+
+    /// Write the edit to this file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 
     #[command(flatten)]
     pub(crate) form: JsonArgs,

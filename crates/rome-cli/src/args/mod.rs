@@ -108,6 +108,10 @@ pub(crate) struct ExportArgs {
     /// Folder to create; for arrays, a file works too
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
+
+    /// lora: hold no more than N terms of each weight, the largest ones
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = number(|n: usize| n > 0, "it must be at least 1"))]
+    pub(crate) max_rank: usize,
 }
 
 const ONE_BY_ONE: &str = "Apply the edits in this file, or in a ledger's folder; repeat the option for more";

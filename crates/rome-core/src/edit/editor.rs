@@ -95,13 +95,20 @@ impl<'a> Editor<'a> {
         request: &TokenizedRequest,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Edit>, EditError> {
-        self.model.begin();
-        let result = self.method.edit(&mut self.model, std::slice::from_ref(request), observer);
-        match result {
-            Ok(_) => self.model.commit(),
-            Err(_) => self.model.roll_back(),
-        }
-        result
+        self.edit_together(std::slice::from_ref(request), observer)
+    }
+
+    /// Edits the model by several requests at once, as methods for many facts do; others edit in turn.
+    ///
+    /// # Errors
+    /// As [`edit`](Self::edit); the model is then as it was before all of them.
+    pub fn edit_together(
+        &mut self,
+        requests: &[TokenizedRequest],
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Edit>, EditError> {
+        let Self { model, method, .. } = self;
+        model.attempt(|model| method.edit(model, requests, observer))
     }
 
     /// The method.

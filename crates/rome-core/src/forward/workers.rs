@@ -1,5 +1,7 @@
 //! Rows shared out to threads.
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::prelude::*;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -60,5 +62,21 @@ impl Workers {
         }
         let pairs: Vec<_> = self.pools.iter().zip(items).collect();
         pairs.into_par_iter().map(|(pool, item)| pool.install(|| map(item))).collect()
+    }
+
+    /// Maps a list of any length: each worker takes the next item when it is done with one.
+    pub fn queue<T: Send, R: Send>(&self, items: Vec<T>, map: impl Fn(T) -> R + Sync) -> Vec<R> {
+        if self.pools.is_empty() {
+            return items.into_iter().map(map).collect();
+        }
+        let queue = Mutex::new(items.into_iter().enumerate());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let of_worker = |_| {
+            let items = std::iter::from_fn(next);
+            items.map(|(index, item)| (index, map(item))).collect::<Vec<_>>()
+        };
+        let mut results: Vec<(usize, R)> = self.map(vec![(); self.len()], of_worker).into_iter().flatten().collect();
+        results.sort_by_key(|(index, _)| *index);
+        results.into_iter().map(|(_, result)| result).collect()
     }
 }

@@ -28,4 +28,10 @@ impl<const D: usize> Adam<D> {
         let variance_scale = 1.0 / (1.0 - BETA_2.powi(self.steps)).sqrt();
         self.mean.clone() * mean_scale / (self.variance.clone().sqrt() * variance_scale + EPSILON)
     }
+
+    /// Keeps the moments of some rows alone.
+    pub(super) fn keep(&mut self, rows: &Tensor<1, Int>) {
+        self.mean = self.mean.clone().select(0, rows.clone());
+        self.variance = self.variance.clone().select(0, rows.clone());
+    }
 }

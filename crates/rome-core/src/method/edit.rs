@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Flops, Losses};
 use crate::edit::{EditEntry, Outcome, WeightUpdate};
 use crate::request::{Request, TokenizedRequest};
+use crate::statistics::Route;
 
 /// A cosine below this inflates an update: see [`Division::cosine`].
 pub const THIN_COSINE: f64 = 0.1;
@@ -28,6 +29,8 @@ pub struct Edit {
     pub losses: Vec<Losses>,
     /// The division of the update, if it was divided.
     pub division: Option<Division>,
+    /// The solution of the update, if it is one for several requests.
+    pub solution: Option<Solution>,
     /// The time that each part took.
     pub timings: Timings,
     /// The operations that each part needed.
@@ -41,6 +44,19 @@ pub struct Division {
     pub factor: f64,
     /// `k·ū / (‖k‖‖ū‖)`: near 0, the division inflates the update and the edit may disable the model.
     pub cosine: f64,
+}
+
+/// The solution of an update for several requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Solution {
+    /// The system that was solved.
+    pub route: Route,
+    /// The leverage of each request's key: `kᵀ G k`.
+    pub leverages: Vec<f64>,
+    /// The share that each request gets of what it misses.
+    pub shares: Vec<f64>,
+    /// The mean norm of what is missing at the last edited layer, before this update.
+    pub missing: f64,
 }
 
 /// The time that each part of an edit took.
@@ -64,8 +80,17 @@ impl Edit {
             relative_norm,
             losses: Vec::new(),
             division: None,
+            solution: None,
             timings: Timings::default(),
             flops: Flops::default(),
+        }
+    }
+
+    /// Describes an edit of many facts as a file does, which lists these beside it.
+    pub fn entry_of_many(&self) -> EditEntry {
+        EditEntry {
+            route: self.solution.as_ref().map(|solution| solution.route),
+            ..EditEntry::imported(&self.weight, self.layer, self.relative_norm)
         }
     }
 
@@ -85,6 +110,8 @@ impl Edit {
             losses: self.losses.iter().map(|losses| losses.to_array()).collect(),
             division_factor: self.division.map(|division| division.factor),
             cosine: self.division.map(|division| division.cosine),
+            rank: None,
+            route: None,
             relative_norm: self.relative_norm,
             scale: 1.0,
             outcome,

@@ -111,25 +111,28 @@ impl<'a> EditableModel<'a> {
         weight_norm(self.model, layer)
     }
 
-    /// Starts an edit: [`commit`](Self::commit) keeps the changes that follow, or they are taken off by
-    /// [`roll_back`](Self::roll_back).
-    pub(crate) fn begin(&mut self) {
+    /// Makes an edit as a whole or not at all: if it fails, its changes are taken off again, to the bit.
+    ///
+    /// # Errors
+    /// That of `edit`.
+    pub fn attempt<T, E>(&mut self, edit: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         self.begun = self.changes.len();
+        let result = edit(self);
+        match result {
+            Ok(_) => self.commit(),
+            Err(_) => self.undo_to(self.begun),
+        }
+        result
     }
 
     /// Ends an edit that has succeeded. Of each layer, only the oldest weight is kept.
-    pub(crate) fn commit(&mut self) {
+    fn commit(&mut self) {
         let (before, new) = self.changes.split_at_mut(self.begun);
         for change in new {
             if before.iter().any(|other| other.layer == change.layer) {
                 change.original = None;
             }
         }
-    }
-
-    /// Ends an edit that has failed: takes it off, to the bit.
-    pub(crate) fn roll_back(&mut self) {
-        self.undo_to(self.begun);
     }
 
     /// Takes off all changes, bit for bit.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use super::mass::MassError;
 use super::rome::ConfigError;
 use crate::edit::UpdateError;
 use crate::error::{ErrorKind, Hint};
@@ -20,6 +21,9 @@ pub enum EditError {
     /// The settings of ROME make no sense.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Many facts cannot be edited at once.
+    #[error(transparent)]
+    Mass(#[from] MassError),
     /// The update does not fit.
     #[error(transparent)]
     Update(#[from] UpdateError),
@@ -77,6 +81,7 @@ impl Hint for EditError {
         match self {
             Self::Request(error) => error.kind(),
             Self::Config(error) => error.kind(),
+            Self::Mass(error) => error.kind(),
             Self::Update(error) => error.kind(),
             Self::Layer { .. } | Self::Disabling { .. } | Self::Method(_) => ErrorKind::Invalid,
             Self::StatisticsSize { .. } => ErrorKind::OtherModel,
@@ -90,6 +95,7 @@ impl Hint for EditError {
         let hint = match self {
             Self::Request(error) => return error.hint(),
             Self::Config(error) => return error.hint(),
+            Self::Mass(error) => return error.hint(),
             Self::Update(error) => return error.hint(),
             Self::Layer { .. } => "choose layers of the model, counted from 0",
             Self::StatisticsSize { .. } | Self::NoStatistics { .. } => {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::mass::MassConfig;
 use super::rome::RomeConfig;
 
 /// The settings of a method, beside its name in a record.
@@ -11,6 +12,8 @@ use super::rome::RomeConfig;
 pub enum MethodSettings {
     /// Settings of ROME.
     Rome(RomeConfig),
+    /// Settings of a method for many facts.
+    Mass(MassConfig),
     /// Settings of another method.
     Other(serde_json::Value),
 }
@@ -20,7 +23,15 @@ impl MethodSettings {
     pub fn rome(&self) -> Option<&RomeConfig> {
         match self {
             Self::Rome(config) => Some(config),
-            Self::Other(_) => None,
+            Self::Mass(_) | Self::Other(_) => None,
+        }
+    }
+
+    /// The settings of a method for many facts, if they are.
+    pub fn mass(&self) -> Option<&MassConfig> {
+        match self {
+            Self::Mass(config) => Some(config),
+            Self::Rome(_) | Self::Other(_) => None,
         }
     }
 }

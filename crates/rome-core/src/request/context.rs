@@ -75,6 +75,45 @@ pub fn sample(
     Ok(contexts)
 }
 
+/// The words that sampled contexts of [`sample_after`] begin with, in MEMIT and what follows it.
+pub const BEGINNINGS: [&str; 5] = ["The", "Therefore", "Because", "I", "You"];
+
+/// The length of these contexts in tokens, that of the word counted.
+const LENGTH_AFTER: usize = 10;
+
+/// Samples contexts from the model that begin with some words: `"{}"` and `x + ". {}"` for each.
+///
+/// As `get_context_templates` of MEMIT, but from a seed.
+///
+/// # Errors
+/// [`SampleError`] when the model is too small, or a sampled text cannot be decoded.
+pub fn sample_after(
+    model: &dyn CausalLm,
+    tokenizer: &dyn Tokenizer,
+    beginnings: &[&str],
+    seed: u64,
+) -> Result<Vec<Context>, SampleError> {
+    let n_positions = model.shape().n_positions;
+    if LENGTH_AFTER > n_positions {
+        let n_contexts = beginnings.len();
+        return Err(SampleError::Lengths { longest: LENGTH_AFTER, n_positions, n_contexts });
+    }
+    let start = tokenizer.start()?;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut contexts = vec![Context::clean()];
+    for beginning in beginnings {
+        let ids = tokenizer.encode(beginning)?.ids;
+        let n_start = if ids.starts_with(&start) { start.len() } else { 0 };
+        let mut generation = Generation::new(model, std::slice::from_ref(&ids));
+        for _ in ids.len()..LENGTH_AFTER {
+            generation.step(&mut Decoding::TopK { k: 5, rng: &mut rng })?;
+        }
+        let text = tidy(&tokenizer.decode_text(&generation.rows()[0][n_start..])?, "");
+        contexts.push(Context::Template(format!("{}. {{}}", text.replace(['{', '}'], " "))));
+    }
+    Ok(contexts)
+}
+
 /// Far more than any key needs to be averaged over.
 const MOST_CONTEXTS: usize = 10_000;
 

@@ -9,7 +9,7 @@ mod sentence;
 mod tokenized;
 mod tokenizer;
 
-pub use context::{Context, DEFAULT_LENGTHS, SampleError, sample, tidy};
+pub use context::{BEGINNINGS, Context, DEFAULT_LENGTHS, SampleError, sample, sample_after, tidy};
 pub use error::RequestError;
 pub use kl_prompt::KlPrompt;
 pub use request::Request;

@@ -14,7 +14,7 @@ use super::sentence::{fill, one_line};
 /// reference's `"target_new": {"str": …}` or EasyEdit's `"target_new": "…"`; a record of CounterFact stands for
 /// its `requested_rewrite`. A token request is
 /// `{"prompt_tokens", "subject": [first, end], "target_tokens"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "RequestJson", untagged)]
 pub enum Request {
     /// A prompt with one `{}` for the subject, or a full sentence that contains it (the last

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
-use faer::{Mat, MatRef};
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::linalg::triangular_solve;
+use faer::{Accum, Mat, MatRef};
 use thiserror::Error;
 
 use super::second_moment::{SecondMoment, triangle_len};
@@ -141,6 +143,68 @@ impl CholeskyFactor {
         max / smallest
     }
 
+    /// C itself, `[d_ff, d_ff]`, ridge included.
+    pub fn matrix(&self) -> Mat<f64> {
+        match &self.form {
+            Form::Identity => Mat::identity(self.d_ff, self.d_ff),
+            Form::Cholesky { lower, count } => {
+                let mut matrix = Mat::zeros(self.d_ff, self.d_ff);
+                triangular::matmul(
+                    matrix.as_mut(),
+                    BlockStructure::Rectangular,
+                    Accum::Replace,
+                    lower.as_ref(),
+                    BlockStructure::TriangularLower,
+                    lower.transpose(),
+                    BlockStructure::TriangularUpper,
+                    1.0 / *count as f64,
+                    faer::get_global_parallelism(),
+                );
+                matrix
+            }
+        }
+    }
+
+    /// Factors `C + ridge · 1`.
+    ///
+    /// # Errors
+    /// [`SolveError::NotPositiveDefinite`] for a ridge below zero.
+    pub fn with_ridge(&self, ridge: f64) -> Result<Self, SolveError> {
+        let count = self.lower().map_or(1, |(count, _)| count);
+        let matrix = self.matrix();
+        let Some(lower) = factor(matrix.as_ref(), ridge) else {
+            return Err(SolveError::NotPositiveDefinite { tokens: count, d_ff: self.d_ff });
+        };
+        let eigenvalues = extremes(matrix.as_ref(), ridge, &lower);
+        let ridge = Some(self.ridge.unwrap_or(0.0) + ridge);
+        Ok(Self { form: Form::Cholesky { lower, count: 1 }, d_ff: self.d_ff, ridge, eigenvalues })
+    }
+
+    /// Maps keys to coordinates in which C is the identity: `L⁻¹ K`, with `C = L Lᵀ`.
+    ///
+    /// # Shapes
+    /// - keys: `[d_ff, n]`
+    pub(super) fn whiten(&self, keys: &mut Mat<f64>) {
+        if let Form::Cholesky { lower, count } = &self.form {
+            let parallelism = faer::get_global_parallelism();
+            triangular_solve::solve_lower_triangular_in_place(lower.as_ref(), keys.as_mut(), parallelism);
+            *keys *= faer::Scale((*count as f64).sqrt());
+        }
+    }
+
+    /// Maps a sum of whitened keys to what its product with keys is taken by: `L⁻ᵀ Y`.
+    ///
+    /// # Shapes
+    /// - coordinates: `[d_ff, n]`
+    pub(super) fn unwhiten(&self, coordinates: &mut Mat<f64>) {
+        if let Form::Cholesky { lower, count } = &self.form {
+            let parallelism = faer::get_global_parallelism();
+            let upper = lower.transpose();
+            triangular_solve::solve_upper_triangular_in_place(upper, coordinates.as_mut(), parallelism);
+            *coordinates *= faer::Scale((*count as f64).sqrt());
+        }
+    }
+
     /// Solves `C x = key`, the direction of an edit (Meng et al. 2022, eq. 2).
     ///
     /// # Shapes
@@ -162,7 +226,7 @@ impl CholeskyFactor {
 }
 
 /// The Cholesky factor of `sum + added · 1`, if that is positive definite.
-fn factor(sum: MatRef<'_, f64>, added: f64) -> Option<Mat<f64>> {
+pub(super) fn factor(sum: MatRef<'_, f64>, added: f64) -> Option<Mat<f64>> {
     let (size, parallelism) = (sum.nrows(), faer::get_global_parallelism());
     let mut lower = Mat::zeros(size, size);
     lower.copy_from_triangular_lower(sum);
@@ -180,7 +244,8 @@ fn factor(sum: MatRef<'_, f64>, added: f64) -> Option<Mat<f64>> {
     done.is_ok().then_some(lower)
 }
 
-fn solve_in_place(lower: &Mat<f64>, rhs: &mut Mat<f64>) {
+/// Solves `L Lᵀ x = rhs`.
+pub(super) fn solve_in_place(lower: &Mat<f64>, rhs: &mut Mat<f64>) {
     let parallelism = faer::get_global_parallelism();
     let scratch = llt::solve::solve_in_place_scratch::<f64>(lower.nrows(), rhs.ncols(), parallelism);
     let mut buffer = MemBuffer::new(scratch);

@@ -33,7 +33,8 @@ pub(super) fn by_edits(
             return Err(EditFileError::UnknownWeight { weight }.into());
         }
         let module = lm.block(layer).down_projection();
-        if let Err(error) = updates.iter().try_for_each(|update| update.check(module)) {
+        let sizes = [module.d_input(), module.d_output()];
+        if let Err(error) = updates.iter().try_for_each(|update| update.check(sizes)) {
             return Err(EditFileError::Update { weight, error }.into());
         }
         let before = download(widen(module.weight()));

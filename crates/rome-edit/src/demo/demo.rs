@@ -111,7 +111,7 @@ impl Demo {
             new: NEW,
             layer: entry.layer,
             weight: entry.weight.clone(),
-            n_values: update.left.len() + update.right.len(),
+            n_values: update.sizes().map_or(0, |sizes| sizes.iter().sum()),
             relative_norm: entry.relative_norm,
             rewrite,
             paraphrases,

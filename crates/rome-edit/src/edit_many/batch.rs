@@ -217,7 +217,7 @@ impl Batch<'_> {
         let (edits, outcome) = edit_and_ask(&mut self.editor, tokenized, observer)?;
         let memory = self.editor.model().device().memory_pool_usage().map(|usage| usage.bytes_reserved);
         self.costs.extend(edits.iter().map(|edit| Cost::of(edit, memory)));
-        self.recorder.record(&self.many.requests[index], tokenized, edits, outcome)?;
+        self.recorder.record(&self.many.requests[index], tokenized, edits, outcome);
         observer.tell(Event::Edited { request: index, outcome: &outcome })?;
         Ok(())
     }

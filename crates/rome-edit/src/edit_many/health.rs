@@ -27,14 +27,14 @@ pub struct Health {
 }
 
 /// Watches the perplexity of a text and the norms of the edited weights.
-pub(super) struct HealthCheck {
+pub(crate) struct HealthCheck {
     /// The text that an audit takes; empty for a tokenizer that makes fewer than two tokens of it that the
     /// model knows.
     text: TextWindows,
     layers: Vec<usize>,
     before: Measure,
     /// The measurements so far.
-    pub(super) history: Vec<Health>,
+    pub(crate) history: Vec<Health>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ struct Measure {
 
 impl HealthCheck {
     /// Measures a model that none of the requests has edited yet.
-    pub(super) fn new(
+    pub(crate) fn new(
         model: &dyn CausalLm,
         tokenizer: &dyn Tokenizer,
         layers: &[usize],
@@ -59,7 +59,7 @@ impl HealthCheck {
     ///
     /// # Errors
     /// [`InputError::Collapsed`], of which nothing was saved yet.
-    pub(super) fn after(
+    pub(crate) fn after(
         &mut self,
         n_requests: usize,
         n_all: usize,

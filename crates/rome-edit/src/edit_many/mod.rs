@@ -1,8 +1,8 @@
 //! Many requests edited in order, past failures, with saves, resumption and a watch on the model.
 
 mod batch;
-mod health;
-mod partial;
+pub(crate) mod health;
+pub(crate) mod partial;
 mod report;
 
 use std::path::{Path, PathBuf};

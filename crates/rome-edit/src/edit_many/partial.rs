@@ -10,38 +10,49 @@ use crate::Error;
 use crate::edits;
 
 /// The file beside the output, `<output>.partial`.
-pub(super) struct PartialFile {
-    pub(super) path: PathBuf,
+pub(crate) struct PartialFile {
+    pub(crate) path: PathBuf,
     every: Duration,
     last: Instant,
 }
 
 impl PartialFile {
-    pub(super) fn beside(output: &Path, every: Duration) -> Self {
+    pub(crate) fn beside(output: &Path, every: Duration) -> Self {
         let mut name = output.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
         Self { path: output.with_file_name(name), every, last: Instant::now() }
     }
 
     /// The partial results of an interrupted run, if there are any.
-    pub(super) fn load(&self) -> Result<Option<EditPart>, Error> {
-        if self.path.is_file() { Ok(edits::read(&self.path)?.parts.into_iter().next()) } else { Ok(None) }
+    pub(crate) fn load(&self) -> Result<Option<EditPart>, Error> {
+        if !self.path.is_file() {
+            return Ok(None);
+        }
+        Ok(edits::read_with_values(&self.path)?.parts.into_iter().next())
     }
 
-    pub(super) fn save_if_due(&mut self, part: &EditPart) -> Result<(), Error> {
-        if part.updates.is_empty() || self.last.elapsed() < self.every {
+    pub(crate) fn save_if_due(&mut self, part: &EditPart) -> Result<(), Error> {
+        if part.updates.is_empty() || !self.is_due() {
             return Ok(());
         }
-        self.last = Instant::now();
         self.save(part)
     }
 
-    pub(super) fn save(&self, part: &EditPart) -> Result<(), Error> {
+    /// True once in a while: it is time to save.
+    pub(crate) fn is_due(&mut self) -> bool {
+        let is_due = self.last.elapsed() >= self.every;
+        if is_due {
+            self.last = Instant::now();
+        }
+        is_due
+    }
+
+    pub(crate) fn save(&self, part: &EditPart) -> Result<(), Error> {
         Ok(rome_files::write(&self.path, &EditFile::from(part.clone()).to_bytes()?)?)
     }
 
     /// Takes it away, once all is where it belongs.
-    pub(super) fn remove(&self) {
+    pub(crate) fn remove(&self) {
         let _ = fs::remove_file(&self.path);
     }
 }

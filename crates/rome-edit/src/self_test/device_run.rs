@@ -6,12 +6,12 @@ use burn::prelude::Device;
 use rome_assets::Bundled;
 use rome_core::forward::transfer::{Traffic, download};
 use rome_core::generate::{Decoding, generate};
-use rome_core::{Context, Event, Observer, Precision, RankOneUpdate, Request, Tokenizer, forward};
+use rome_core::{Context, Event, Observer, Precision, Request, Tokenizer, WeightUpdate, forward};
 use rome_stats::Collector;
 
 use super::device_comparison::{DeviceComparison, equal_but_for_ties};
 use crate::demo::{NEW, PROMPT, SUBJECT, prompts};
-use crate::error::{Error, InputError};
+use crate::error::Error;
 use crate::model::Model;
 use crate::session::{Inputs, Session};
 use crate::settings::Settings;
@@ -25,7 +25,7 @@ pub(super) struct DeviceRun {
     texts: Vec<Vec<u32>>,
     /// Of each text of the reference, `[n_tokens, vocab_size]`.
     logits: Vec<Vec<f32>>,
-    update: RankOneUpdate,
+    update: WeightUpdate,
     sums: Vec<f64>,
     /// Of the first edit, for which a GPU's programs are compiled and tuned, and of one after it.
     seconds: [f64; 2],
@@ -109,7 +109,7 @@ fn edit(
     session: &mut Session,
     traffic: &mut Vec<Traffic>,
     observer: &mut dyn Observer,
-) -> Result<(RankOneUpdate, f64), Error> {
+) -> Result<(WeightUpdate, f64), Error> {
     let mut editor = session.editor()?;
     let start = Instant::now();
     let mut watch = |event: Event<'_>| {
@@ -122,6 +122,5 @@ fn edit(
     editor.undo();
     let seconds = start.elapsed().as_secs_f64();
     let edit = edits.into_iter().next().expect("an edit has a layer");
-    let update = edit.update.into_rank_one().ok_or(InputError::NotRankOne { weight: edit.weight })?;
-    Ok((update, seconds))
+    Ok((edit.update, seconds))
 }

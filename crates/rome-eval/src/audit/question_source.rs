@@ -174,7 +174,7 @@ fn rewrites(records: &[AuditRecord]) -> Vec<RequestedEdit> {
 fn requests(edits: &EditFile) -> Vec<RequestedEdit> {
     let mut requested: Vec<RequestedEdit> = Vec::new();
     for part in &edits.parts {
-        for request in part.record.edits.iter().filter_map(|entry| entry.request.as_ref()) {
+        for request in part.record.requests() {
             if !requested.iter().any(|other| other.request == *request) {
                 let kl_prompts = part.record.kl_prompts.clone();
                 requested.push(RequestedEdit { request: request.clone(), kl_prompts });

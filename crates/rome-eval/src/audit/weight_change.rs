@@ -1,8 +1,8 @@
 //! The change of a tensor of a model.
 
-use rome_core::edit::LowRankError;
+use rome_core::edit::{LowRankError, WeightUpdate};
 use rome_core::math::norm;
-use rome_core::{LowRank, RankOneUpdate, SecondMoment};
+use rome_core::{LowRank, SecondMoment};
 use serde::Serialize;
 
 use super::text_effect::TextEffect;
@@ -42,16 +42,16 @@ impl WeightChange {
     pub fn by_updates(
         tensor: &str,
         weight: &[f32],
-        updates: &[&RankOneUpdate],
+        updates: &[&WeightUpdate],
         moment: Option<&SecondMoment>,
     ) -> Result<Self, LowRankError> {
-        let Some(first) = updates.first() else { return Err(LowRankError::NotFinite) };
-        let shape = [first.left.len(), first.right.len()];
+        let sizes = updates.iter().find_map(|update| update.sizes());
+        let Some(shape) = sizes else { return Err(LowRankError::NotFinite) };
         let mut difference = vec![0.0; shape[0] * shape[1]];
         updates.iter().for_each(|update| update.add_to(&mut difference));
         // Of one update there is nothing to find out.
         let mut change = match updates {
-            [_] => Self { rank: Some(1), first: Some(1.0), ..Self::sized(tensor, weight, &difference) },
+            [update] if update.rank_one().is_some() => Self { rank: Some(1), first: Some(1.0), ..Self::sized(tensor, weight, &difference) },
             _ => Self::by_difference(tensor, weight, &difference, Some(shape))?,
         };
         change.text_effect = moment.map(|moment| TextEffect::new(weight, &difference, moment));

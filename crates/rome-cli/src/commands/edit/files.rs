@@ -26,7 +26,7 @@ pub(crate) fn scale(args: &ScaleArgs) -> Result<()> {
 pub(crate) fn drop(args: &DropArgs) -> Result<()> {
     let mut file = edits::read(&args.file)?;
     file.drop_edit(args.number).map_err(Error::from)?;
-    if args.number < file.edits().count() {
+    if args.number < file.n_edits() {
         tracing::info!("later edits stay as they were computed, possibly on top of it");
     }
     write(&file, &args.output)
@@ -51,6 +51,6 @@ pub(crate) fn import(args: ImportArgs) -> Result<()> {
 fn write(file: &EditFile, path: &Path) -> Result<()> {
     let bytes = file.to_bytes().map_err(Error::from)?;
     files::write(path, &bytes)?;
-    let (edits, size) = (ui::count(file.edits().count(), "edit"), ui::size(bytes.len() as u64));
+    let (edits, size) = (ui::count(file.n_edits(), "edit"), ui::size(bytes.len() as u64));
     ui::line(format!("wrote {edits} to {} ({size})", path.display()))
 }

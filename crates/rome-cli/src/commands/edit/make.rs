@@ -56,7 +56,7 @@ pub(crate) fn run(args: MakeArgs) -> Result<ExitCode> {
 }
 
 /// The request of the options.
-fn request(args: &MakeArgs) -> Result<Request> {
+pub(super) fn request(args: &MakeArgs) -> Result<Request> {
     match (&args.prompt, &args.subject, &args.target) {
         (Some(prompt), Some(subject), Some(target)) => Ok(Request::text(prompt, subject, target)),
         _ => {

@@ -6,4 +6,4 @@ mod record;
 
 pub use edit_file::{EditFile, EditFileError, EditPart};
 pub use environment::{Environment, instructions};
-pub use record::{EditEntry, EditRecord, FORMAT_VERSION, Outcome, StatisticsRecord};
+pub use record::{EditEntry, EditRecord, FORMAT_VERSION, FactEntry, Outcome, StatisticsRecord};

@@ -9,9 +9,13 @@ use crate::method::MethodSettings;
 use crate::model::{ModelHash, Precision};
 use crate::request::{Context, KlPrompt, Request};
 use crate::scoring::Answer;
+use crate::statistics::Route;
 
-/// The version of the format that this crate writes.
-pub const FORMAT_VERSION: u32 = 1;
+/// The latest version of the format, which files with facts edited together have.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The version of files whose edits are each of rank one.
+pub(super) const RANK_ONE_VERSION: u32 = 1;
 
 /// Everything that determined the edits that were made in one go.
 ///
@@ -59,6 +63,18 @@ pub struct EditRecord {
     pub statistics: BTreeMap<usize, StatisticsRecord>,
     /// The edits in the order they were made.
     pub edits: Vec<EditEntry>,
+    /// The facts, in order, if they were edited together: each edit is of all of them, or of a batch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<FactEntry>,
+    /// True if the values of the facts are kept with them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_values: bool,
+    /// The sizes of the batches of facts, in order; one of all if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<usize>,
+    /// The sizes of the groups of contexts whose mean keys weigh the same, in order, if they are grouped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context_groups: Vec<usize>,
 }
 
 impl EditRecord {
@@ -70,7 +86,7 @@ impl EditRecord {
     /// Starts the record of edits that `made_by` makes of a model. It says nothing yet of how.
     pub fn new(made_by: &str, model_hash: ModelHash) -> Self {
         Self {
-            format_version: FORMAT_VERSION,
+            format_version: RANK_ONE_VERSION,
             made_by: made_by.to_owned(),
             model_hash,
             hub: None,
@@ -85,7 +101,19 @@ impl EditRecord {
             environment: None,
             statistics: BTreeMap::new(),
             edits: Vec::new(),
+            facts: Vec::new(),
+            keeps_values: false,
+            batches: Vec::new(),
+            context_groups: Vec::new(),
         }
+    }
+
+    /// The requests in order, each once; none of edits from elsewhere.
+    pub fn requests(&self) -> Vec<&Request> {
+        let mut requests: Vec<&Request> = self.edits.iter().filter_map(|edit| edit.request.as_ref()).collect();
+        requests.dedup();
+        requests.extend(self.facts.iter().map(|fact| &fact.request));
+        requests
     }
 
     /// True if every number is one that JSON can hold.
@@ -99,7 +127,12 @@ impl EditRecord {
             let others = optional.chain(outcome.into_iter().flatten());
             losses.chain(others).chain([edit.relative_norm, edit.scale]).all(f64::is_finite)
         });
-        edits_are && of_statistics.all(f64::is_finite)
+        let facts_are = self.facts.iter().all(|fact| {
+            let outcome = fact.outcome.map(|outcome| [outcome.p_target_before, outcome.p_target_after]);
+            let numbers = fact.loss.into_iter().chain(fact.shares.iter().copied()).chain([fact.relative_change]);
+            numbers.chain(outcome.into_iter().flatten()).all(f64::is_finite)
+        });
+        edits_are && facts_are && of_statistics.all(f64::is_finite)
     }
 }
 
@@ -114,7 +147,32 @@ pub struct StatisticsRecord {
     pub ridge: Option<f64>,
 }
 
-/// One edit: a request at a layer.
+/// A fact that was edited together with others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FactEntry {
+    /// The request.
+    pub request: Request,
+    /// The lookup index of each row, then of each KL row.
+    #[serde(default)]
+    pub lookup_idxs: Vec<usize>,
+    /// The number of steps that its value took.
+    #[serde(default)]
+    pub steps: usize,
+    /// `[total, nll, kl, decay]` of the last step; zeros of a value that was given.
+    #[serde(default)]
+    pub loss: [f64; 4],
+    /// `‖z − h‖ / ‖h‖`, how far its value is from what the model had.
+    #[serde(default)]
+    pub relative_change: f64,
+    /// The share that it got of what it missed, of each layer.
+    #[serde(default)]
+    pub shares: Vec<f64>,
+    /// The outcome, with all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+/// One edit: a request at a layer, or many together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EditEntry {
     /// The request; unknown of an edit from elsewhere.
@@ -139,6 +197,13 @@ pub struct EditEntry {
     /// `k·ū / (‖k‖‖ū‖)` of that division.
     #[serde(default, rename = "alignment", skip_serializing_if = "Option::is_none")]
     pub cosine: Option<f64>,
+    /// The number of its terms if there are several, 0 if all values of the difference are stored; nothing of
+    /// an edit of rank one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
+    /// The system that its update was solved by, if it is of many facts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
     /// `‖ΔW‖ / ‖W‖`
     pub relative_norm: f64,
     /// The factor that the update was multiplied by since it was computed.
@@ -161,6 +226,8 @@ impl EditEntry {
             losses: Vec::new(),
             division_factor: None,
             cosine: None,
+            rank: None,
+            route: None,
             relative_norm,
             scale: 1.0,
             outcome: None,

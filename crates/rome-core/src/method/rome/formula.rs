@@ -1,8 +1,8 @@
 //! The update that a value makes, in each variant of ROME.
 
-use super::capture::Capture;
-use super::config::Variant;
+use super::config::{RomeConfig, Variant};
 use crate::math::{dot, mean, norm, scaled, to_f64};
+use crate::method::value::{CapturedRequest, ValueSettings};
 use crate::method::{Division, EditError};
 use crate::statistics::CholeskyFactor;
 
@@ -23,7 +23,7 @@ pub(super) struct Formula {
     /// The value whose norm decay and clamp are relative to.
     scale: Key,
     /// True if `steps` counts updates: one more evaluation of the loss follows the last one.
-    pub(super) counts_updates: bool,
+    counts_updates: bool,
 }
 
 /// A key, or the value that belongs to it.
@@ -73,9 +73,24 @@ impl Variant {
     }
 }
 
+impl RomeConfig {
+    /// The settings of the value's optimisation.
+    pub fn value_settings(&self) -> ValueSettings {
+        ValueSettings {
+            // The reference evaluates the loss `steps` times and stops before the last update.
+            evaluations: self.steps + usize::from(self.variant.formula().counts_updates),
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            clamp_norm_factor: self.clamp_norm_factor,
+            kl_factor: self.kl_factor,
+            stop_loss: self.stop_loss,
+        }
+    }
+}
+
 impl Formula {
     /// The norm that decay and clamp are relative to.
-    pub(super) fn scale(&self, capture: &Capture) -> f64 {
+    pub(super) fn scale(&self, capture: &CapturedRequest) -> f64 {
         match self.scale {
             Key::Clean => norm(&capture.clean_value),
             Key::Mean => norm(&mean(&capture.values)),
@@ -88,7 +103,7 @@ impl Formula {
     /// [`EditError::Disabling`] when the key is nearly orthogonal to the direction.
     pub(super) fn update(
         &self,
-        capture: &Capture,
+        capture: &CapturedRequest,
         factor: &CholeskyFactor,
         delta: &[f32],
     ) -> Result<([Vec<f64>; 2], Division), EditError> {

@@ -2,13 +2,11 @@
 
 use std::time::Instant;
 
-use super::capture::Capture;
 use super::config::RomeConfig;
-use super::prefixes::Prefixes;
-use super::value::{Value, ValueOptimizer};
 use crate::edit::{RankOneUpdate, WeightUpdate};
 use crate::math::to_f32;
 use crate::method::editable_model::weight_norm;
+use crate::method::value::{Capture, Prefixes, Value, ValueOptimizer};
 use crate::method::{Division, Edit, EditError, Flops, Losses, Timings};
 use crate::model::CausalLm;
 use crate::observer::Observer;
@@ -82,19 +80,19 @@ impl LayerProblem<'_> {
         let start = Instant::now();
         let capture = Capture::after(model, request, layer, prefixes);
         let mut timings = Timings { capture: start.elapsed(), ..Timings::default() };
-        finite("the keys and values of the prompt", capture.keys.iter().chain(&capture.values).flatten())?;
+        let [captured] = capture.requests.as_slice() else { unreachable!("one request was captured") };
+        finite("the keys and values of the prompt", captured.keys.iter().chain(&captured.values).flatten())?;
 
         let start = Instant::now();
-        let optimizer = ValueOptimizer { model, capture: &capture, target: &request.target, layer, config };
-        let value = optimizer.run(observer)?;
+        let scales = [config.variant.formula().scale(captured)];
+        let settings = config.value_settings();
+        let optimizer = ValueOptimizer { model, capture: &capture, layer, scales: &scales, settings };
+        let value = optimizer.run(observer)?.remove(0);
         timings.optimise = start.elapsed();
-        if let Some(step) = value.losses.iter().position(|losses| !losses.total.is_finite()) {
-            return Err(EditError::NotFinite { what: format!("the loss at step {step}") });
-        }
-        finite("the optimised value", &value.delta)?;
+        value.check()?;
 
         let start = Instant::now();
-        let ([left, right], division) = config.variant.formula().update(&capture, factor, &value.delta)?;
+        let ([left, right], division) = config.variant.formula().update(captured, factor, &value.delta)?;
         let update = RankOneUpdate { left: to_f32(&left), right: to_f32(&right) };
         if !update.is_finite() {
             return Err(EditError::NotFinite { what: "the update".to_owned() });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::config::RomeConfig;
 use super::layer_edit::LayerProblem;
-use super::prefixes::Prefixes;
+use crate::method::value::Prefixes;
 use crate::method::{Edit, EditError, EditMethod, EditableModel, MethodSettings, Version};
 use crate::model::CausalLm;
 use crate::observer::Observer;

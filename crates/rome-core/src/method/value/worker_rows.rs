@@ -1,43 +1,44 @@
-//! One worker's rows of a request, run through the edited layer and up to where v* starts.
+//! One worker's rows of requests, run through the edited layer and up to where v* starts.
 
 use std::ops::Range;
 
 use burn::prelude::*;
 
-use super::prefixes::{Extent, KnownPositions, WorkerPrefixes};
-use super::suffixes::{SuffixLayout, Suffixes};
+use super::capture::ShiftedPart;
+use super::prefixes::{KnownPositions, KnownPrefixes, WorkerPrefixes};
+use super::suffixes::{SuffixRow, Suffixes};
 use crate::forward::transfer::download;
 use crate::forward::{Batch, CacheMode, ForwardPass, KvCache, embed, fill, indices};
 use crate::model::{CausalLm, HookPoint, Part};
 use crate::request::Row;
 
-/// The purpose of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The purpose of a row, in the order that a worker has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Purpose {
-    /// Its key counts, and it is to predict the target.
-    Target,
+    /// Its key counts, and it is to predict the target, of so many tokens.
+    Target { n_target: usize },
     /// Its prediction at the lookup index is to stay.
     Kl,
     /// Its key and value are asked for, and no more.
     Clean,
 }
 
-/// A row, by its index among all: those with a target, then those of KL prompts, then perhaps the clean
-/// one.
+/// A row, by its index among all of the requests'.
 #[derive(Debug, Clone)]
 pub(super) struct RowForPurpose {
     pub(super) index: usize,
+    /// The number of its request.
+    pub(super) owner: usize,
     pub(super) purpose: Purpose,
     pub(super) row: Row,
 }
 
-/// The rows that one worker runs.
+/// The rows that one worker runs: those with a target, those of KL prompts, then clean ones.
 pub(super) struct WorkerRows<'m> {
     pub(super) model: &'m dyn CausalLm,
     /// The edited layer.
     pub(super) layer: usize,
-    /// The number of tokens of the target.
-    pub(super) n_target: usize,
+    pub(super) shifted: ShiftedPart,
     pub(super) rows: Vec<RowForPurpose>,
 }
 
@@ -62,13 +63,13 @@ pub(super) struct Lower {
 
 impl WorkerRows<'_> {
     /// Runs the rows, but for what an earlier request has run of them.
-    pub(super) fn capture(&self, earlier: Option<(&WorkerPrefixes, Extent)>) -> WorkerCapture {
-        let starts: Vec<usize> = self.rows.iter().map(|row| row.start(self.n_target)).collect();
+    pub(super) fn capture(&self, earlier: Option<KnownPrefixes<'_>>) -> WorkerCapture {
+        let starts: Vec<usize> = self.rows.iter().map(RowForPurpose::start).collect();
         let prefixes: Vec<&[u32]> =
             self.rows.iter().zip(&starts).map(|(row, &start)| &row.row.tokens[..start]).collect();
         let n_layers = self.model.shape().n_layers;
         let KnownPositions { lens: known, mut lower, mut upper } = match earlier {
-            Some((earlier, extent)) => earlier.known(self.model, self.layer, &prefixes, extent),
+            Some(earlier) => earlier.positions(self.model, self.layer, &prefixes),
             None => KnownPositions::none(n_layers, self.rows.len()),
         };
         let new = || self.rows.iter().zip(&known).map(|(row, &known)| &row.row.tokens[known..]);
@@ -81,11 +82,12 @@ impl WorkerRows<'_> {
         let (mut keys, mut values) = (None, None);
         let hidden = embed(self.model, &new().flatten().copied().collect::<Vec<_>>(), &batch);
         let mut entering = hidden.clone();
+        let shifted = self.shifted.hook_part();
         let mut hook = |point: HookPoint, state: Tensor<2>| {
             if point.layer + 1 == self.layer && point.part == Part::Block {
                 entering = state.clone();
             }
-            if point.layer == self.layer && matches!(point.part, Part::Key | Part::Mlp) {
+            if point.layer == self.layer && (point.part == Part::Key || point.part == shifted) {
                 let at_lookups = Some(state.clone().select(0, lookups.clone()));
                 match point.part {
                     Part::Key => keys = at_lookups,
@@ -124,42 +126,42 @@ impl WorkerRows<'_> {
         }
     }
 
-    /// The suffixes of all rows but the clean one, which comes last and is not optimised over.
+    /// The suffixes of all rows but clean ones, which come last and are not optimised over.
     fn suffixes(&self, lower: &Lower, values: Tensor<2>, upper: &KvCache) -> Suffixes {
         let rows: Vec<&RowForPurpose> =
-            self.rows.iter().filter(|row| row.purpose != Purpose::Clean).collect();
+            self.rows.iter().take_while(|row| row.purpose != Purpose::Clean).collect();
         let starts = &lower.starts[..rows.len()];
         let cache = upper.fork_until(starts);
-        let lens: Vec<usize> =
-            rows.iter().zip(starts).map(|(row, start)| row.row.tokens.len() - start).collect();
-        let lookups: Vec<usize> =
-            rows.iter().zip(starts).map(|(row, start)| row.row.lookup - start).collect();
-        // Where a loss is read: at the positions that predict the target, and at the lookup index
-        // of a KL row.
-        let reads: Vec<Vec<usize>> = rows
-            .iter()
-            .zip(lens.iter().zip(&lookups))
-            .map(|(row, (&len, &lookup))| match row.purpose {
-                Purpose::Target => (len - self.n_target..len).collect(),
-                _ => vec![lookup],
-            })
-            .collect();
         let hidden = lower.select(&|row| starts[row]..rows[row].row.tokens.len(), rows.len());
-        let n_rows = rows.iter().filter(|row| row.purpose == Purpose::Target).count();
-        let layout = SuffixLayout { cache: &cache, lens, lookups, reads, n_rows };
         let values = values.narrow(0, 0, rows.len());
-        Suffixes::new(self.model, self.layer, [hidden, values], layout)
+        let suffix = |(row, &start): (&&RowForPurpose, &usize)| {
+            let (len, lookup) = (row.row.tokens.len() - start, row.row.lookup - start);
+            // Where a loss is read: at the positions that predict the target, and at the lookup index
+            // of a KL row.
+            let reads = match row.purpose {
+                Purpose::Target { n_target } => (len - n_target..len).collect(),
+                _ => vec![lookup],
+            };
+            let predicts_target = matches!(row.purpose, Purpose::Target { .. });
+            SuffixRow { owner: row.owner, len, lookup, reads, predicts_target }
+        };
+        let suffix_rows = rows.iter().zip(starts).map(suffix).collect();
+        Suffixes::new(self.model, self.layer, [hidden, values], cache, suffix_rows)
     }
 }
 
 impl RowForPurpose {
     /// The start of the suffix: the lookup index, or the first position that a loss reads if that comes
     /// earlier.
-    fn start(&self, n_target: usize) -> usize {
+    fn start(&self) -> usize {
         match self.purpose {
-            Purpose::Target => self.row.lookup.min(self.row.tokens.len() - n_target),
+            Purpose::Target { n_target } => self.row.lookup.min(self.row.tokens.len() - n_target),
             _ => self.row.lookup,
         }
+    }
+
+    pub(super) fn suffix_len(&self) -> usize {
+        self.row.tokens.len() - self.start()
     }
 }
 
