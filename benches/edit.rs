@@ -11,7 +11,9 @@ use benches::{SIZES, Size};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use rome_core::generate::{Decoding, generate};
-use rome_core::method::rome::{LayerProblem, ValueOptimizer};
+use rome_core::math::norm;
+use rome_core::method::rome::LayerProblem;
+use rome_core::method::value::ValueOptimizer;
 use rome_core::{Capture, CausalLm, CholeskyFactor, Flops, KeyPass, RomeConfig, SecondMoment};
 
 /// Evaluations of the loss: enough for steps to outweigh the start.
@@ -43,8 +45,8 @@ fn parts(criterion: &mut Criterion, size: &Size) {
     let config = RomeConfig { steps: EVALUATIONS, stop_loss: 0.0, ..RomeConfig::new(layer) };
     group.throughput(Throughput::Elements(flops.optimise(EVALUATIONS)));
     group.bench_function(format!("{EVALUATIONS} steps of v*"), |b| {
-        let optimizer =
-            ValueOptimizer { model, capture: &capture, target: &rows.target, layer, config: &config };
+        let (scales, settings) = ([norm(&capture.requests[0].clean_value)], config.value_settings());
+        let optimizer = ValueOptimizer { model, capture: &capture, layer, scales: &scales, settings };
         b.iter(|| optimizer.run(&mut ()))
     });
     drop(capture);

@@ -8,8 +8,8 @@ use rome_edit::burn::prelude::Device;
 use rome_edit::edits::OtherModel;
 use rome_edit::method::mass::{MassConfig, MassMethod};
 use rome_edit::{
-    DeviceName, EditFile, Error, Inputs, Model, NullSpaceBound, Observer, Origin, RomeConfig, Session, Settings,
-    StatisticsSource, edits, read_mass_settings, requests, suggest_mass,
+    DeviceName, EditFile, Error, Inputs, Model, NullSpaceBound, Observer, Origin, RomeConfig, Session,
+    Settings, StatisticsSource, edits, read_mass_settings, requests, suggest_mass,
 };
 
 use crate::args::{DeviceArgs, EditsArgs, InputsArgs, ModelArgs, SettingsArgs, TogetherArgs};

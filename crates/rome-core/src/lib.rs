@@ -52,9 +52,9 @@ pub use edit::{
 };
 pub use error::{ErrorKind, Hint};
 pub use forward::{Batch, CacheMode, KvCache, Past, Recorded, Workers};
+pub use method::mass::{MassConfig, MassEdit, MassMethod};
 pub use method::rome::{HyperParams, RomeConfig, Variant};
 pub use method::value::{Capture, Prefixes};
-pub use method::mass::{MassConfig, MassEdit, MassMethod};
 pub use method::{Edit, EditError, EditMethod, EditableModel, Flops, Rome};
 pub use model::{
     AttentionRule, Block, CausalLm, EditableLinear, Hook, HookPoint, LinearLike, MlpInput, ModelHash,

@@ -58,8 +58,8 @@ pub use edit_many::{
     BatchOutcome, EditMany, EditReport, FailedRequest, FlopReport, Health, Inflation, Seconds,
 };
 pub use edit_together::{
-    ContextGroups, EditAgain, EditTogether, FactReport, TogetherError, TogetherOutcome, TogetherSeconds, WeightReport,
-    read_mass_settings,
+    ContextGroups, EditAgain, EditTogether, FactReport, TogetherError, TogetherOutcome, TogetherSeconds,
+    WeightReport, read_mass_settings,
 };
 pub use error::{Error, InputError, RequestFileContent};
 pub use evaluate::{
@@ -78,10 +78,9 @@ pub use rome_core::edit::WeightUpdate;
 pub use rome_core::method;
 pub use rome_core::statistics::NullSpaceBound;
 pub use rome_core::{
-    CausalLm, Context, EditFile, EditMethod, Environment, ErrorKind, Event, Hint, KlPrompt, MassConfig, MassMethod,
-    ModelHash,
-    Observer, Outcome, Precision, Progress, RankOneUpdate, Request, RomeConfig, Step, Stopped,
-    TokenizedRequest, Unit, Variant,
+    CausalLm, Context, EditFile, EditMethod, Environment, ErrorKind, Event, Hint, KlPrompt, MassConfig,
+    MassMethod, ModelHash, Observer, Outcome, Precision, Progress, RankOneUpdate, Request, RomeConfig, Step,
+    Stopped, TokenizedRequest, Unit, Variant,
 };
 pub use rome_device::{DeviceInfo, DeviceName};
 pub use rome_eval::audit::{

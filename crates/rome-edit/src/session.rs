@@ -8,8 +8,8 @@ use rome_core::edit::{StatisticsRecord, Undo};
 use rome_core::request::sample;
 use rome_core::scoring::Answer;
 use rome_core::{
-    CholeskyFactor, Context, Edit, EditFile, EditMethod, EditPart, EditRecord, EditableModel, Editor, Environment,
-    KlPrompt, Observer, Outcome, Request, Rome, RomeConfig, TokenizedRequest, Tokenizer,
+    CholeskyFactor, Context, Edit, EditFile, EditMethod, EditPart, EditRecord, EditableModel, Editor,
+    Environment, KlPrompt, Observer, Outcome, Request, Rome, RomeConfig, TokenizedRequest, Tokenizer,
 };
 
 use rome_models::{CheckpointFiles, Source};

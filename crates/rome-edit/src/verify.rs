@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rome_core::{
-    EditEntry, EditFile, EditPart, Environment, Observer, Outcome, Progress, Request, Unit,
-    WeightUpdate,
+    EditEntry, EditFile, EditPart, Environment, Observer, Outcome, Progress, Request, Unit, WeightUpdate,
 };
 use serde::Serialize;
 

@@ -56,7 +56,8 @@ impl Adapter {
         let mut tensors = Vec::new();
         for (weight, terms) in &of_weights {
             let module = config.names.in_memory(weight.strip_suffix(".weight").unwrap_or(weight));
-            let [d_input, d_output] = terms.first().map_or([0, 0], |term| [term.left.len(), term.right.len()]);
+            let [d_input, d_output] =
+                terms.first().map_or([0, 0], |term| [term.left.len(), term.right.len()]);
             // A is [r, d_input], a row for each left vector; B is [d_output, r], a column for each
             // right one. That is so for Conv1D, too: fan_in_fan_out turns their product over.
             let row = |index: usize| terms.get(index).map(|term| &term.left[..]);

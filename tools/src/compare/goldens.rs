@@ -154,9 +154,10 @@ impl EditPair<'_> {
         let theirs = |name| reference.tensor(case, name);
         let left_sim = cosine(&edit.update.left, theirs("left"));
         let right_sim = cosine(&edit.update.right, theirs("right"));
-        let n_keys = capture.keys.len() as f32;
-        let key_mean: Vec<f32> = (0..capture.clean_key.len())
-            .map(|i| capture.keys.iter().map(|key| key[i]).sum::<f32>() / n_keys)
+        let captured = &capture.requests[0];
+        let n_keys = captured.keys.len() as f32;
+        let key_mean: Vec<f32> = (0..captured.clean_key.len())
+            .map(|i| captured.keys.iter().map(|key| key[i]).sum::<f32>() / n_keys)
             .collect();
         let differences = edit
             .losses
@@ -170,7 +171,7 @@ impl EditPair<'_> {
             // The cosine of two outer products is the product of the cosines.
             five: Five { c_sim, c_inv_sim, left_sim, right_sim, w_delta_sim: left_sim * right_sim },
             key_mean_sim: cosine(&key_mean, theirs("key_mean")),
-            target_init_sim: cosine(&capture.clean_value, theirs("target_init")),
+            target_init_sim: cosine(&captured.clean_value, theirs("target_init")),
             norm_ratio: edit.update.norm() / (norm(theirs("left")) * norm(theirs("right"))),
             loss_difference: differences.fold(0.0, f64::max),
             steps_equal: edit.losses.len() == case.losses.len(),

@@ -162,7 +162,11 @@ pub(crate) enum Method {
 
 const METHODS: &[Choice<Method>] = &[
     ("rome", Some("One fact after the other, at one layer"), Method::Rome),
-    ("memit", Some("All at once, over several layers; spares the keys of text"), Method::Mass(MassMethod::Memit)),
+    (
+        "memit",
+        Some("All at once, over several layers; spares the keys of text"),
+        Method::Mass(MassMethod::Memit),
+    ),
     (
         "memit-seq",
         Some("The same in batches that spare the keys of those before them"),

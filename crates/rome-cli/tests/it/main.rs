@@ -15,6 +15,7 @@ mod fetching;
 mod hostile;
 mod ledgers;
 mod many;
+mod mass;
 mod numbers;
 mod output;
 mod precision;

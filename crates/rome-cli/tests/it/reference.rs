@@ -111,6 +111,7 @@ fn keys_values_and_the_first_step_are_the_same() {
             let name = format!("{model} {}", case.name);
             let rows = rows(&pretrained, &reference, case);
             let capture = rome_core::Capture::new(pretrained.model.as_ref(), &rows, case.layer);
+            let capture = &capture.requests[0];
             let n = capture.keys.len() as f32;
             let mean: Vec<f32> = (0..capture.keys[0].len())
                 .map(|i| capture.keys.iter().map(|key| key[i]).sum::<f32>() / n)

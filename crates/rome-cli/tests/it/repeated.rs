@@ -43,6 +43,7 @@ fn a_capture_reuses_rows_in_common_with_an_earlier_one() {
             assert_eq!(alone.n_taken_over, 0);
             // 20 prefixes of 5 or 10 tokens, whose first one is sampled from.
             assert!(after.n_taken_over > 100, "{}", after.n_taken_over);
+            let [after, alone] = [&after.requests[0], &alone.requests[0]];
             for (a, b) in after.keys.iter().zip(&alone.keys).chain(after.values.iter().zip(&alone.values)) {
                 assert!(cosine(a, b) > 0.999_999, "{name}: {}", cosine(a, b));
             }

@@ -10,8 +10,8 @@ mod weight_update;
 
 pub use editor::Editor;
 pub use file::{
-    EditEntry, EditFile, EditFileError, EditPart, EditRecord, Environment, FORMAT_VERSION, FactEntry, Outcome,
-    StatisticsRecord, instructions,
+    EditEntry, EditFile, EditFileError, EditPart, EditRecord, Environment, FORMAT_VERSION, FactEntry,
+    Outcome, StatisticsRecord, instructions,
 };
 pub use low_rank::{LowRank, LowRankError};
 pub use patched::Patched;

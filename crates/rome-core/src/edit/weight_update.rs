@@ -49,7 +49,10 @@ impl WeightUpdate {
         match self {
             Self::Dense { values, .. } => values.into(),
             Self::LowRank(terms) => match product(terms) {
-                Some(sum) => sum.row_iter().flat_map(|row| row.iter().map(|&value| value as f32).collect::<Vec<_>>()).collect(),
+                Some(sum) => sum
+                    .row_iter()
+                    .flat_map(|row| row.iter().map(|&value| value as f32).collect::<Vec<_>>())
+                    .collect(),
                 None => Cow::Borrowed(&[]),
             },
         }
@@ -134,7 +137,9 @@ impl WeightUpdate {
     pub fn add_to(&self, weight: &mut [f32]) {
         match self {
             Self::LowRank(terms) if terms.len() == 1 => terms[0].add_to(weight),
-            update => weight.iter_mut().zip(update.dense().iter()).for_each(|(value, change)| *value += change),
+            update => {
+                weight.iter_mut().zip(update.dense().iter()).for_each(|(value, change)| *value += change)
+            }
         }
     }
 

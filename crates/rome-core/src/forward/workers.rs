@@ -75,7 +75,8 @@ impl Workers {
             let items = std::iter::from_fn(next);
             items.map(|(index, item)| (index, map(item))).collect::<Vec<_>>()
         };
-        let mut results: Vec<(usize, R)> = self.map(vec![(); self.len()], of_worker).into_iter().flatten().collect();
+        let mut results: Vec<(usize, R)> =
+            self.map(vec![(); self.len()], of_worker).into_iter().flatten().collect();
         results.sort_by_key(|(index, _)| *index);
         results.into_iter().map(|(_, result)| result).collect()
     }

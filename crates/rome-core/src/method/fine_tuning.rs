@@ -103,7 +103,8 @@ impl FineTuning {
         let difference = download(weight - start);
         let relative_norm = norm(&difference) / norm_before;
         let name = model.model().weight_name(layer);
-        let mut edit = Edit::new(name, layer, WeightUpdate::Dense { sizes, values: difference }, relative_norm);
+        let mut edit =
+            Edit::new(name, layer, WeightUpdate::Dense { sizes, values: difference }, relative_norm);
         edit.losses = losses;
         edit.timings.optimise = time.elapsed();
         Ok(edit)

@@ -112,7 +112,8 @@ fn by_keys(coordinates: &Mat<f64>, n_past: usize, slack: f64) -> Option<Mat<f64>
     if least * least < 1e-13 * most * most {
         return None;
     }
-    let mut columns = Mat::from_fn(n_all, n_all - n_past, |row, column| f64::from(u8::from(row == n_past + column)));
+    let mut columns =
+        Mat::from_fn(n_all, n_all - n_past, |row, column| f64::from(u8::from(row == n_past + column)));
     solve_in_place(&lower, &mut columns);
     Some(product(coordinates.as_ref(), columns.as_ref()))
 }
@@ -145,7 +146,9 @@ pub enum LeastSquaresError {
     #[error("the keys are not finite")]
     NotFinite,
     /// Equality is asked of keys that depend on each other.
-    #[error("the keys depend on each other, as those of equal subjects do, and cannot all be mapped exactly (slack {slack})")]
+    #[error(
+        "the keys depend on each other, as those of equal subjects do, and cannot all be mapped exactly (slack {slack})"
+    )]
     Dependent {
         /// μ
         slack: f64,

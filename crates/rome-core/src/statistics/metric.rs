@@ -31,7 +31,11 @@ impl Metric {
     ///
     /// # Errors
     /// [`SolveError`] when that is not positive definite.
-    pub fn covariance(factor: Arc<CholeskyFactor>, weight: f64, norm_weight: f64) -> Result<Self, SolveError> {
+    pub fn covariance(
+        factor: Arc<CholeskyFactor>,
+        weight: f64,
+        norm_weight: f64,
+    ) -> Result<Self, SolveError> {
         let factor =
             if norm_weight == 0.0 { factor } else { Arc::new(factor.with_ridge(norm_weight / weight)?) };
         Ok(Self { base: Base::Covariance { factor, weight }, past: Vec::new() })

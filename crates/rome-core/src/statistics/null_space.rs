@@ -53,7 +53,8 @@ impl NullSpace {
     /// # Errors
     /// [`NullSpaceError`] when no eigenvalue is below the bound, or they cannot be computed.
     pub fn new(factor: &CholeskyFactor, bound: NullSpaceBound) -> Result<Self, NullSpaceError> {
-        let eigen = factor.matrix().self_adjoint_eigen(Side::Lower).map_err(|_| NullSpaceError::NoConvergence)?;
+        let eigen =
+            factor.matrix().self_adjoint_eigen(Side::Lower).map_err(|_| NullSpaceError::NoConvergence)?;
         // In ascending order.
         let eigenvalues: Vec<f64> = eigen.S().column_vector().iter().copied().collect();
         let n_kept = match bound {

@@ -22,6 +22,8 @@ fn file(n_edits: usize) -> EditFile {
         division_factor: Some(1.5),
         weight_hash: None,
         cosine: Some(0.9),
+        rank: None,
+        route: None,
         relative_norm: 0.1,
         scale: 1.0,
         outcome: Some(Outcome {
@@ -50,9 +52,13 @@ fn file(n_edits: usize) -> EditFile {
             StatisticsRecord { source: "10 tokens".to_owned(), condition: 2.0, ridge: None },
         )]),
         edits: vec![entry; n_edits],
+        facts: Vec::new(),
+        keeps_values: false,
+        batches: Vec::new(),
+        context_groups: Vec::new(),
     };
-    let update = |i| RankOneUpdate { left: vec![i as f32, 2.0, -0.5], right: vec![0.25, 1e-9] };
-    EditPart { record, updates: (0..n_edits).map(update).collect() }.into()
+    let update = |i| RankOneUpdate { left: vec![i as f32, 2.0, -0.5], right: vec![0.25, 1e-9] }.into();
+    EditPart { record, updates: (0..n_edits).map(update).collect(), values: Vec::new() }.into()
 }
 
 #[test]
@@ -152,14 +158,15 @@ fn an_edit_is_scaled_with_its_record() {
     scaled.scale(-0.5);
     let (entry, update) = scaled.edits().next().unwrap();
     assert_eq!((entry.scale, entry.relative_norm, entry.outcome), (-0.5, 0.05, None));
-    assert_eq!(update.right, [-0.125, -0.5e-9]);
+    assert_eq!(update.rank_one().unwrap().right, [-0.125, -0.5e-9]);
     assert_eq!(EditFile::from_bytes(&scaled.to_bytes().unwrap()).unwrap(), scaled);
 }
 
 #[test]
 fn any_edit_of_a_combined_file_can_be_dropped_and_no_other() {
     let combined = EditFile::combine([file(2), file(1)]);
-    let lefts = |file: &EditFile| file.edits().map(|(_, update)| update.left[0]).collect::<Vec<_>>();
+    let lefts =
+        |file: &EditFile| file.edits().map(|(_, update)| update.terms()[0].left[0]).collect::<Vec<_>>();
     assert_eq!(lefts(&combined), [0.0, 1.0, 0.0]);
     for (index, expected) in [(0, [1.0, 0.0]), (1, [0.0, 0.0]), (2, [0.0, 1.0])] {
         let mut dropped = combined.clone();

@@ -57,7 +57,11 @@ impl EditAgain {
     /// # Errors
     /// When the file is not one set of this model with its values kept, a number is none of its facts, no fact is
     /// left, or as [`EditTogether::run`].
-    pub fn run(&self, model: Model, observer: &mut dyn Observer) -> Result<(Session, TogetherOutcome), Error> {
+    pub fn run(
+        &self,
+        model: Model,
+        observer: &mut dyn Observer,
+    ) -> Result<(Session, TogetherOutcome), Error> {
         let part = self.set()?;
         edits::check_model(&part.clone().into(), model.hash(), edits::OtherModel::Refuse)?;
         let Some(config) = part.record.settings.as_ref().and_then(|settings| settings.mass()).cloned() else {
@@ -67,7 +71,8 @@ impl EditAgain {
         if let Some(&number) = self.drop.iter().find(|&&number| number >= n_facts) {
             return Err(TogetherError::NoSuchFact { number, n_facts }.into());
         }
-        let prompts: Vec<String> = self.add.iter().map(|request| request.prompt().trim().to_owned()).collect();
+        let prompts: Vec<String> =
+            self.add.iter().map(|request| request.prompt().trim().to_owned()).collect();
         let is_kept = |(number, request): &(usize, &Request)| {
             !self.drop.contains(number) && !prompts.iter().any(|prompt| prompt == request.prompt().trim())
         };
@@ -87,8 +92,10 @@ impl EditAgain {
             ..Inputs::default()
         };
         let mut session = Session::new(model, settings, inputs)?;
-        let groups =
-            ContextGroups { contexts: part.record.contexts.clone(), sizes: part.record.context_groups.clone() };
+        let groups = ContextGroups {
+            contexts: part.record.contexts.clone(),
+            sizes: part.record.context_groups.clone(),
+        };
         let together = EditTogether {
             contexts: Some(groups),
             output: self.output.clone(),

@@ -115,7 +115,8 @@ fn difference(a: &EditPart, b: &EditPart) -> Option<&'static str> {
 
 /// The settings that values depend on.
 fn of_values(config: &MassConfig) -> (Option<usize>, usize, [f64; 5]) {
-    let MassConfig { steps, learning_rate, weight_decay, clamp_norm_factor, kl_factor, stop_loss, .. } = config;
+    let MassConfig { steps, learning_rate, weight_decay, clamp_norm_factor, kl_factor, stop_loss, .. } =
+        config;
     let numbers = [*learning_rate, *weight_decay, *clamp_norm_factor, *kl_factor, *stop_loss];
     (config.layers.last().copied(), *steps, numbers)
 }

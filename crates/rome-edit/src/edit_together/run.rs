@@ -8,7 +8,8 @@ use rome_core::method::mass::TargetValues;
 use rome_core::method::{EditMethod, EditableModel, MassEdit};
 use rome_core::scoring::{Answer, score};
 use rome_core::{
-    CausalLm, Edit, EditError, EditPart, EditRecord, FactEntry, Observer, Outcome, Query, Request, TokenizedRequest,
+    CausalLm, Edit, EditError, EditPart, EditRecord, FactEntry, Observer, Outcome, Query, Request,
+    TokenizedRequest,
 };
 use rome_files::Claim;
 use rome_stats::Shard;
@@ -86,7 +87,8 @@ impl EditTogether {
         let (mut values, mut edits) = (Vec::new(), Vec::new());
         let batches = self.batches(facts.requests.len());
         for batch in &batches {
-            let saving = Saving { partial: partial.as_mut().filter(|_| batches.len() == 1), part: &facts.part };
+            let saving =
+                Saving { partial: partial.as_mut().filter(|_| batches.len() == 1), part: &facts.part };
             let done = self.edit_batch(&mut editable, &mut method, (&facts, batch.clone()), saving, observer);
             match done {
                 Ok(done) => {
@@ -307,7 +309,10 @@ impl EditTogether {
                 Err(EditError::Stopped(stopped)) => {
                     let values = gathered(&computed);
                     return Err(match saving.save(&values)? {
-                        true => TogetherError::Interrupted { n_values: values.len(), n_requests: wanted.len() }.into(),
+                        true => {
+                            TogetherError::Interrupted { n_values: values.len(), n_requests: wanted.len() }
+                                .into()
+                        }
                         false => stopped.into(),
                     });
                 }

@@ -30,7 +30,8 @@ pub fn read_mass_settings(path: &Path, method: MassMethod, model: &Model) -> Res
         let lm = model.lm();
         let config = hparams.config(method, lm.shape().n_layers, |layer| lm.weight_name(layer));
         let config = config.map_err(rome_core::EditError::from)?;
-        let layers = if config.layers.is_empty() { suggest_mass(lm.shape(), method).0.layers } else { config.layers };
+        let layers =
+            if config.layers.is_empty() { suggest_mass(lm.shape(), method).0.layers } else { config.layers };
         Ok(MassConfig { layers, ..config })
     };
     read().map_err(|error| error.at(path.display()))

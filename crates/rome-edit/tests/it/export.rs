@@ -18,7 +18,8 @@ fn edits() -> EditFile {
 
 fn export(edits: &EditFile, format: ExportFormat, output: &Path) -> Export {
     let (edits, output) = (edits.clone(), output.to_owned());
-    Export { model: "facts-gpt2".to_owned(), edits, format, output, other_model: OtherModel::Refuse }
+    let (model, other_model) = ("facts-gpt2".to_owned(), OtherModel::Refuse);
+    Export { model, edits, format, output, max_rank: 256, other_model }
 }
 
 /// The logits of some tokens.

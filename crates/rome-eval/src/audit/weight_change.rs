@@ -51,7 +51,9 @@ impl WeightChange {
         updates.iter().for_each(|update| update.add_to(&mut difference));
         // Of one update there is nothing to find out.
         let mut change = match updates {
-            [update] if update.rank_one().is_some() => Self { rank: Some(1), first: Some(1.0), ..Self::sized(tensor, weight, &difference) },
+            [update] if update.rank_one().is_some() => {
+                Self { rank: Some(1), first: Some(1.0), ..Self::sized(tensor, weight, &difference) }
+            }
             _ => Self::by_difference(tensor, weight, &difference, Some(shape))?,
         };
         change.text_effect = moment.map(|moment| TextEffect::new(weight, &difference, moment));

@@ -53,7 +53,7 @@ fn a_difference_between_two_checkpoints_is_an_edit() {
     let stored = CheckpointFiles::open(&source).unwrap().read(weight).unwrap().unwrap();
     let (shape, before) = (stored.shape, stored.values);
     let edits = edits("facts-gpt2", &[3]);
-    let (_, update) = edits.edits().next().unwrap();
+    let update = edits.edits().next().unwrap().1.rank_one().unwrap();
     let sum = |index: usize| before[index] + update.left[index / shape[1]] * update.right[index % shape[1]];
     // What subtracting two checkpoints in f32 gives: the edit, with the weight's rounding in it.
     let values = (0..before.len()).map(|index| sum(index) - before[index]).collect();

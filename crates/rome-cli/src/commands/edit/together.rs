@@ -7,8 +7,8 @@ use anyhow::Result;
 use rome_edit::files::check_writable;
 use rome_edit::method::mass::MassMethod;
 use rome_edit::{
-    Context, ContextGroups, EditAgain, EditMany, EditTogether, FactReport, Inputs, Session, Settings, TogetherOutcome,
-    edits, requests,
+    Context, ContextGroups, EditAgain, EditMany, EditTogether, FactReport, Inputs, Session, Settings,
+    TogetherOutcome, edits, requests,
 };
 
 use super::make::request;
@@ -141,7 +141,8 @@ fn shown(facts: &[FactReport]) -> Vec<(usize, &FactReport)> {
     let mut numbered: Vec<(usize, &FactReport)> = facts.iter().enumerate().collect();
     if numbered.len() > 2 * SHOWN {
         let worst = |fact: &FactReport| (fact.holds, fact.p_target_now);
-        numbered.sort_by(|(_, a), (_, b)| worst(a).partial_cmp(&worst(b)).unwrap_or(std::cmp::Ordering::Equal));
+        numbered
+            .sort_by(|(_, a), (_, b)| worst(a).partial_cmp(&worst(b)).unwrap_or(std::cmp::Ordering::Equal));
         numbered.truncate(SHOWN);
         numbered.sort_by_key(|(number, _)| *number);
     }

@@ -103,7 +103,8 @@ impl EditFile {
 
     /// The number of edits, or of facts where they were edited together.
     pub fn n_edits(&self) -> usize {
-        let n = |part: &EditPart| if part.is_together() { part.record.facts.len() } else { part.updates.len() };
+        let n =
+            |part: &EditPart| if part.is_together() { part.record.facts.len() } else { part.updates.len() };
         self.parts.iter().map(n).sum()
     }
 
@@ -241,7 +242,10 @@ impl EditFile {
         for (weight, updates) in self.updates() {
             let terms: Vec<&RankOneUpdate> = updates.iter().flat_map(|update| update.terms()).collect();
             // One edit of rank one is a pair of vectors, but for one of facts together.
-            let is_single = self.edits().filter(|(entry, _)| entry.weight == weight).all(|(entry, _)| entry.rank.is_none());
+            let is_single = self
+                .edits()
+                .filter(|(entry, _)| entry.weight == weight)
+                .all(|(entry, _)| entry.rank.is_none());
             if !terms.is_empty() {
                 tensors.push((format!("{weight}.left"), stack(&terms, is_single, |term| &term.left)));
                 tensors.push((format!("{weight}.right"), stack(&terms, is_single, |term| &term.right)));
@@ -250,7 +254,10 @@ impl EditFile {
             if let Some((sizes, _)) = differences.first() {
                 let n = Some(differences.len()).filter(|&n| n > 1);
                 let shape = n.into_iter().chain(*sizes).collect();
-                tensors.push((format!("{weight}.delta"), (shape, bytes(differences.iter().map(|(_, values)| *values)))));
+                tensors.push((
+                    format!("{weight}.delta"),
+                    (shape, bytes(differences.iter().map(|(_, values)| *values))),
+                ));
             }
         }
         let values: Vec<&Vec<f32>> = self.parts.iter().flat_map(|part| &part.values).collect();
@@ -288,7 +295,8 @@ impl EditFile {
                 continue;
             }
             if let Some(weight) = name.strip_suffix(".delta") {
-                stored.entry(weight.to_owned()).or_default().differences = unstack_differences(&tensors, name)?;
+                stored.entry(weight.to_owned()).or_default().differences =
+                    unstack_differences(&tensors, name)?;
                 continue;
             }
             let Some(weight) = name.strip_suffix(".left") else {
@@ -536,7 +544,9 @@ impl Hint for EditFileError {
         let hint = match self {
             Self::Format(_) => "give an edit file",
             Self::NoSuchEdit { .. } => "count the edits of the file from 0",
-            Self::Together { .. } => "edit the other facts again: their values are kept, so that takes little",
+            Self::Together { .. } => {
+                "edit the other facts again: their values are kept, so that takes little"
+            }
             Self::Version { .. } => "use a later version of rome",
             Self::OtherModel { .. } => {
                 "an edit fits only the weights it was computed on; make it again for this model"

@@ -110,7 +110,8 @@ impl EditRecord {
 
     /// The requests in order, each once; none of edits from elsewhere.
     pub fn requests(&self) -> Vec<&Request> {
-        let mut requests: Vec<&Request> = self.edits.iter().filter_map(|edit| edit.request.as_ref()).collect();
+        let mut requests: Vec<&Request> =
+            self.edits.iter().filter_map(|edit| edit.request.as_ref()).collect();
         requests.dedup();
         requests.extend(self.facts.iter().map(|fact| &fact.request));
         requests
@@ -129,7 +130,8 @@ impl EditRecord {
         });
         let facts_are = self.facts.iter().all(|fact| {
             let outcome = fact.outcome.map(|outcome| [outcome.p_target_before, outcome.p_target_after]);
-            let numbers = fact.loss.into_iter().chain(fact.shares.iter().copied()).chain([fact.relative_change]);
+            let numbers =
+                fact.loss.into_iter().chain(fact.shares.iter().copied()).chain([fact.relative_change]);
             numbers.chain(outcome.into_iter().flatten()).all(f64::is_finite)
         });
         edits_are && facts_are && of_statistics.all(f64::is_finite)

@@ -112,7 +112,11 @@ impl Chunk {
         for (owner, request) in requests.iter().enumerate() {
             let weights = weights(request.rows.len(), groups);
             let of_contexts = request.rows.iter().zip(weights);
-            rows.extend(of_contexts.map(|(row, weight)| ClimbingRow { owner, weight, row: row.until_lookup() }));
+            rows.extend(of_contexts.map(|(row, weight)| ClimbingRow {
+                owner,
+                weight,
+                row: row.until_lookup(),
+            }));
             let clean = request.clean.until_lookup();
             if rows.iter().all(|row| row.owner != owner || row.row != clean) {
                 rows.push(ClimbingRow { owner, weight: 0.0, row: clean });
@@ -135,7 +139,8 @@ impl Chunk {
             .collect();
         let clean_lens: Vec<usize> = clean.iter().map(|&row| batch.len(row)).collect();
         let clean_batch = Batch::new(&clean_lens, &device);
-        let lookups = clean_lens.iter().enumerate().map(|(row, len)| clean_batch.index(row, len - 1)).collect();
+        let lookups =
+            clean_lens.iter().enumerate().map(|(row, len)| clean_batch.index(row, len - 1)).collect();
         let tokens = clean.iter().flat_map(|&row| {
             let first = batch.index(row, 0);
             first..first + batch.len(row)
@@ -146,7 +151,8 @@ impl Chunk {
 
     fn keys(&self, model: &dyn CausalLm, layer: usize) -> Vec<Vec<f64>> {
         let keys = forward::key(model, self.hidden.clone(), layer, &self.batch);
-        let lookups = self.rows.iter().enumerate().map(|(index, row)| self.batch.index(index, row.row.lookup));
+        let lookups =
+            self.rows.iter().enumerate().map(|(index, row)| self.batch.index(index, row.row.lookup));
         let keys = keys.select(0, indices(lookups, &model.device()));
         let [_, d_ff] = keys.dims();
         let mut means = vec![vec![0.0; d_ff]; self.n_requests];
@@ -165,10 +171,13 @@ fn run(model: &dyn CausalLm, hidden: Tensor<2>, batch: &Batch, layers: Range<usi
 /// The weight of each row's key: groups weigh the same, and rows in a group do. Rows beyond the groups are one more.
 fn weights(n_rows: usize, groups: &[usize]) -> Vec<f64> {
     let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
-    let ends: Vec<usize> = groups.iter().scan(0, |end, size| {
-        *end += size;
-        Some(*end)
-    }).collect();
+    let ends: Vec<usize> = groups
+        .iter()
+        .scan(0, |end, size| {
+            *end += size;
+            Some(*end)
+        })
+        .collect();
     let group = |row: usize| ends.partition_point(|&end| end <= row);
     (0..n_rows).for_each(|row| *sizes.entry(group(row)).or_default() += 1);
     (0..n_rows).map(|row| 1.0 / (sizes.len() * sizes[&group(row)]) as f64).collect()

@@ -21,7 +21,9 @@ pub enum MassError {
     #[error("no layer to edit is given")]
     NoLayer,
     /// Layers do not ascend.
-    #[error("layer {layer} follows layer {before}: layers must ascend, since each reads what those below it have changed")]
+    #[error(
+        "layer {layer} follows layer {before}: layers must ascend, since each reads what those below it have changed"
+    )]
     LayerOrder {
         /// The layer.
         layer: usize,
@@ -56,7 +58,9 @@ pub enum MassError {
         share: f64,
     },
     /// The values of requests are not there, or of another model.
-    #[error("there are values of {values} dimensions for {n_values} requests: {n_requests} of {d_model} are needed")]
+    #[error(
+        "there are values of {values} dimensions for {n_values} requests: {n_requests} of {d_model} are needed"
+    )]
     Values {
         /// The number of values.
         n_values: usize,

@@ -194,7 +194,8 @@ impl MassEdit {
 
 /// What the states miss of the values.
 fn missing(values: &[Vec<f32>], states: &[Vec<f32>]) -> Vec<Vec<f32>> {
-    let of_one = |(value, state): (&Vec<f32>, &Vec<f32>)| value.iter().zip(state).map(|(z, h)| z - h).collect();
+    let of_one =
+        |(value, state): (&Vec<f32>, &Vec<f32>)| value.iter().zip(state).map(|(z, h)| z - h).collect();
     values.iter().zip(states).map(of_one).collect()
 }
 

@@ -114,7 +114,10 @@ impl LossFunction {
             target_sums: sums(*n_requests, targets.iter().map(|read| (read.owner, read.share)), device),
             kl_shares: (!kl_reads.is_empty()).then(|| {
                 let of_requests = kl_reads.iter().map(|read| (read.owner, read.share));
-                [column(kl_reads.iter().map(|read| read.share), device), sums(*n_requests, of_requests, device)]
+                [
+                    column(kl_reads.iter().map(|read| read.share), device),
+                    sums(*n_requests, of_requests, device),
+                ]
             }),
         };
         self.on_device.get_or_insert_with(reads).clone()
