@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rome_core::{
-    EditEntry, EditFile, EditPart, Environment, Observer, Outcome, Progress, Request, Unit, WeightUpdate,
+    EditEntry, EditFile, EditPart, Environment, Observer, Outcome, Progress, Request, RomeConfig, Unit, WeightUpdate,
 };
 use serde::Serialize;
 
+use crate::edit_together::{ContextGroups, EditTogether, VerifiedValue};
 use crate::edits::{part_hash, read_all};
 use crate::error::{Error, InputError};
 use crate::session::edit_and_ask;
@@ -27,6 +28,9 @@ pub struct Verify {
     pub edits: Vec<PathBuf>,
     /// The source of C.
     pub statistics: StatisticsSource,
+    /// The number of values of facts that were edited together to compute anew; the updates are solved for from the
+    /// values in the file.
+    pub sample: usize,
 }
 
 /// The comparison of edits with themselves, computed again.
@@ -39,6 +43,9 @@ pub struct Verification {
     pub same: bool,
     /// Of each edit.
     pub edits: Vec<VerifiedEdit>,
+    /// Of the values of facts that were computed anew, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<VerifiedValue>,
     /// The differences between the two environments, as sentences.
     #[serde(rename = "environment")]
     pub differences: Vec<String>,
@@ -59,12 +66,12 @@ pub struct VerifiedEdit {
     pub difference_of_norms: f64,
     /// True if it is the same edit but for rounding.
     pub same: bool,
-    /// The outcome of the request, asked again when it was computed again.
-    pub outcome: Outcome,
+    /// The outcome of the request, asked again when it was computed again; nothing of many facts.
+    pub outcome: Option<Outcome>,
 }
 
 /// An edit computed again, and the outcome of its request.
-type UpdateAgain = (WeightUpdate, Outcome);
+type UpdateAgain = (WeightUpdate, Option<Outcome>);
 
 impl Verify {
     /// Recomputes the edits on an unedited model, and compares.
@@ -81,9 +88,13 @@ impl Verify {
         for part in others.parts {
             known.insert(part_hash(&part)?, part);
         }
-        let (mut edits, mut differences) = (Vec::new(), Vec::new());
+        let (mut edits, mut values, mut differences) = (Vec::new(), Vec::new(), Vec::new());
         for part in &given.parts {
-            let (same_model, again) = self.again(part, &known, model, observer)?;
+            let (same_model, again) = if part.is_together() {
+                self.together_again(part, &known, (model, &mut values), observer)?
+            } else {
+                self.again(part, &known, model, observer)?
+            };
             model = same_model;
             for (index, entry) in part.record.edits.iter().enumerate() {
                 edits.push(VerifiedEdit::new(entry, &part.updates[index], &again[index]));
@@ -96,11 +107,71 @@ impl Verify {
         differences.sort();
         differences.dedup();
         Ok(Verification {
-            equal: edits.iter().all(|edit| edit.equal),
-            same: edits.iter().all(|edit| edit.same),
+            equal: edits.iter().all(|edit| edit.equal) && values.iter().all(|value| value.equal),
+            same: edits.iter().all(|edit| edit.same) && values.iter().all(|value| value.cosine > SAME),
             edits,
+            values,
             differences,
         })
+    }
+
+    /// The session that a part was made in: its inputs, on an unedited model with the edits below.
+    fn session(
+        &self,
+        part: &EditPart,
+        known: &BTreeMap<String, EditPart>,
+        (model, config): (Model, RomeConfig),
+    ) -> Result<Session, Error> {
+        let record = &part.record;
+        let parts = record.on_top_of.iter().map(|hash| {
+            known.get(hash).cloned().ok_or_else(|| InputError::MissingBelow { hash: hash.clone() })
+        });
+        let below = EditFile { parts: parts.collect::<Result<_, _>>()? };
+        let use_statistics = record.statistics.values().any(|used| used.source != "identity");
+        let settings = Settings { config, use_statistics, ..Settings::of(&model)? };
+        let inputs = Inputs {
+            contexts: Some(record.contexts.clone()),
+            kl_prompts: Some(record.kl_prompts.clone()),
+            statistics: self.statistics.clone(),
+            ..Inputs::default()
+        };
+        if model.precision != record.precision {
+            return Err(InputError::OtherPrecision { precision: record.precision }.into());
+        }
+        let mut session = Session::new(model, settings, inputs)?;
+        session.apply_unchecked(&below)?;
+        Ok(session)
+    }
+
+    /// Edits the facts of a part together again, from the values that it keeps.
+    fn together_again(
+        &self,
+        part: &EditPart,
+        known: &BTreeMap<String, EditPart>,
+        (model, values): (Model, &mut Vec<VerifiedValue>),
+        observer: &mut dyn Observer,
+    ) -> Result<(Model, Vec<UpdateAgain>), Error> {
+        let Some(config) = part.record.settings.as_ref().and_then(|settings| settings.mass()).cloned() else {
+            return Err(InputError::UnknownMethod.into());
+        };
+        let rome = Settings::of(&model)?.config;
+        let mut session = self.session(part, known, (model, rome))?;
+        let record = &part.record;
+        let requests: Vec<Request> = record.facts.iter().map(|fact| fact.request.clone()).collect();
+        let groups = ContextGroups { contexts: record.contexts.clone(), sizes: record.context_groups.clone() };
+        let together = EditTogether {
+            contexts: Some(groups),
+            batch: record.batches.first().copied(),
+            ..EditTogether::new(requests, config)
+        };
+        // Values of later batches are of the model that the earlier ones have left.
+        if !part.values.is_empty() && record.batches.len() <= 1 {
+            values.extend(together.verify_values(&session, part, self.sample, observer)?);
+        }
+        let kept = (!part.values.is_empty()).then_some(part);
+        together.run_from(&mut session, kept, observer)?;
+        let updates = session.edits().updates.iter().map(|update| (update.clone(), None)).collect();
+        Ok((session.into_model(), updates))
     }
 
     /// Makes the edits of a part again, on what they were made on.
@@ -115,25 +186,8 @@ impl Verify {
         let Some(config) = record.settings.as_ref().and_then(|settings| settings.rome()).cloned() else {
             return Err(InputError::UnknownMethod.into());
         };
-        let parts = record.on_top_of.iter().map(|hash| {
-            known.get(hash).cloned().ok_or_else(|| InputError::MissingBelow { hash: hash.clone() })
-        });
-        let below = EditFile { parts: parts.collect::<Result<_, _>>()? };
         let requests = requests(part, config.layers.len(), &self.file)?;
-
-        let use_statistics = record.statistics.values().any(|used| used.source != "identity");
-        let settings = Settings { config, use_statistics, ..Settings::of(&model)? };
-        let inputs = Inputs {
-            contexts: Some(record.contexts.clone()),
-            kl_prompts: Some(record.kl_prompts.clone()),
-            statistics: self.statistics.clone(),
-            ..Inputs::default()
-        };
-        if model.precision != record.precision {
-            return Err(InputError::OtherPrecision { precision: record.precision }.into());
-        }
-        let mut session = Session::new(model, settings, inputs)?;
-        session.apply_unchecked(&below)?;
+        let mut session = self.session(part, known, (model, config))?;
         session.find_statistics()?;
         for (layer, used) in &record.statistics {
             let found = session.edits().record.statistics.get(layer);
@@ -156,7 +210,7 @@ impl Verify {
                 detail: &detail,
             }))?;
             let (edits, outcome) = edit_and_ask(&mut editor, tokenized, observer)?;
-            updates.extend(edits.into_iter().map(|edit| (edit.update, outcome)));
+            updates.extend(edits.into_iter().map(|edit| (edit.update, Some(outcome))));
         }
         editor.undo();
         drop(editor);
@@ -186,7 +240,7 @@ impl VerifiedEdit {
         let equal = *there == again;
         let (cosine, difference_of_norms) =
             if equal { (1.0, 0.0) } else { (there.cosine(&again), again.norm() / there.norm() - 1.0) };
-        let request = entry.request.as_ref().map(Request::to_string).unwrap_or_default();
+        let request = entry.request.as_ref().map_or_else(|| "all facts together".to_owned(), Request::to_string);
         let same = equal || cosine > SAME && difference_of_norms.abs() < AS_LONG;
         Self {
             weight: entry.weight.clone(),

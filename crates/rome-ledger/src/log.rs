@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rome_core::{EditEntry, EditFile, ModelHash};
+use rome_core::{EditEntry, EditFile, FactEntry, ModelHash};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this crate writes.
@@ -54,6 +54,9 @@ pub enum Action {
         file: String,
         /// Their requests, outcomes and measures.
         edits: Vec<EditEntry>,
+        /// The facts of edits that are of many together.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        facts: Vec<FactEntry>,
     },
     /// The edits of an entry were taken back.
     Undo(usize),
@@ -70,7 +73,9 @@ impl Action {
             lookup_idxs: Vec::new(),
             ..entry.clone()
         };
-        Action::Apply { file, edits: edits.edits().map(|(edit, _)| entry(edit)).collect() }
+        let fact = |fact: &FactEntry| FactEntry { lookup_idxs: Vec::new(), ..fact.clone() };
+        let facts = edits.parts.iter().flat_map(|part| &part.record.facts).map(fact).collect();
+        Action::Apply { file, edits: edits.edits().map(|(edit, _)| entry(edit)).collect(), facts }
     }
 }
 
@@ -149,7 +154,7 @@ mod tests {
     }
 
     fn apply() -> Action {
-        Action::Apply { file: "0".repeat(64), edits: Vec::new() }
+        Action::Apply { file: "0".repeat(64), edits: Vec::new(), facts: Vec::new() }
     }
 
     #[test]
@@ -169,7 +174,7 @@ mod tests {
             assert!(log(&[action]).fault().is_some(), "an entry speaks of those before it");
         }
         // A name leads into the ledger's folder and nowhere else.
-        let outside = Action::Apply { file: format!("../{}", "0".repeat(61)), edits: Vec::new() };
+        let outside = Action::Apply { file: format!("../{}", "0".repeat(61)), edits: Vec::new(), facts: Vec::new() };
         assert!(log(&[outside]).fault().is_some());
         assert!(log(&[apply(), Action::Undo(1), Action::Checkout(0)]).fault().is_none());
     }

@@ -28,6 +28,10 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE|DIR|identity")]
     pub(crate) stats: Option<PathBuf>,
 
+    /// Of facts that were edited together, compute the values of N anew
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) sample: usize,
+
     #[command(flatten)]
     pub(crate) form: JsonArgs,
 }

@@ -80,6 +80,13 @@ fn active(ledger: &Ledger) -> String {
 
 fn describe(entry: &Entry) -> String {
     match &entry.action {
+        Action::Apply { facts, .. } if !facts.is_empty() => {
+            let first = facts[0].request.to_string();
+            match facts.len() - 1 {
+                0 => format!("apply    {first}"),
+                n => format!("apply    {first}, and {} together with it", ui::count(n, "fact")),
+            }
+        }
         Action::Apply { edits, .. } => {
             let first = edits.first().and_then(|edit| edit.request.as_ref());
             let n_others = edits.iter().filter(|edit| edit.request.as_ref() != first).count();
@@ -110,7 +117,11 @@ fn log(folder: &Path, form: &JsonArgs) -> Result<()> {
         if !remark.trim().is_empty() {
             ui::line(format!("         {}", one_line(remark.trim())))?;
         }
-        let Action::Apply { edits, file } = &entry.action else { continue };
+        let Action::Apply { edits, file, facts } = &entry.action else { continue };
+        if !facts.is_empty() {
+            let held = facts.iter().filter(|fact| fact.outcome.is_some_and(|outcome| outcome.succeeded)).count();
+            ui::line(format!("         {held} of {} held", ui::count(facts.len(), "fact")))?;
+        }
         for edit in edits {
             let outcome = edit.outcome.map_or_else(String::new, |outcome| {
                 let change = ui::change(outcome.p_target_before, outcome.p_target_after);

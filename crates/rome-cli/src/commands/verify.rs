@@ -11,7 +11,8 @@ use crate::inputs::statistics;
 use crate::ui::{self, ProgressBar};
 
 pub(crate) fn run(args: VerifyArgs) -> Result<ExitCode> {
-    let verify = Verify { file: args.file, edits: args.edits, statistics: statistics(args.stats.as_deref()) };
+    let statistics = statistics(args.stats.as_deref());
+    let verify = Verify { file: args.file, edits: args.edits, statistics, sample: args.sample };
     let mut bar = ProgressBar::new();
     let model = args.model.load(&mut bar)?;
     let verification = verify.run(model, &mut bar)?;
@@ -22,6 +23,13 @@ pub(crate) fn run(args: VerifyArgs) -> Result<ExitCode> {
 
 fn show(verification: &Verification) -> Result<()> {
     verification.edits.iter().try_for_each(show_edit)?;
+    let values = &verification.values;
+    if !values.is_empty() {
+        let n_equal = values.iter().filter(|value| value.equal).count();
+        let least = values.iter().map(|value| value.cosine).fold(1.0, f64::min);
+        let n = ui::count(values.len(), "value");
+        ui::line(format!("{n} computed anew: {n_equal} byte-identical, cosine {least:.7} at least"))?;
+    }
     if !verification.differences.is_empty() && !verification.equal {
         ui::line(format!("computed elsewhere: {}", verification.differences.join("; ")))?;
     }
@@ -40,5 +48,6 @@ fn show_edit(edit: &VerifiedEdit) -> Result<()> {
             format!("DIFFERENT: cosine {cosine:.4}, norm {:+.1} %", 100.0 * difference_of_norms)
         }
     };
-    ui::line(format!("{request}, {weight}: {how}; {}", ui::verdict(outcome)))
+    let verdict = outcome.as_ref().map_or_else(String::new, |outcome| format!("; {}", ui::verdict(outcome)));
+    ui::line(format!("{request}, {weight}: {how}{verdict}"))
 }

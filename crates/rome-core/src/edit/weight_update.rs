@@ -44,6 +44,14 @@ impl WeightUpdate {
         }
     }
 
+    /// The rank that the update may have: the number of its terms, or the smaller one of its sizes.
+    pub fn rank_at_most(&self) -> usize {
+        match self {
+            Self::LowRank(terms) => terms.len(),
+            Self::Dense { sizes, .. } => sizes[0].min(sizes[1]),
+        }
+    }
+
     /// All values of the difference, `[d_input, d_output]` row by row: the sum of the terms in f64, rounded once.
     pub fn dense(&self) -> Cow<'_, [f32]> {
         match self {

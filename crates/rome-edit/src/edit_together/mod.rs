@@ -16,7 +16,7 @@ use rome_core::{MassConfig, Request};
 pub use again::EditAgain;
 pub use contexts::ContextGroups;
 pub use error::TogetherError;
-pub use report::{FactReport, TogetherOutcome, TogetherSeconds, WeightReport};
+pub use report::{FactReport, TogetherOutcome, TogetherSeconds, VerifiedValue, WeightReport};
 pub use settings::read_mass_settings;
 
 /// Facts to edit together.

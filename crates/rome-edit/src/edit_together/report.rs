@@ -86,6 +86,17 @@ pub struct TogetherSeconds {
     pub total: f64,
 }
 
+/// The comparison of the value of a fact with itself, computed anew.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifiedValue {
+    /// The request, on one line.
+    pub request: String,
+    /// True if it has the same bytes.
+    pub equal: bool,
+    /// The cosine of the two.
+    pub cosine: f64,
+}
+
 impl FactReport {
     pub(super) fn new(fact: &FactEntry) -> Self {
         let outcome = fact.outcome;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Instant;
 
+use rome_core::math::cosine;
 use rome_core::method::mass::TargetValues;
 use rome_core::method::{EditMethod, EditableModel, MassEdit};
 use rome_core::scoring::{Answer, score};
@@ -18,7 +19,7 @@ use super::EditTogether;
 use super::contexts::ContextGroups;
 use super::error::TogetherError;
 use super::known_values::{FactValue, KnownValues};
-use super::report::{FactReport, TogetherOutcome, TogetherSeconds, WeightReport};
+use super::report::{FactReport, TogetherOutcome, TogetherSeconds, VerifiedValue, WeightReport};
 use crate::edit_many::FailedRequest;
 use crate::edit_many::health::HealthCheck;
 use crate::edit_many::partial::PartialFile;
@@ -61,7 +62,7 @@ impl EditTogether {
     }
 
     /// Edits the facts, of which a part knows some values.
-    pub(super) fn run_from(
+    pub(crate) fn run_from(
         &self,
         session: &mut Session,
         known: Option<&EditPart>,
@@ -180,6 +181,29 @@ impl EditTogether {
         Ok(n)
     }
 
+    /// Computes some of the values that a part keeps anew, and compares them.
+    pub(crate) fn verify_values(
+        &self,
+        session: &Session,
+        part: &EditPart,
+        n_most: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<VerifiedValue>, Error> {
+        let facts = self.facts(session, None)?;
+        let n = facts.requests.len();
+        // Evenly, from the first one on.
+        let sample: Vec<usize> = (0..n_most.min(n)).map(|index| index * n / n_most.min(n)).collect();
+        let saving = Saving { partial: None, part: &facts.part };
+        let values = self.values(session.model().lm(), &facts, &sample, saving, observer)?;
+        let compare = |(&fact, again): (&usize, FactValue)| {
+            let kept = &part.values[fact];
+            let equal = *kept == again.value;
+            let cosine = if equal { 1.0 } else { cosine(kept, &again.value) };
+            VerifiedValue { request: facts.requests[fact].to_string(), equal, cosine }
+        };
+        Ok(sample.iter().zip(values).map(compare).collect())
+    }
+
     /// Reads and checks all that the facts are edited by.
     fn facts(&self, session: &Session, known: Option<&EditPart>) -> Result<Facts, Error> {
         if !session.edits().updates.is_empty() {
@@ -192,7 +216,8 @@ impl EditTogether {
             Some(groups) => groups.clone(),
             None => ContextGroups::sample(model, self.seed)?,
         };
-        let seed = self.contexts.is_none().then_some(self.seed);
+        let sampled = self.contexts.is_none().then_some(self.seed);
+        let seed = known.map_or(sampled, |known| known.record.seed);
         let method = MassEdit::new(self.config.clone());
         let record = EditRecord {
             method: method.name().to_owned(),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use rome_core::request::one_line;
-use rome_core::{EditEntry, EditPart};
+use rome_core::statistics::Route;
+use rome_core::{EditEntry, EditPart, WeightUpdate};
 use rome_edit::{Error, RomeConfig, edits, model};
 use serde_json::json;
 
@@ -24,15 +25,16 @@ pub(crate) fn run(args: &EditShowArgs) -> Result<()> {
         let hash = model::hash(&model::source(model, &mut bar)?, &mut bar)?;
         file.check_model(&hash).map_err(Error::from)?;
     }
+    let rank = |updates: Vec<&WeightUpdate>| updates.iter().map(|update| update.rank_at_most()).sum::<usize>();
     let ranks: BTreeMap<_, _> =
-        file.updates().into_iter().map(|(weight, updates)| (weight, updates.len())).collect();
+        file.updates().into_iter().map(|(weight, updates)| (weight, rank(updates))).collect();
     if args.json {
         let parts: Vec<_> = file.parts.iter().map(|part| &part.record).collect();
         let hash = blake3::hash(&bytes).to_hex().to_string();
         return ui::json(&json!({ "hash": hash, "bytes": bytes.len(), "parts": parts, "rank": ranks }));
     }
     let name = ui::bold(&args.file.display().to_string());
-    let (edits, weights) = (ui::count(file.edits().count(), "edit"), ui::count(ranks.len(), "weight"));
+    let (edits, weights) = (ui::count(file.n_edits(), "edit"), ui::count(ranks.len(), "weight"));
     ui::line(format!("{name}: {edits} of {weights}, {}", ui::size(bytes.len() as u64)))?;
     for (weight, rank) in &ranks {
         ui::line(format!("  {}: rank {rank}", one_line(weight)))?;
@@ -44,6 +46,9 @@ pub(crate) fn run(args: &EditShowArgs) -> Result<()> {
     file.parts.iter().try_for_each(|part| {
         ui::line("")?;
         origin(part)?;
+        if part.is_together() {
+            return together(part, &mut numbers);
+        }
         part.record.edits.iter().zip(&mut numbers).try_for_each(|(entry, number)| one(number, entry))
     })
 }
@@ -73,10 +78,53 @@ fn origin(part: &EditPart) -> Result<()> {
         let prompts = ui::count(record.kl_prompts.len(), "preservation prompt");
         ui::line(format!("  {contexts}, {seed}; {prompts}"))?;
     }
+    if let Some(settings) = record.settings.as_ref().and_then(|settings| settings.mass()) {
+        let kept = if part.values.is_empty() { "values not kept" } else { "values kept" };
+        let batches = match record.batches.len() {
+            0 | 1 => String::new(),
+            n => format!(" in {n} batches"),
+        };
+        let facts = ui::count(record.facts.len(), "fact");
+        ui::line(format!(
+            "  {}, {facts} together{batches}, {} steps at most, learning rate {}, weight decay {}, clamp {}, KL factor \
+             {}, weight of C {}, {kept}",
+            record.method,
+            settings.steps,
+            settings.learning_rate,
+            settings.weight_decay,
+            settings.clamp_norm_factor,
+            settings.kl_factor,
+            settings.covariance_weight
+        ))?;
+    }
     for (layer, statistics) in &record.statistics {
         let source = one_line(statistics.source.split(", ").next().unwrap_or_default());
         let ridge = statistics.ridge.map_or(String::new(), |ridge| format!(", ridge {ridge:.1e}"));
         ui::line(format!("  C of layer {layer}: {source}, condition {:.1e}{ridge}", statistics.condition))?;
+    }
+    Ok(())
+}
+
+/// Prints facts that were edited together, by their numbers.
+fn together(part: &EditPart, numbers: &mut impl Iterator<Item = usize>) -> Result<()> {
+    let record = &part.record;
+    for entry in &record.edits {
+        let route = match entry.route {
+            Some(Route::Keys) => ", solved by keys",
+            Some(Route::Features) => ", solved by features",
+            None => "",
+        };
+        let norm = ui::relative_norm(entry.relative_norm);
+        ui::line(format!("  {}: {norm}{route}", one_line(&entry.weight)))?;
+    }
+    for (fact, number) in record.facts.iter().zip(numbers) {
+        ui::line(format!("{number:>3}  {}", ui::bold(&fact.request.to_string())))?;
+        let share = fact.shares.iter().sum::<f64>() / fact.shares.len().max(1) as f64;
+        let outcome = fact.outcome.map_or_else(String::new, |outcome| {
+            let change = ui::change(outcome.p_target_before, outcome.p_target_after);
+            format!("probability of the target {change}, {}, ", ui::verdict(&outcome))
+        });
+        ui::line(format!("     {outcome}{} of what it missed was written", ui::percent(share)))?;
     }
     Ok(())
 }

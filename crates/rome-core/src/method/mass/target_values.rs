@@ -7,11 +7,11 @@ use super::climb::together;
 use super::config::MassConfig;
 use crate::forward::Workers;
 use crate::math::norm;
-use crate::method::value::{Capture, CapturedRequest, Prefixes, ShiftedPart, Value, ValueOptimizer};
+use crate::method::value::{Capture, CapturedRequest, ShiftedPart, Value, ValueOptimizer};
 use crate::method::{EditError, Losses};
 use crate::model::CausalLm;
 use crate::observer::{Event, Observer, Progress, Stopped, Unit};
-use crate::request::{Row, TokenizedRequest};
+use crate::request::TokenizedRequest;
 
 /// More tokens than this keep every worker busy.
 const PLENTY: usize = 1 << 20;
@@ -58,12 +58,11 @@ impl TargetValues<'_> {
         let n_wanted = range.len();
         let device = model.device();
         let workers = Workers::new(&device, PLENTY, n_wanted.max(1));
-        let prefixes = Prefixes::of_rows(model, last, requests.first().into_iter().flat_map(context_tokens));
         let state = SharedState { inner: observer, n_done: range.start as u64, is_stopped: false };
         let shared = SharedObserver { state: Mutex::new(state), total: requests.len() as u64 };
         let packs: Vec<&[TokenizedRequest]> = requests[range].chunks(together(&device)).collect();
         let values = workers.queue(packs, |pack| {
-            let values = self.optimise(pack, last, &prefixes, &mut &shared)?;
+            let values = self.optimise(pack, last, &mut &shared)?;
             shared.finished(values.len())?;
             Ok::<_, EditError>(values)
         });
@@ -75,11 +74,10 @@ impl TargetValues<'_> {
         &self,
         pack: &[TokenizedRequest],
         layer: usize,
-        prefixes: &Prefixes,
         observer: &mut dyn Observer,
     ) -> Result<Vec<TargetValue>, EditError> {
         let model = self.model;
-        let capture = Capture::together(model, pack, (layer, ShiftedPart::Block), Some(prefixes));
+        let capture = Capture::together(model, pack, (layer, ShiftedPart::Block), None);
         let scales: Vec<f64> = capture.requests.iter().map(|request| norm(&request.clean_value)).collect();
         let settings = self.config.value_settings();
         let optimizer = ValueOptimizer { model, capture: &capture, layer, scales: &scales, settings };
@@ -92,13 +90,6 @@ impl TargetValues<'_> {
         };
         values.into_iter().zip(&capture.requests).zip(&scales).map(value).collect()
     }
-}
-
-/// The tokens of the contexts before a request's prompt. The last one may be another before other prompts, and is
-/// left out.
-fn context_tokens(request: &TokenizedRequest) -> impl Iterator<Item = Vec<u32>> {
-    let prompt = request.clean.lookup + 1;
-    request.rows.iter().map(move |Row { tokens, lookup }| tokens[..lookup.saturating_sub(prompt)].to_vec())
 }
 
 /// An observer that several workers tell. Once it stops one of them, it stops all.

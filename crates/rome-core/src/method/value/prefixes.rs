@@ -2,8 +2,8 @@
 
 use burn::prelude::*;
 
-use crate::forward::{Batch, CacheMode, ForwardPass, KvCache, embed, fill, indices};
-use crate::model::{CausalLm, HookPoint, Part};
+use crate::forward::{Batch, CacheMode, ForwardPass, KvCache, fill, indices};
+use crate::model::CausalLm;
 
 /// The positions before the lookup indices, as one request has run them at one layer.
 ///
@@ -29,46 +29,17 @@ impl Prefixes {
         Self { workers, extent: Extent::AllLayers }
     }
 
-    /// Runs the beginnings of rows that many requests share, whatever the requests are. Empty ones are left out.
-    pub fn of_rows(model: &dyn CausalLm, layer: usize, rows: impl IntoIterator<Item = Vec<u32>>) -> Self {
-        let rows: Vec<Vec<u32>> = rows.into_iter().filter(|row| !row.is_empty()).collect();
-        let n_layers = model.shape().n_layers;
-        let cache = KvCache::new(n_layers, rows.len());
-        let (mut lower, mut upper) = (cache.clone(), cache);
-        let batch = Batch::new(&rows.iter().map(Vec::len).collect::<Vec<_>>(), &model.device());
-        let mut entering = embed(model, &rows.concat(), &batch);
-        if !rows.is_empty() {
-            let hidden = entering.clone();
-            let mut hook = |point: HookPoint, state: Tensor<2>| {
-                if point.layer + 1 == layer && point.part == Part::Block {
-                    entering = state.clone();
-                }
-                state
-            };
-            let cache = CacheMode::Extend(&mut lower);
-            let hidden =
-                ForwardPass { model, batch: &batch, cache, hook: &mut hook }.run(hidden, 0..layer + 1);
-            fill(model, hidden, layer + 1..n_layers, &batch, &mut upper);
-        }
-        let known = vec![0; rows.len()];
-        Self::new(vec![WorkerPrefixes { rows, known, lower, entering, upper }])
-    }
-
     /// Returns what still holds once the layer itself has been edited: all that is below its MLP.
     #[must_use]
     pub fn below(&self) -> Self {
         Self { workers: self.workers.clone(), extent: Extent::BelowMlp }
     }
 
-    /// The prefixes that a worker takes over, one of `n_workers`: its own, as its rows begin like those that it
-    /// had before, or those of the only worker there was.
+    /// The prefixes that a worker takes over, one of `n_workers`. Rows go to the same worker as before, unless there
+    /// are more or fewer of them.
     pub(super) fn of_worker(&self, worker: usize, n_workers: usize) -> Option<KnownPrefixes<'_>> {
-        let of = match self.workers.as_slice() {
-            [one] => one,
-            workers if workers.len() == n_workers => &workers[worker],
-            _ => return None,
-        };
-        Some(KnownPrefixes { of, extent: self.extent })
+        let is_same = self.workers.len() == n_workers;
+        is_same.then(|| KnownPrefixes { of: &self.workers[worker], extent: self.extent })
     }
 }
 
