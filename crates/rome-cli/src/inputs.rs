@@ -12,7 +12,7 @@ use rome_edit::{
     Settings, StatisticsSource, edits, read_mass_settings, requests, suggest_mass,
 };
 
-use crate::args::{DeviceArgs, EditsArgs, InputsArgs, ModelArgs, SettingsArgs, TogetherArgs};
+use crate::args::{DeviceArgs, EditsArgs, InputsArgs, MetricArgs, ModelArgs, SettingsArgs};
 
 impl DeviceArgs {
     /// The device that the user named.
@@ -62,7 +62,7 @@ pub(crate) fn other_model(force: bool) -> OtherModel {
 
 impl SettingsArgs {
     /// The settings: flags override a settings file, which overrides published or derived ones.
-    fn settings(&self, model: &Model) -> Result<Settings> {
+    pub(crate) fn settings(&self, model: &Model) -> Result<Settings> {
         let mut settings = match &self.hparams {
             Some(path) => Settings::read(path, model)?,
             None => Settings::of(model)?,
@@ -124,7 +124,7 @@ fn remark(model: &Model, settings: &Settings) {
 impl SettingsArgs {
     /// The settings of a method for many facts: flags override a settings file, which overrides published or
     /// derived ones.
-    pub(crate) fn mass(&self, method: MassMethod, args: &TogetherArgs, model: &Model) -> Result<MassConfig> {
+    pub(crate) fn mass(&self, method: MassMethod, args: &MetricArgs, model: &Model) -> Result<MassConfig> {
         let shape = model.lm().shape();
         let config = match &self.hparams {
             Some(path) => read_mass_settings(path, method, model)?,

@@ -63,8 +63,9 @@ pub use edit_together::{
 };
 pub use error::{Error, InputError, RequestFileContent};
 pub use evaluate::{
-    Candidate, CompareResults, Evaluate, EvaluateError, EvaluationOutcome, EvaluationSeconds, FluencyInputs,
-    MergeResults, MethodName, RecordSelection, Sweep, SweepAdvice,
+    Candidate, CompareResults, Evaluate, EvaluateError, EvaluateTogether, EvaluationOutcome, EvaluationSeconds,
+    FluencyInputs, MergeResults, MethodName, RecordSelection, Sweep, SweepAdvice, TogetherEvaluation, TogetherMethod,
+    TogetherPoint,
 };
 pub use export::{Export, ExportFormat, ExportReport};
 pub use generate::{Generate, GeneratedText, Sampling, logits_file};

@@ -336,6 +336,17 @@ impl Session {
         self.edits = part;
     }
 
+    /// The number of requests whose targets the model, as it is now, writes by greedy decoding.
+    pub(crate) fn generated(&self, requests: &[Request]) -> Result<usize, Error> {
+        let mut n = 0;
+        for request in requests {
+            let (tokenizer, shape) = (self.model.tokenizer(), self.model.lm().shape());
+            let rows = TokenizedRequest::new(request, &[Context::clean()], &[], tokenizer, shape)?;
+            n += usize::from(Answer::of(self.model.lm(), &rows.clean.tokens, &rows.target).is_greedy);
+        }
+        Ok(n)
+    }
+
     /// Keeps what undoes edits that were made by an editor of this session.
     pub(crate) fn push_undo(&mut self, undo: Undo) {
         self.undo.push(undo);

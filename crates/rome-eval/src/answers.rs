@@ -66,6 +66,11 @@ impl Answers {
         }
     }
 
+    /// True for each neighbour that is still answered by its own object.
+    pub fn neighbours_right(&self) -> Vec<bool> {
+        self.outcomes(Aspect::Neighborhood)
+    }
+
     /// True if each prompt of an aspect, or of zsRE each token of its answer, came out as it should after
     /// an edit.
     pub(crate) fn outcomes(&self, aspect: Aspect) -> Vec<bool> {

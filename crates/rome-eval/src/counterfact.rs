@@ -57,6 +57,10 @@ impl Record for CounterFact {
         &self.generation_prompts
     }
 
+    fn neighbours(&self) -> &[String] {
+        &self.neighborhood_prompts
+    }
+
     fn queries(&self, tokenizer: &dyn Tokenizer) -> Result<Vec<Query>, EvalError> {
         let Rewrite { target_new, target_true, .. } = &self.requested_rewrite;
         // As an edit takes them.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rome_core::request::check_vocabulary;
-use rome_core::{Editor, Observer, Query, Scoring, Tokenizer};
+use rome_core::{CausalLm, Editor, Observer, Query, Scoring, Tokenizer};
 
 use crate::answers::Answers;
 use crate::case::Case;
@@ -46,6 +46,46 @@ impl<'a> Evaluation<'a> {
         self.try_run(editor, record, observer).map_err(|error| error.in_case(record.case_id()))
     }
 
+    /// Asks an unedited model about a record, and keeps its answers.
+    ///
+    /// # Errors
+    /// [`EvalError::Case`] when the record makes no sense for the model.
+    pub fn ask_before(&mut self, model: &dyn CausalLm, record: &dyn Record) -> Result<(), EvalError> {
+        if !self.before.contains_key(&record.case_id()) {
+            let answers = self.ask_once(model, record).map_err(|error| error.in_case(record.case_id()))?;
+            self.before.insert(record.case_id(), answers);
+        }
+        Ok(())
+    }
+
+    /// Asks a model that was edited, by this record and perhaps by others, and pairs its answers with those of
+    /// the unedited one.
+    ///
+    /// # Errors
+    /// [`EvalError::Case`] when the record makes no sense for the model.
+    ///
+    /// # Panics
+    /// If the unedited model was not asked [before](Self::ask_before).
+    pub fn ask_after(
+        &mut self,
+        model: &dyn CausalLm,
+        record: &dyn Record,
+        time: f64,
+    ) -> Result<Case, EvalError> {
+        let post = self.ask_once(model, record).map_err(|error| error.in_case(record.case_id()))?;
+        let pre = self.before[&record.case_id()].clone();
+        let requested_rewrite = record.rewrite().clone();
+        Ok(Case { case_id: record.case_id(), requested_rewrite, time, post, pre })
+    }
+
+    fn ask_once(&mut self, model: &dyn CausalLm, record: &dyn Record) -> Result<Answers, EvalError> {
+        let start = Instant::now();
+        let queries = self.queries(model, record)?;
+        let answers = self.ask(model, record, &Scoring::new(model, &queries, usize::MAX));
+        self.asking += start.elapsed();
+        answers
+    }
+
     fn try_run(
         &mut self,
         editor: &mut Editor<'_>,
@@ -53,13 +93,13 @@ impl<'a> Evaluation<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Case, EvalError> {
         let start = Instant::now();
-        let queries = self.queries(editor, record)?;
+        let queries = self.queries(editor.model(), record)?;
         // What the edit does not reach is run once for before and after.
         let lowest_layer = editor.method().layers().iter().copied().min().unwrap_or(usize::MAX);
         let scoring = Scoring::new(editor.model(), &queries, lowest_layer);
         let pre = match self.before.get(&record.case_id()) {
             Some(known) => known.clone(),
-            None => self.ask(editor, record, &scoring)?,
+            None => self.ask(editor.model(), record, &scoring)?,
         };
         self.before.entry(record.case_id()).or_insert_with(|| pre.clone());
         self.asking += start.elapsed();
@@ -79,7 +119,7 @@ impl<'a> Evaluation<'a> {
         let time = start.elapsed().as_secs_f64();
 
         let start = Instant::now();
-        let post = self.ask(editor, record, &scoring);
+        let post = self.ask(editor.model(), record, &scoring);
         self.asking += start.elapsed();
         editor.undo();
         let requested_rewrite = record.rewrite().clone();
@@ -87,8 +127,8 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The queries of a record, each within what the model takes.
-    fn queries(&self, editor: &Editor<'_>, record: &dyn Record) -> Result<Vec<Query>, EvalError> {
-        let shape = editor.model().shape();
+    fn queries(&self, model: &dyn CausalLm, record: &dyn Record) -> Result<Vec<Query>, EvalError> {
+        let shape = model.shape();
         let queries = record.queries(self.tokenizer)?;
         for query in &queries {
             for target in &query.targets {
@@ -105,13 +145,18 @@ impl<'a> Evaluation<'a> {
         Ok(queries)
     }
 
-    fn ask(&self, editor: &Editor<'_>, record: &dyn Record, scoring: &Scoring) -> Result<Answers, EvalError> {
-        let mut answers = record.judge(&scoring.run(editor.model()));
+    fn ask(
+        &self,
+        model: &dyn CausalLm,
+        record: &dyn Record,
+        scoring: &Scoring,
+    ) -> Result<Answers, EvalError> {
+        let mut answers = record.judge(&scoring.run(model));
         if !answers.is_finite() {
             return Err(EvalError::NotFinite);
         }
         if let Some(fluency) = self.fluency {
-            fluency.judge(editor.model(), self.tokenizer, record, &mut answers)?;
+            fluency.judge(model, self.tokenizer, record, &mut answers)?;
         }
         Ok(answers)
     }

@@ -18,6 +18,11 @@ pub trait Record: Send + Sync {
     /// Prompts to be continued as text.
     fn generation_prompts(&self) -> &[String];
 
+    /// Prompts about other subjects, whose answers are to stay.
+    fn neighbours(&self) -> &[String] {
+        &[]
+    }
+
     /// The questions to the model, as tokens.
     ///
     /// # Errors

@@ -105,7 +105,7 @@ pub(crate) struct MakeArgs {
 #[command(next_help_heading = "Many facts at once")]
 pub(crate) struct TogetherArgs {
     /// Method: rome edits one fact after the other, the others edit all of them at once
-    #[arg(long, default_value = "rome", value_parser = choice(METHODS))]
+    #[arg(long, default_value = "rome", value_parser = choice(TOGETHER_METHODS))]
     pub(crate) method: Method,
 
     /// Edit N facts at a time; all of them by default
@@ -124,6 +124,14 @@ pub(crate) struct TogetherArgs {
     #[arg(long, value_name = "I/N", value_parser = parsed::<Shard>)]
     pub(crate) shard: Option<Shard>,
 
+    #[command(flatten)]
+    pub(crate) metric: MetricArgs,
+}
+
+/// Settings of the metric of methods for many facts.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Many facts at once")]
+pub(crate) struct MetricArgs {
     /// Weight of C: the more, the less is written; 2x is twice the length of a key
     #[arg(long, value_name = "X|Xx", value_parser = parsed_weight)]
     pub(crate) weight: Option<CovarianceWeight>,
@@ -160,7 +168,7 @@ pub(crate) enum Method {
     Mass(MassMethod),
 }
 
-const METHODS: &[Choice<Method>] = &[
+pub(crate) const TOGETHER_METHODS: &[Choice<Method>] = &[
     ("rome", Some("One fact after the other, at one layer"), Method::Rome),
     (
         "memit",

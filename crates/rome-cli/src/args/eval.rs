@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand};
 use rome_edit::{Dataset, LayerSelection, MethodName, Shard, Sweep};
 
-use super::common::{Choice, InputsArgs, JsonArgs, ModelArgs, RunOr, SettingsArgs, choice, parsed};
+use super::common::{Choice, InputsArgs, JsonArgs, ModelArgs, RunOr, SettingsArgs, choice, number, parsed};
+use super::edit::{Method, MetricArgs, TOGETHER_METHODS};
 
 pub(crate) type EvalArgs = RunOr<EvalRunArgs, EvalFolderCommand>;
 
@@ -25,6 +26,7 @@ Examples:
   rome eval -m facts-gpt2 --limit 50 -o results
   rome eval -m facts-gpt2 --limit 50 --methods all -o methods
   rome eval -m facts-gpt2 --limit 50 --layers all -o layers
+  rome eval -m facts-gpt2 --method rome,memit --together 1,10,100 -o together
   rome eval -m openai-community/gpt2-xl --dataset counterfact --data counterfact.json \\
     --shard 0/8 -o shard-0
   rome eval merge shard-* -o all
@@ -65,6 +67,21 @@ pub(crate) struct EvalRunArgs {
     /// or contexts=1,11,21; repeat the option for more settings
     #[arg(long, value_name = "SETTING=VALUES", value_parser = parsed::<Sweep>, help_heading = "Comparison")]
     pub(crate) vary: Vec<Sweep>,
+
+    /// Edit the first N records together and ask about all of them on the one model; several with commas
+    #[arg(long, value_name = "N", value_delimiter = ',', conflicts_with_all = ["methods", "layers", "vary", "generate", "against", "shard"], value_parser = number(|n: usize| n > 0, "it must be at least 1"), help_heading = "Many facts at once")]
+    pub(crate) together: Vec<usize>,
+
+    /// With --together, the methods, with commas; rome edits one fact after the other
+    #[arg(long, value_name = "METHODS", value_delimiter = ',', requires = "together", value_parser = choice(TOGETHER_METHODS), help_heading = "Many facts at once")]
+    pub(crate) method: Vec<Method>,
+
+    /// With --together, edit N facts at a time; all of them by default
+    #[arg(long, value_name = "N", requires = "together", value_parser = number(|n: usize| n > 0, "it must be at least 1"), help_heading = "Many facts at once")]
+    pub(crate) batch: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) metric: MetricArgs,
 
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,

@@ -181,6 +181,19 @@ impl EditTogether {
         Ok(n)
     }
 
+    /// Computes the values of all facts on an unedited model, as a part without edits.
+    pub(crate) fn known_values(
+        &self,
+        session: &Session,
+        observer: &mut dyn Observer,
+    ) -> Result<EditPart, Error> {
+        let facts = self.facts(session, None)?;
+        let wanted: Vec<usize> = (0..facts.requests.len()).collect();
+        let saving = Saving { partial: None, part: &facts.part };
+        let values = self.values(session.model().lm(), &facts, &wanted, saving, observer)?;
+        Ok(file_of_values(&facts.part, &values).parts.remove(0))
+    }
+
     /// Computes some of the values that a part keeps anew, and compares them.
     pub(crate) fn verify_values(
         &self,

@@ -11,6 +11,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EvaluateError {
+    /// There are fewer records than are to be edited together.
+    #[error("{n} records are to be edited together, and there are {n_there}")]
+    TooFewRecords {
+        /// The number asked for.
+        n: usize,
+        /// The number of records.
+        n_there: usize,
+    },
     /// Edits are on the model, of which results say nothing.
     #[error("the model already has edits")]
     Edited,
@@ -99,6 +107,7 @@ impl Hint for EvaluateError {
     fn hint(&self) -> Cow<'static, str> {
         let hint = match self {
             Self::Edited => "undo the edits first",
+            Self::TooFewRecords { .. } => "edit fewer together, or give a file with more records",
             Self::NoRecords => "give a file with records, or another limit or shard",
             Self::NoBundledRecords { dataset, .. } => {
                 return format!("give a file of {}", dataset.name()).into();

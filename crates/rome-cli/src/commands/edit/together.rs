@@ -39,7 +39,7 @@ pub(crate) fn run(args: MakeArgs, method: MassMethod) -> Result<ExitCode> {
     let kl_prompts = args.inputs.preserve.as_deref().map(requests::read_kl_prompts).transpose()?;
     let mut bar = ProgressBar::new();
     let model = args.model.load(&mut bar)?;
-    let config = args.settings.mass(method, &args.together, &model)?;
+    let config = args.settings.mass(method, &args.together.metric, &model)?;
     // The session's own contexts are for edits one after the other.
     let inputs = Inputs {
         contexts: Some(vec![Context::clean()]),

@@ -3,6 +3,7 @@
 mod folders;
 mod run;
 mod tables;
+mod together;
 
 use std::process::ExitCode;
 

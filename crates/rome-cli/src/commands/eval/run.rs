@@ -7,12 +7,15 @@ use std::time::Instant;
 use anyhow::Result;
 use rome_edit::{Error, Evaluate, EvaluationOutcome, FluencyInputs, RecordSelection, Results, Sweep};
 
-use super::tables;
+use super::{tables, together};
 use crate::args::EvalRunArgs;
 use crate::error::exit_code;
 use crate::ui::{self, ProgressBar};
 
 pub(crate) fn run(args: EvalRunArgs) -> Result<ExitCode> {
+    if !args.together.is_empty() {
+        return together::run(args);
+    }
     let started = Instant::now();
     let records = RecordSelection {
         dataset: args.dataset,
