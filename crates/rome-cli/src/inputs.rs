@@ -154,6 +154,7 @@ impl SettingsArgs {
             clamp_norm_factor: self.clamp.unwrap_or(config.clamp_norm_factor),
             kl_factor: self.kl_factor.unwrap_or(config.kl_factor),
             covariance_weight: args.weight.map_or(config.covariance_weight, |weight| weight.of(shape.d_ff)),
+            stop_first: args.stop_first.or(config.stop_first),
             norm_weight: args.norm_weight.unwrap_or(config.norm_weight),
             slack: args.slack.unwrap_or(config.slack),
             ridge: args.ridge.unwrap_or(config.ridge),

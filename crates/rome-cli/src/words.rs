@@ -7,12 +7,13 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 
 use rome_core::edit::EditFileError;
+use rome_core::method::mass::MassError;
 use rome_core::method::rome::ConfigError;
 use rome_core::{EditError, Hint};
 use rome_edit::statistics::{FetchError, StatisticsError};
 use rome_edit::{
     Error, EvalError, EvaluateError, ExportError, FileError, InputError, LedgerError, ModelError, StatsError,
-    TraceError,
+    TogetherError, TraceError,
 };
 
 use crate::cli_error::CliError;
@@ -65,6 +66,7 @@ fn of_concern(error: &Error) -> Words {
         Error::Statistics(error) => statistics(error),
         Error::Stats(error) => stats(error),
         Error::Trace(error) => trace(error),
+        Error::Together(error) => together(error),
         _ => error.hint(),
     }
 }
@@ -94,6 +96,33 @@ fn input(error: &InputError) -> Words {
         InputError::OtherPrecision { precision } => {
             return format!("give --dtype {}", precision.name()).into();
         }
+        _ => return error.hint(),
+    };
+    words.into()
+}
+
+fn together(error: &TogetherError) -> Words {
+    let words = match error {
+        TogetherError::NoValues { .. } => {
+            "give a file that rome edit wrote without --no-values, or with --shard"
+        }
+        TogetherError::Unfinished { .. } => "continue it with --resume, or remove it to start over",
+        TogetherError::Interrupted { .. } => "continue with --resume",
+        TogetherError::NotASet { .. } => "give a file that rome edit --method wrote",
+        TogetherError::ShardOfBatches => "leave out --batch or --shard",
+        _ => return error.hint(),
+    };
+    words.into()
+}
+
+fn mass(error: &MassError) -> Words {
+    let words = match error {
+        MassError::LayerOrder { .. } => "write --layer 1,2 or --layer 4-8",
+        MassError::WritesNothing { .. } => {
+            "lower --weight: 0.9x to 3x, multiples of the length of a key, are published for GPT-J and GPT-2 XL"
+        }
+        MassError::PostNorm { .. } => "edit this model with --method rome",
+        MassError::NullSpace { .. } => "raise --threshold, or give --nullspace-share 0.02",
         _ => return error.hint(),
     };
     words.into()
@@ -151,6 +180,7 @@ fn config(error: &ConfigError) -> Words {
 fn edit(error: &EditError) -> Words {
     let words = match error {
         EditError::Config(error) => return config(error),
+        EditError::Mass(error) => return mass(error),
         EditError::Layer { .. } => "choose a layer with --layer, counted from 0",
         EditError::StatisticsSize { .. } | EditError::NoStatistics { .. } => {
             "collect statistics of this model and layer with rome stats collect"
@@ -167,6 +197,9 @@ fn edit_file(error: &EditFileError) -> Words {
     let words = match error {
         EditFileError::Format(_) => "give a file that rome edit wrote",
         EditFileError::NoSuchEdit { .. } => "list the numbers with rome edit show",
+        EditFileError::Together { .. } => {
+            "leave facts out with rome edit again FILE --drop I,J: their values are kept, so that takes little"
+        }
         _ => return error.hint(),
     };
     words.into()

@@ -59,13 +59,13 @@ pub use edit_many::{
 };
 pub use edit_together::{
     ContextGroups, EditAgain, EditTogether, FactReport, TogetherError, TogetherOutcome, TogetherSeconds,
-    WeightReport, read_mass_settings,
+    VerifiedValue, WeightReport, read_mass_settings,
 };
 pub use error::{Error, InputError, RequestFileContent};
 pub use evaluate::{
-    Candidate, CompareResults, Evaluate, EvaluateError, EvaluateTogether, EvaluationOutcome, EvaluationSeconds,
-    FluencyInputs, MergeResults, MethodName, RecordSelection, Sweep, SweepAdvice, TogetherEvaluation, TogetherMethod,
-    TogetherPoint,
+    Candidate, CompareResults, Evaluate, EvaluateError, EvaluateTogether, EvaluationOutcome,
+    EvaluationSeconds, FluencyInputs, MergeResults, MethodName, RecordSelection, Sweep, SweepAdvice,
+    TogetherEvaluation, TogetherMethod, TogetherPoint,
 };
 pub use export::{Export, ExportFormat, ExportReport};
 pub use generate::{Generate, GeneratedText, Sampling, logits_file};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rome_core::{
-    EditEntry, EditFile, EditPart, Environment, Observer, Outcome, Progress, Request, RomeConfig, Unit, WeightUpdate,
+    EditEntry, EditFile, EditPart, Environment, Observer, Outcome, Progress, Request, RomeConfig, Unit,
+    WeightUpdate,
 };
 use serde::Serialize;
 
@@ -158,7 +159,8 @@ impl Verify {
         let mut session = self.session(part, known, (model, rome))?;
         let record = &part.record;
         let requests: Vec<Request> = record.facts.iter().map(|fact| fact.request.clone()).collect();
-        let groups = ContextGroups { contexts: record.contexts.clone(), sizes: record.context_groups.clone() };
+        let groups =
+            ContextGroups { contexts: record.contexts.clone(), sizes: record.context_groups.clone() };
         let together = EditTogether {
             contexts: Some(groups),
             batch: record.batches.first().copied(),
@@ -240,7 +242,8 @@ impl VerifiedEdit {
         let equal = *there == again;
         let (cosine, difference_of_norms) =
             if equal { (1.0, 0.0) } else { (there.cosine(&again), again.norm() / there.norm() - 1.0) };
-        let request = entry.request.as_ref().map_or_else(|| "all facts together".to_owned(), Request::to_string);
+        let request =
+            entry.request.as_ref().map_or_else(|| "all facts together".to_owned(), Request::to_string);
         let same = equal || cosine > SAME && difference_of_norms.abs() < AS_LONG;
         Self {
             weight: entry.weight.clone(),

@@ -174,7 +174,8 @@ mod tests {
             assert!(log(&[action]).fault().is_some(), "an entry speaks of those before it");
         }
         // A name leads into the ledger's folder and nowhere else.
-        let outside = Action::Apply { file: format!("../{}", "0".repeat(61)), edits: Vec::new(), facts: Vec::new() };
+        let outside =
+            Action::Apply { file: format!("../{}", "0".repeat(61)), edits: Vec::new(), facts: Vec::new() };
         assert!(log(&[outside]).fault().is_some());
         assert!(log(&[apply(), Action::Undo(1), Action::Checkout(0)]).fault().is_none());
     }

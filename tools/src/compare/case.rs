@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Context, Result};
 use fixtures::random::Shape;
+
+use crate::program;
 
 /// The task, by the flags of `rome edit`.
 #[derive(Debug, clap::Args)]
@@ -46,6 +49,10 @@ pub(crate) struct Case {
     /// Device that ours computes on, as rome names it; the original takes a CUDA device if torch finds one
     #[arg(long, default_value = "cpu", value_name = "NAME", env = "ROME_DEVICE")]
     pub(crate) device: String,
+
+    /// A rome to run; it is built otherwise, as a release
+    #[arg(long, value_name = "EXE")]
+    pub(crate) rome: Option<PathBuf>,
 
     /// Threads for both programs; all there are by default
     #[arg(long, value_name = "N")]
@@ -110,6 +117,14 @@ impl Case {
     pub(crate) fn bundled(&self) -> Option<&str> {
         let is_bundled = self.shape.is_none() && fixtures::MODELS.contains(&self.model.as_str());
         is_bundled.then_some(&self.model)
+    }
+
+    /// The program to run: the one that is given, or a release of this source.
+    pub(crate) fn program(&self) -> Result<PathBuf> {
+        match &self.rome {
+            Some(path) => path.canonicalize().with_context(|| format!("there is no {}", path.display())),
+            None => program::build(&Vec::from_iter(self.backend())),
+        }
     }
 
     /// The backend to build rome with, beside the default one.

@@ -13,8 +13,8 @@ use crate::compare::original::{Driver, Original};
 use crate::compare::outcome::{self, Outcome};
 use crate::compare::runs::{self, Medians};
 use crate::compare::task::{Task, json_file};
+use crate::process;
 use crate::report::Report;
-use crate::{process, program};
 
 /// The facts, by the flags of `rome eval`.
 #[derive(Debug, clap::Args)]
@@ -65,7 +65,7 @@ impl Answers {
 
 /// Asks both programs all there is to ask about every fact, after an edit and before it.
 pub(crate) fn run(original: Option<Original<'_>>, case: &Case, facts: &Facts, runs: u32) -> Result<Report> {
-    let rome = program::build(&Vec::from_iter(case.backend()))?;
+    let rome = case.program()?;
     let task = Task::new(case)?;
     let data = facts.data.clone().unwrap_or_else(|| fixtures::path("data/counterfact.json"));
     // The original is run in another folder.

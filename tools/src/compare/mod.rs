@@ -9,6 +9,7 @@ mod runs;
 mod side_by_side;
 mod statistics;
 mod task;
+mod together;
 mod trace;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::compare::evaluation::Facts;
 use crate::compare::original::Original;
 use crate::compare::statistics::Collection;
 use crate::compare::task::Task;
+use crate::compare::together::Method;
 use crate::report::{self, Format};
 
 /// Without arguments: the edits of the bundled models against values that the original computed
@@ -30,7 +32,7 @@ use crate::report::{self, Format};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub(crate) struct Args {
-    /// A checkout of kmeng01/rome; it is not changed
+    /// A checkout of kmeng01/rome, or of the method; it is not changed
     #[arg(long, value_name = "DIR", requires = "python")]
     reference: Option<PathBuf>,
 
@@ -57,6 +59,14 @@ pub(crate) struct Args {
     #[command(flatten)]
     facts: Facts,
 
+    /// Compare edits of many facts at once; the checkout is that of the method
+    #[arg(long, conflicts_with_all = ["stats", "trace", "eval"])]
+    method: Option<Method>,
+
+    /// With --method, edit this many facts
+    #[arg(long, default_value_t = 100, value_name = "N", requires = "method")]
+    n_facts: usize,
+
     #[command(flatten)]
     case: Case,
 
@@ -77,6 +87,7 @@ Examples:
     --second-moment stats/layer-8.safetensors
   cargo xtask compare --stats --reference ../rome --python .venv/bin/python --text wiki.parquet
   cargo xtask compare --trace --reference ../rome --python .venv/bin/python -m facts-gptj
+  cargo xtask compare --method memit --reference ../memit --python .venv/bin/python --n-facts 100
   cargo xtask compare --eval --reference ../rome --python .venv/bin/python --limit 100 --runs 3";
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -86,6 +97,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let report = if args.stats {
         let Task { model, layer, n_threads, .. } = &Task::new(&args.case)?;
         statistics::run(original, (model, *layer, *n_threads), &args.collection, args.runs)?
+    } else if let Some(method) = args.method {
+        together::run(original, &args.case, (method, args.n_facts), args.runs)?
     } else if args.trace {
         trace::run(original, &args.case, args.runs)?
     } else if args.eval {

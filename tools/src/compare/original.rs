@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use crate::process::{self, Finished};
@@ -25,6 +25,7 @@ pub(crate) enum Driver {
     SecondMoment,
     Trace,
     Evaluate,
+    Together,
 }
 
 impl Driver {
@@ -34,6 +35,7 @@ impl Driver {
             Self::SecondMoment => include_str!("python/second_moment.py"),
             Self::Trace => include_str!("python/trace.py"),
             Self::Evaluate => include_str!("python/evaluate.py"),
+            Self::Together => include_str!("python/together.py"),
         }
     }
 }
@@ -51,6 +53,13 @@ impl Original<'_> {
         let mut command = Command::new(self.python);
         command.arg(file("driver.py")).arg(file("job.json"));
         command.env("OMP_NUM_THREADS", n_threads.to_string());
-        process::run(&mut command)
+        let finished = process::run(&mut command)?;
+        // It may have printed much before it failed.
+        match job["output"].as_str() {
+            Some(output) if !Path::new(output).exists() => {
+                bail!("the driver has saved nothing: run it on this job to see why:\n{job}")
+            }
+            _ => Ok(finished),
+        }
     }
 }

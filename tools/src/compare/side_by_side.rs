@@ -12,11 +12,10 @@ use crate::compare::case::Case;
 use crate::compare::original::Original;
 use crate::compare::runs::{self, Medians, median};
 use crate::compare::task::{Run, Task};
-use crate::program;
 use crate::report::Report;
 
 pub(crate) fn run(original: Option<Original<'_>>, case: &Case, runs: u32) -> Result<Report> {
-    let rome = program::build(&Vec::from_iter(case.backend()))?;
+    let rome = case.program()?;
     let task = Task::new(case)?;
     let (ours, theirs) = runs::in_turn(
         original,

@@ -12,8 +12,8 @@ use crate::compare::original::{Driver, Original};
 use crate::compare::outcome::{self, Outcome};
 use crate::compare::runs::{self, Medians};
 use crate::compare::task::{Task, json_file};
+use crate::process;
 use crate::report::Report;
-use crate::{process, program};
 
 const KINDS: [&str; 3] = ["state", "mlp", "attn"];
 
@@ -39,7 +39,7 @@ struct TraceFile {
 
 /// Traces every prompt by every kind, with both programs.
 pub(crate) fn run(original: Option<Original<'_>>, case: &Case, runs: u32) -> Result<Report> {
-    let rome = program::build(&Vec::from_iter(case.backend()))?;
+    let rome = case.program()?;
     let task = Task::new(case)?;
     let prompts = prompts(case)?;
     let (ours, theirs) = runs::in_turn(

@@ -136,6 +136,10 @@ pub(crate) struct MetricArgs {
     #[arg(long, value_name = "X|Xx", value_parser = parsed_weight)]
     pub(crate) weight: Option<CovarianceWeight>,
 
+    /// Stop optimising a fact once its target was the most probable one behind every context in N evaluations
+    #[arg(long, value_name = "N", value_parser = number(|n: usize| n > 0, "it must be at least 1"))]
+    pub(crate) stop_first: Option<usize>,
+
     /// Weight of the update's own norm, beside C
     #[arg(long, value_name = "X")]
     pub(crate) norm_weight: Option<f64>,

@@ -119,7 +119,8 @@ fn log(folder: &Path, form: &JsonArgs) -> Result<()> {
         }
         let Action::Apply { edits, file, facts } = &entry.action else { continue };
         if !facts.is_empty() {
-            let held = facts.iter().filter(|fact| fact.outcome.is_some_and(|outcome| outcome.succeeded)).count();
+            let held =
+                facts.iter().filter(|fact| fact.outcome.is_some_and(|outcome| outcome.succeeded)).count();
             ui::line(format!("         {held} of {} held", ui::count(facts.len(), "fact")))?;
         }
         for edit in edits {

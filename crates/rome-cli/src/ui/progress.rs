@@ -122,6 +122,8 @@ fn template(unit: Unit) -> &'static str {
     match unit {
         Unit::FetchedBytes | Unit::ModelBytes => "{bar:30} {bytes} of {total_bytes} · {msg} · {eta} left",
         Unit::Records | Unit::Facts => "{bar:30} {pos} of {len} · {msg} · {eta} left",
+        Unit::Values => "{bar:30} {pos} of {len} facts · {eta} left",
+        Unit::Layers => "{bar:30} layer {pos} of {len}",
         Unit::Tensors => "{bar:30} {pos} of {len} tensors · {msg}",
         Unit::Tests => "{bar:30} {pos} of {len} · {msg}",
         Unit::Cells | Unit::Prompts => "{bar:30} {percent}% · {eta} left",

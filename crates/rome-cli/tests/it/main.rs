@@ -24,6 +24,7 @@ mod program;
 mod reference;
 mod repeated;
 mod statistics;
+mod together;
 mod tracing;
 mod traffic;
 mod undo;

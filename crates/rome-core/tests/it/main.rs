@@ -3,6 +3,7 @@
 
 mod edit_files;
 mod formats;
+mod least_squares;
 mod solving;
 mod updates;
 

@@ -114,9 +114,9 @@ fn difference(a: &EditPart, b: &EditPart) -> Option<&'static str> {
 }
 
 /// The settings that values depend on.
-fn of_values(config: &MassConfig) -> (Option<usize>, usize, [f64; 5]) {
+fn of_values(config: &MassConfig) -> (Option<usize>, [usize; 2], [f64; 5]) {
     let MassConfig { steps, learning_rate, weight_decay, clamp_norm_factor, kl_factor, stop_loss, .. } =
         config;
     let numbers = [*learning_rate, *weight_decay, *clamp_norm_factor, *kl_factor, *stop_loss];
-    (config.layers.last().copied(), *steps, numbers)
+    (config.layers.last().copied(), [*steps, config.stop_first.unwrap_or(0)], numbers)
 }

@@ -76,8 +76,10 @@ pub struct WeightReport {
 /// The time of the parts, in seconds.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Serialize)]
 pub struct TogetherSeconds {
-    /// Loading, statistics included.
+    /// Loading.
     pub load: f64,
+    /// Finding and factoring C.
+    pub statistics: f64,
     /// Computing values.
     pub values: f64,
     /// Keys, states and updates.

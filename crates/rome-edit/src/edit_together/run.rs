@@ -69,7 +69,10 @@ impl EditTogether {
         observer: &mut dyn Observer,
     ) -> Result<TogetherOutcome, Error> {
         let mut facts = self.facts(session, known)?;
+        let load = self.started.elapsed().as_secs_f64();
+        let time = Instant::now();
         session.find_statistics_of(&self.config.layers)?;
+        let statistics = time.elapsed().as_secs_f64();
         for &layer in &self.config.layers {
             let statistics = session.statistics_of(layer).cloned();
             facts.part.record.statistics.extend(statistics.map(|statistics| (layer, statistics)));
@@ -79,12 +82,11 @@ impl EditTogether {
         self.resume_from(partial.as_ref(), &mut facts)?;
         let mut health =
             HealthCheck::new(session.model().lm(), session.model().tokenizer(), &self.config.layers)?;
-        let load = self.started.elapsed().as_secs_f64();
 
         let before = ask(session.model().lm(), &facts.tokenized);
         let (mut editable, mut hashes) = session.editable();
         let mut method = MassEdit::new(self.config.clone()).groups(facts.groups.clone());
-        let mut seconds = TogetherSeconds { load, ..TogetherSeconds::default() };
+        let mut seconds = TogetherSeconds { load, statistics, ..TogetherSeconds::default() };
         let (mut values, mut edits) = (Vec::new(), Vec::new());
         let batches = self.batches(facts.requests.len());
         for batch in &batches {

@@ -26,7 +26,8 @@ pub(super) fn draw(points: &[TogetherPoint]) -> Result<String, PlotError> {
         };
         names.iter().map(line).collect::<Vec<_>>()
     };
-    let axis = |name: &str, scale: Scale, format: fn(f64) -> String| Axis { name: name.to_owned(), scale, format };
+    let axis =
+        |name: &str, scale: Scale, format: fn(f64) -> String| Axis { name: name.to_owned(), scale, format };
     let counts = || axis("facts on the model", Scale::Log, |value| format!("{value}"));
     let mut panels: Vec<Panel> = SCORES
         .into_iter()

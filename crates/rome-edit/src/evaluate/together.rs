@@ -109,7 +109,11 @@ impl EvaluateTogether {
     /// # Errors
     /// When there are fewer records, they contradict each other, a method does not fit the model or lacks statistics, or
     /// `observer` stops it.
-    pub fn run(&self, session: &mut Session, observer: &mut dyn Observer) -> Result<TogetherEvaluation, Error> {
+    pub fn run(
+        &self,
+        session: &mut Session,
+        observer: &mut dyn Observer,
+    ) -> Result<TogetherEvaluation, Error> {
         if session.is_edited() {
             return Err(EvaluateError::Edited.into());
         }
@@ -241,7 +245,8 @@ impl Bench<'_> {
         let MadePoint { method, n, batch, perplexity, norms, seconds, settings } = made;
         let together = self.together;
         let is_single = together.counts.len() == 1 && together.methods.len() == 1;
-        let folder = if is_single { together.output.clone() } else { together.output.join(format!("{method}-{n}")) };
+        let folder =
+            if is_single { together.output.clone() } else { together.output.join(format!("{method}-{n}")) };
         let _claim = self.records.claim(&folder)?;
         let record = &session.edits().record;
         let run = Run {
@@ -319,7 +324,8 @@ impl Weights {
     fn relative_changes(&self, model: &dyn CausalLm) -> Vec<f64> {
         let change = |(layer, before): &(usize, Vec<f32>)| {
             let after = weight(model, *layer);
-            let difference: Vec<f32> = after.iter().zip(before).map(|(after, before)| after - before).collect();
+            let difference: Vec<f32> =
+                after.iter().zip(before).map(|(after, before)| after - before).collect();
             norm(&difference) / norm(before)
         };
         self.0.iter().map(change).collect()

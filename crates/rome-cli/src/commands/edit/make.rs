@@ -13,6 +13,9 @@ use crate::error::exit_code;
 use crate::inputs::other_model;
 use crate::ui::{self, ProgressBar, Table};
 
+/// With more requests than this, another method is worth a look.
+const MANY: usize = 30;
+
 /// The widest request of a table.
 const WIDEST: usize = 60;
 
@@ -31,6 +34,11 @@ pub(crate) fn run(args: MakeArgs) -> Result<ExitCode> {
         started,
         ..many
     };
+    if many.requests.len() > MANY {
+        tracing::info!(
+            "edits one after the other wear a model out; --method memit edits all facts at once, and can change the set later"
+        );
+    }
     check_writable(&args.output)?;
     let below = edits::read_all(&args.edits.edits)?;
     let mut bar = ProgressBar::new();

@@ -25,7 +25,8 @@ pub(crate) fn run(args: &EditShowArgs) -> Result<()> {
         let hash = model::hash(&model::source(model, &mut bar)?, &mut bar)?;
         file.check_model(&hash).map_err(Error::from)?;
     }
-    let rank = |updates: Vec<&WeightUpdate>| updates.iter().map(|update| update.rank_at_most()).sum::<usize>();
+    let rank =
+        |updates: Vec<&WeightUpdate>| updates.iter().map(|update| update.rank_at_most()).sum::<usize>();
     let ranks: BTreeMap<_, _> =
         file.updates().into_iter().map(|(weight, updates)| (weight, rank(updates))).collect();
     if args.json {

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use rome_edit::{
-    Context, ContextGroups, EvaluateTogether, Inputs, RecordSelection, Session, TogetherEvaluation, TogetherMethod,
-    TogetherPoint, requests,
+    Context, ContextGroups, EvaluateTogether, Inputs, RecordSelection, Session, TogetherEvaluation,
+    TogetherMethod, TogetherPoint, requests,
 };
 
 use crate::args::{EvalRunArgs, Method};
@@ -71,8 +71,11 @@ fn show(outcome: &TogetherEvaluation) -> Result<()> {
     let others = ["NS*", "generated", "perplexity", "‖ΔW‖ / ‖W‖", "s"];
     let mut table = Table::new(["", "facts"].into_iter().chain(names).chain(others));
     for point in &outcome.points {
-        let score = |name: &str| point.summary.post(name).map_or_else(String::new, |score| format!("{:.1}", score.mean));
-        let unedited = point.unedited_neighbours.map_or_else(String::new, |score| format!("{:.1}", score.mean));
+        let score = |name: &str| {
+            point.summary.post(name).map_or_else(String::new, |score| format!("{:.1}", score.mean))
+        };
+        let unedited =
+            point.unedited_neighbours.map_or_else(String::new, |score| format!("{:.1}", score.mean));
         let norms: Vec<String> = point.relative_norms.iter().map(|norm| format!("{norm:.2}")).collect();
         let cells = [
             unedited,

@@ -92,6 +92,10 @@ pub struct MassConfig {
     pub kl_factor: f64,
     /// Optimisation stops below this loss.
     pub stop_loss: f64,
+    /// It stops, too, once the target has been the most probable one behind every prefix in so many evaluations
+    /// (ENCORE: 2 or 4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_first: Option<usize>,
     /// λ, the weight of C; AlphaEdit has none.
     pub covariance_weight: f64,
     /// β, the weight of the update's own norm.
@@ -118,6 +122,7 @@ impl MassConfig {
             clamp_norm_factor: 0.75,
             kl_factor: 0.0625,
             stop_loss: 0.05,
+            stop_first: None,
             covariance_weight: 15_000.0,
             norm_weight: 0.0,
             slack: if method == MassMethod::Emmet { 0.1 } else { 1.0 },
@@ -136,6 +141,7 @@ impl MassConfig {
             clamp_norm_factor: self.clamp_norm_factor,
             kl_factor: self.kl_factor,
             stop_loss: self.stop_loss,
+            stop_first: self.stop_first,
         }
     }
 

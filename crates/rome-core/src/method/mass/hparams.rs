@@ -48,6 +48,12 @@ pub struct MassHyperParams {
     /// The ridge of AlphaEdit.
     #[serde(default, rename = "L2", deserialize_with = "optional_number")]
     pub ridge: Option<f64>,
+    /// The stop of ENCORE, the number of evaluations below zero.
+    #[serde(default, deserialize_with = "optional_number")]
+    pub prob_cutoff: Option<f64>,
+    /// β of ENCORE.
+    #[serde(default, deserialize_with = "optional_number")]
+    pub lambda_reg: Option<f64>,
     /// The edited module's name, `{}` for the layer.
     pub rewrite_module_tmp: Option<String>,
     /// The method, in EasyEdit's files.
@@ -91,7 +97,7 @@ impl MassHyperParams {
         let (weight, norm_weight) = match method {
             // Their λ is the weight of C, and their norm's the other.
             MassMethod::Emmet => (self.mom2_update_weight, self.update_norm_lambda.unwrap_or(0.0)),
-            _ => (self.mom2_update_weight, 0.0),
+            _ => (self.mom2_update_weight, self.lambda_reg.unwrap_or(0.0)),
         };
         Ok(MassConfig {
             steps: self.v_num_grad_steps,
@@ -99,6 +105,7 @@ impl MassHyperParams {
             weight_decay: self.v_weight_decay,
             clamp_norm_factor: self.clamp_norm_factor,
             kl_factor: self.kl_factor,
+            stop_first: self.prob_cutoff.filter(|&cutoff| cutoff < 0.0).map(|cutoff| -cutoff as usize),
             covariance_weight: weight.unwrap_or(usual.covariance_weight),
             norm_weight,
             slack: self.emmet_lambda.filter(|_| method == MassMethod::Emmet).unwrap_or(usual.slack),

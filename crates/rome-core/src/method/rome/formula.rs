@@ -84,6 +84,7 @@ impl RomeConfig {
             clamp_norm_factor: self.clamp_norm_factor,
             kl_factor: self.kl_factor,
             stop_loss: self.stop_loss,
+            stop_first: None,
         }
     }
 }

@@ -98,7 +98,7 @@ impl Capture {
         let shares = shares.into_iter().enumerate().collect();
         let captured = workers.map(shares, |(worker, mut rows): (usize, Vec<RowForPurpose>)| {
             // Those with a target first, and beside each other what attention runs as one.
-            rows.sort_by_key(|row| (row.purpose, row.suffix_len()));
+            rows.sort_by_key(RowForPurpose::order);
             let known = prefixes.and_then(|prefixes| prefixes.of_worker(worker, workers.len()));
             WorkerRows { model, layer, shifted, rows }.capture(known)
         });
@@ -157,7 +157,7 @@ fn add_rows(all: &mut Vec<RowForPurpose>, owner: usize, request: &TokenizedReque
     };
     let n_target = request.target.len();
     for row in &request.rows {
-        push(Purpose::Target { n_target }, row.clone());
+        push(Purpose::Target { n_target, is_prefixed: row.lookup > request.clean.lookup }, row.clone());
     }
     // What follows the lookup index of a KL row is never read.
     for row in &request.kl_rows {

@@ -33,6 +33,8 @@ pub(super) struct TargetRead {
     pub(super) token: u32,
     /// Its weight in the negative log-likelihood.
     pub(super) share: f64,
+    /// True if it counts among those that are to be the most probable.
+    pub(super) is_counted: bool,
 }
 
 /// A position whose prediction is to stay.
@@ -53,6 +55,8 @@ struct DeviceReads {
     target_shares: Tensor<2>,
     /// The same in a row for each request, zero for those of others, `[n_requests, n_targets]`.
     target_sums: Tensor<2>,
+    /// 1 for those that are counted, in the row of their request, `[n_requests, n_targets]`.
+    counted: Tensor<2>,
     /// The shares of KL prompts, `[n_kl_reads, 1]` and `[n_requests, n_kl_reads]`, if there are any.
     kl_shares: Option<[Tensor<2>; 2]>,
 }
@@ -63,6 +67,8 @@ pub(super) struct Loss {
     pub(super) nll: Tensor<1>,
     /// KL(current ‖ initial), without its factor, `[n_requests]`.
     pub(super) kl: Tensor<1>,
+    /// The number of counted tokens of targets that are not the most probable, `[n_requests]`.
+    pub(super) n_missed: Tensor<1>,
     /// The gradient of `nll + kl_factor kl` in the logits, `[n_reads, vocab_size]`.
     pub(super) gradient: Tensor<2>,
 }
@@ -112,6 +118,10 @@ impl LossFunction {
             tokens: token_ids(targets.iter().map(|read| read.token), device).reshape([targets.len(), 1]),
             target_shares: column(targets.iter().map(|read| read.share), device),
             target_sums: sums(*n_requests, targets.iter().map(|read| (read.owner, read.share)), device),
+            counted: {
+                let counted = |read: &TargetRead| (read.owner, f64::from(u8::from(read.is_counted)));
+                sums(*n_requests, targets.iter().map(counted), device)
+            },
             kl_shares: (!kl_reads.is_empty()).then(|| {
                 let of_requests = kl_reads.iter().map(|read| (read.owner, read.share));
                 [
@@ -131,6 +141,9 @@ impl LossFunction {
         let log_probs = log_softmax(logits, 1);
         let probs = log_probs.clone().exp();
         let at_targets = log_probs.clone().narrow(0, 0, n_targets).gather(1, reads.tokens.clone());
+        let most = log_probs.clone().narrow(0, 0, n_targets).max_dim(1);
+        let is_missed = at_targets.clone().lower(most).float();
+        let n_missed = reads.counted.matmul(is_missed).reshape([n_requests]);
         let nll = reads.target_sums.matmul(at_targets).neg().reshape([n_requests]);
         let gradient = (probs.clone().narrow(0, 0, n_targets) * reads.target_shares.clone()).scatter(
             1,
@@ -139,7 +152,7 @@ impl LossFunction {
             IndexingUpdateOp::Add,
         );
         let Some([kl_shares, kl_sums]) = reads.kl_shares else {
-            return Loss { nll, kl: Tensor::zeros([n_requests], &device), gradient };
+            return Loss { nll, kl: Tensor::zeros([n_requests], &device), n_missed, gradient };
         };
         let kl_rows = |rows: Tensor<2>| rows.narrow(0, n_targets, n_reads - n_targets);
         let (current, probs) = (kl_rows(log_probs), kl_rows(probs));
@@ -148,7 +161,7 @@ impl LossFunction {
         // d/dz of Σ p (log p − log p₀), where p is softmax of z.
         let slope = probs * (ratios - divergences.clone()) * (kl_shares * self.kl_factor);
         let kl = kl_sums.matmul(divergences).reshape([n_requests]);
-        Loss { nll, kl, gradient: Tensor::cat(vec![gradient, slope], 0) }
+        Loss { nll, kl, n_missed, gradient: Tensor::cat(vec![gradient, slope], 0) }
     }
 
     /// The same row by row, turning the logits into their gradient in place.
@@ -161,12 +174,14 @@ impl LossFunction {
         let mut current = Vec::with_capacity(n_kl_rows * vocab_size);
         let initial = self.initial.take().map(HostMatrix::new);
         let (mut nll, mut kl) = (vec![0.0; self.n_requests], vec![0.0; self.n_requests]);
+        let mut n_missed = vec![0.0; self.n_requests];
 
         for (index, row) in logits.rows_mut().enumerate() {
             let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             match self.targets.get(index) {
-                Some(&TargetRead { owner, token, share }) => {
+                Some(&TargetRead { owner, token, share, is_counted }) => {
                     let of_target = row[token as usize] - max;
+                    n_missed[owner] += f64::from(u8::from(is_counted && of_target < 0.0));
                     let total = exponentials(row, max);
                     nll[owner] += f64::from(total.ln() - of_target) * share;
                     let scale = share as f32 / total;
@@ -201,7 +216,12 @@ impl LossFunction {
             let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
             Tensor::from_data(TensorData::new(values, [self.n_requests]), &device)
         };
-        Loss { nll: of_requests(nll), kl: of_requests(kl), gradient: logits.into_tensor() }
+        Loss {
+            nll: of_requests(nll),
+            kl: of_requests(kl),
+            n_missed: of_requests(n_missed),
+            gradient: logits.into_tensor(),
+        }
     }
 }
 
@@ -272,7 +292,7 @@ mod tests {
             Tensor::<2>::from_data(TensorData::new(values, [5, 1_000]), &device)
         };
         // Two requests, the first with two tokens to predict.
-        let target = |owner, token, share| TargetRead { owner, token, share };
+        let target = |owner, token, share| TargetRead { owner, token, share, is_counted: token != 0 };
         let targets = vec![target(0, 7, 0.25), target(1, 999, 0.5), target(0, 0, 0.25)];
         let kl_reads = vec![KlRead { owner: 1, share: 1.0 }, KlRead { owner: 0, share: 0.5 }];
         let function = || LossFunction::new(targets.clone(), kl_reads.clone(), 2, 0.0625);
@@ -287,6 +307,7 @@ mod tests {
             ours.gradient.into_data().assert_approx_eq(&theirs.gradient.into_data(), tolerance);
             ours.nll.into_data().assert_approx_eq(&theirs.nll.into_data(), tolerance);
             ours.kl.into_data().assert_approx_eq(&theirs.kl.into_data(), tolerance);
+            ours.n_missed.into_data().assert_eq(&theirs.n_missed.into_data(), true);
         }
     }
 }

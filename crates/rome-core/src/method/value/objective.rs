@@ -141,11 +141,17 @@ impl<'m> Objective<'m> {
 /// The losses that a worker's rows are read for.
 fn loss_function(capture: &Capture, rows: &[SuffixRow], kl_factor: f64) -> LossFunction {
     let (mut targets, mut kl_reads) = (Vec::new(), Vec::new());
-    for &SuffixRow { owner, predicts_target, .. } in rows {
+    for &SuffixRow { owner, predicts_target, is_prefixed, .. } in rows {
         let request = &capture.requests[owner];
         if predicts_target {
             let share = 1.0 / (request.keys.len() * request.target.len()) as f64;
-            targets.extend(request.target.iter().map(|&token| TargetRead { owner, token, share }));
+            let is_counted = is_prefixed || request.keys.len() == 1;
+            targets.extend(request.target.iter().map(|&token| TargetRead {
+                owner,
+                token,
+                share,
+                is_counted,
+            }));
         } else {
             kl_reads.push(KlRead { owner, share: 1.0 / request.n_kl_rows as f64 });
         }

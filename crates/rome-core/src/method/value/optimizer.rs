@@ -58,6 +58,9 @@ pub struct ValueSettings {
     pub kl_factor: f64,
     /// A request is done below this loss.
     pub stop_loss: f64,
+    /// It is done, too, once its target has been the most probable one behind every prefix in so many evaluations
+    /// (ENCORE).
+    pub stop_first: Option<usize>,
 }
 
 /// Optimises δ with Adam: for each request a vector that is added to the value at the lookup index of each of its
@@ -101,14 +104,18 @@ impl ValueOptimizer<'_> {
             let norms = norms(delta.clone());
             let terms = terms(&forwards, norms.clone());
             let mut now = Vec::with_capacity(terms.len());
-            for (&request, [nll, kl, norm]) in pack.requests.iter().zip(terms) {
-                let scale = scales[request];
+            for (slot, Terms { nll, kl, norm, n_missed }) in terms.into_iter().enumerate() {
+                let scale = scales[pack.requests[slot]];
                 now.push(Losses::new(nll, kl_factor * kl, weight_decay * norm / (scale * scale)));
+                pack.n_first[slot] += usize::from(n_missed == 0.0);
             }
             let losses = pack.mean_losses(&now);
             observer.tell(Event::Step(Step { layer, step, most_steps: evaluations, losses: &losses }))?;
             let is_last = step + 1 == evaluations;
-            let ends = |losses: &Losses| losses.total < stop_loss || is_last || !losses.total.is_finite();
+            let ends = |losses: &Losses, n_first: usize| {
+                let is_first = settings.stop_first.is_some_and(|n| n_first >= n);
+                losses.total < stop_loss || is_first || is_last || !losses.total.is_finite()
+            };
             pack.take(&now, ends, &mut values);
             if pack.is_done.iter().all(|&done| done) {
                 break;
@@ -137,6 +144,8 @@ struct Pack {
     requests: Vec<usize>,
     /// True for those that are done and not left out yet.
     is_done: Vec<bool>,
+    /// The number of evaluations so far in which nothing counted was missed.
+    n_first: Vec<usize>,
     /// `[n, d_model]`
     delta: Tensor<2>,
     adam: Adam<2>,
@@ -156,6 +165,7 @@ impl Pack {
         Self {
             requests: (0..n).collect(),
             is_done: vec![false; n],
+            n_first: vec![0; n],
             adam: Adam::new(&delta),
             delta,
             decay: column(&|scale| settings.weight_decay / (scale * scale)),
@@ -172,11 +182,11 @@ impl Pack {
     }
 
     /// Adds the losses of a step to the values, and takes δ of requests that end.
-    fn take(&mut self, now: &[Losses], ends: impl Fn(&Losses) -> bool, values: &mut [Value]) {
+    fn take(&mut self, now: &[Losses], ends: impl Fn(&Losses, usize) -> bool, values: &mut [Value]) {
         let mut ending = Vec::new();
         for (slot, losses) in now.iter().enumerate().filter(|(slot, _)| !self.is_done[*slot]) {
             values[self.requests[slot]].losses.push(*losses);
-            if ends(losses) {
+            if ends(losses, self.n_first[slot]) {
                 ending.push(slot);
             }
         }
@@ -214,6 +224,7 @@ impl Pack {
         let rows = indices(kept.iter().copied(), &self.delta.device());
         let keep = |tensor: &Tensor<2>| tensor.clone().select(0, rows.clone());
         self.requests = kept.iter().map(|&slot| self.requests[slot]).collect();
+        self.n_first = kept.iter().map(|&slot| self.n_first[slot]).collect();
         self.is_done = vec![false; kept.len()];
         self.delta = keep(&self.delta);
         self.adam.keep(&rows);
@@ -228,17 +239,30 @@ fn norms(rows: Tensor<2>) -> Tensor<2> {
     (rows.clone() * rows).sum_dim(1).sqrt()
 }
 
-/// Sums the workers' losses and returns `[nll, kl, norm]` of each request, all in one transfer to the host.
-fn terms(forwards: &[Forward<'_>], norms: Tensor<2>) -> Vec<[f64; 3]> {
+/// The terms of a request's loss, without their factors.
+struct Terms {
+    nll: f64,
+    kl: f64,
+    /// `‖δ‖`
+    norm: f64,
+    n_missed: f64,
+}
+
+/// Sums the workers' losses, all in one transfer to the host.
+fn terms(forwards: &[Forward<'_>], norms: Tensor<2>) -> Vec<Terms> {
+    const N_TERMS: usize = 3;
     let [n, _] = norms.dims();
-    let losses = forwards.iter().flat_map(|forward| [forward.loss.nll.clone(), forward.loss.kl.clone()]);
+    let losses = forwards.iter().flat_map(|forward| {
+        let loss = &forward.loss;
+        [loss.nll.clone(), loss.kl.clone(), loss.n_missed.clone()]
+    });
     let values = download(Tensor::cat(losses.chain([norms.reshape([n])]).collect(), 0));
-    let (losses, norms) = values.split_at(2 * n * forwards.len());
+    let (losses, norms) = values.split_at(N_TERMS * n * forwards.len());
     let of_request = |request: usize| {
         let sum = |term: usize| {
-            losses[term * n + request..].iter().step_by(2 * n).copied().map(f64::from).sum::<f64>()
+            losses[term * n + request..].iter().step_by(N_TERMS * n).copied().map(f64::from).sum::<f64>()
         };
-        [sum(0), sum(1), f64::from(norms[request])]
+        Terms { nll: sum(0), kl: sum(1), n_missed: sum(2), norm: f64::from(norms[request]) }
     };
     (0..n).map(of_request).collect()
 }

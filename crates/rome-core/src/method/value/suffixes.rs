@@ -37,6 +37,8 @@ pub(super) struct SuffixRow {
     pub(super) reads: Vec<usize>,
     /// True if these predict the target; otherwise their predictions are to stay.
     pub(super) predicts_target: bool,
+    /// True if something stands before the prompt.
+    pub(super) is_prefixed: bool,
 }
 
 impl Suffixes {

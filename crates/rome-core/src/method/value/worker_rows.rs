@@ -12,11 +12,11 @@ use crate::forward::{Batch, CacheMode, ForwardPass, KvCache, embed, fill, indice
 use crate::model::{CausalLm, HookPoint, Part};
 use crate::request::Row;
 
-/// The purpose of a row, in the order that a worker has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The purpose of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Its key counts, and it is to predict the target, of so many tokens.
-    Target { n_target: usize },
+    /// Its key counts, and it is to predict the target, of so many tokens; perhaps behind a prefix.
+    Target { n_target: usize, is_prefixed: bool },
     /// Its prediction at the lookup index is to stay.
     Kl,
     /// Its key and value are asked for, and no more.
@@ -139,11 +139,12 @@ impl WorkerRows<'_> {
             // Where a loss is read: at the positions that predict the target, and at the lookup index
             // of a KL row.
             let reads = match row.purpose {
-                Purpose::Target { n_target } => (len - n_target..len).collect(),
+                Purpose::Target { n_target, .. } => (len - n_target..len).collect(),
                 _ => vec![lookup],
             };
             let predicts_target = matches!(row.purpose, Purpose::Target { .. });
-            SuffixRow { owner: row.owner, len, lookup, reads, predicts_target }
+            let is_prefixed = matches!(row.purpose, Purpose::Target { is_prefixed: true, .. });
+            SuffixRow { owner: row.owner, len, lookup, reads, predicts_target, is_prefixed }
         };
         let suffix_rows = rows.iter().zip(starts).map(suffix).collect();
         Suffixes::new(self.model, self.layer, [hidden, values], cache, suffix_rows)
@@ -155,13 +156,19 @@ impl RowForPurpose {
     /// earlier.
     fn start(&self) -> usize {
         match self.purpose {
-            Purpose::Target { n_target } => self.row.lookup.min(self.row.tokens.len() - n_target),
+            Purpose::Target { n_target, .. } => self.row.lookup.min(self.row.tokens.len() - n_target),
             _ => self.row.lookup,
         }
     }
 
-    pub(super) fn suffix_len(&self) -> usize {
-        self.row.tokens.len() - self.start()
+    /// The order of rows in a worker: by purpose, then those that attention runs as one.
+    pub(super) fn order(&self) -> (u8, usize, usize) {
+        let suffix_len = self.row.tokens.len() - self.start();
+        match self.purpose {
+            Purpose::Target { n_target, .. } => (0, n_target, suffix_len),
+            Purpose::Kl => (1, 0, suffix_len),
+            Purpose::Clean => (2, 0, suffix_len),
+        }
     }
 }
 
