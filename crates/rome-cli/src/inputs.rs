@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use rome_edit::burn::prelude::Device;
 use rome_edit::edits::OtherModel;
+use rome_edit::method::EditError;
 use rome_edit::method::mass::{MassConfig, MassMethod};
 use rome_edit::{
     DeviceName, EditFile, Error, Inputs, Model, NullSpaceBound, Observer, Origin, RomeConfig, Session,
@@ -162,7 +163,7 @@ impl SettingsArgs {
             null_space,
             ..config
         };
-        config.check(model.lm()).map_err(Error::from)?;
+        config.check(model.lm()).map_err(EditError::from).map_err(Error::from)?;
         Ok(config)
     }
 }

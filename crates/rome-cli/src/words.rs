@@ -117,6 +117,7 @@ fn together(error: &TogetherError) -> Words {
 
 fn mass(error: &MassError) -> Words {
     let words = match error {
+        MassError::Layer { .. } => "choose layers with --layer, counted from 0",
         MassError::LayerOrder { .. } => "write --layer 1,2 or --layer 4-8",
         MassError::WritesNothing { .. } => {
             "lower --weight: 0.9x to 3x, multiples of the length of a key, are published for GPT-J and GPT-2 XL"

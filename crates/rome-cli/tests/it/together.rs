@@ -133,7 +133,7 @@ fn shards_and_an_interrupted_run_end_at_the_same_bytes() {
 }
 
 #[test]
-fn every_method_writes_a_file_that_is_applied_verified_and_exported() {
+fn every_method_writes_a_file_for_all_that_takes_edits() {
     let rome = Rome::new();
     rome.write("facts.jsonl", &requests(0..4));
     for (method, extra) in [
@@ -182,7 +182,7 @@ fn every_method_writes_a_file_that_is_applied_verified_and_exported() {
 }
 
 #[test]
-fn a_difference_is_stored_where_it_is_smaller_and_is_the_same_edit() {
+fn a_difference_is_stored_where_it_is_smaller() {
     let rome = Rome::new();
     // 154 terms of 768 and 192 values are more than all values of the weight.
     let facts: Value = serde_json::from_slice(rome_assets::FACTS).unwrap();

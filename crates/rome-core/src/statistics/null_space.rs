@@ -13,7 +13,7 @@ use crate::error::{ErrorKind, Hint};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NullSpaceBound {
-    /// Those below this, as in the original. It depends on the scale of the model's keys.
+    /// All below this, as in the original. It depends on the scale of the model's keys.
     Threshold(f64),
     /// The smallest, as long as their sum is within this share of the trace, which means the same on any model.
     TraceShare(f64),

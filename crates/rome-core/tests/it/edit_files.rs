@@ -123,9 +123,9 @@ fn a_number_that_json_cannot_hold_is_refused_when_written() {
 #[test]
 fn later_versions_and_other_files_are_told_apart() {
     let mut later = file(1);
-    later.parts[0].record.format_version = 2;
+    later.parts[0].record.format_version = FORMAT_VERSION + 1;
     let error = EditFile::from_bytes(&later.to_bytes().unwrap()).unwrap_err();
-    assert_eq!(error, EditFileError::Version { version: 2 });
+    assert_eq!(error, EditFileError::Version { version: FORMAT_VERSION + 1 });
 
     // The record names another weight than the vectors do.
     let mut torn = file(1).to_bytes().unwrap();

@@ -41,7 +41,7 @@ pub enum TogetherError {
     OtherSettings {
         /// The file.
         path: PathBuf,
-        /// What is different.
+        /// The input that is different.
         what: &'static str,
     },
     /// An unfinished run is there.

@@ -89,7 +89,7 @@ impl KnownValues {
     }
 }
 
-/// What two parts' values do not have in common; nothing if they were computed alike.
+/// The input that two parts' values do not have in common; nothing if they were computed alike.
 fn difference(a: &EditPart, b: &EditPart) -> Option<&'static str> {
     let (a, b) = (&a.record, &b.record);
     if a.model_hash != b.model_hash {

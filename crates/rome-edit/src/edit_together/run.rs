@@ -9,8 +9,8 @@ use rome_core::method::mass::TargetValues;
 use rome_core::method::{EditMethod, EditableModel, MassEdit};
 use rome_core::scoring::{Answer, score};
 use rome_core::{
-    CausalLm, Edit, EditError, EditPart, EditRecord, FactEntry, Observer, Outcome, Query, Request,
-    TokenizedRequest,
+    CausalLm, Edit, EditError, EditPart, EditRecord, FactEntry, MassConfig, Observer, Outcome, Query,
+    Request, TokenizedRequest,
 };
 use rome_files::Claim;
 use rome_stats::Shard;
@@ -34,6 +34,7 @@ const COLLAPSED: f64 = 10.0;
 
 /// Facts that are ready to be edited.
 struct Facts {
+    config: MassConfig,
     requests: Vec<Request>,
     tokenized: Vec<TokenizedRequest>,
     failed: Vec<FailedRequest>,
@@ -84,16 +85,16 @@ impl EditTogether {
             HealthCheck::new(session.model().lm(), session.model().tokenizer(), &self.config.layers)?;
 
         let before = ask(session.model().lm(), &facts.tokenized);
-        let (mut editable, mut hashes) = session.editable();
-        let mut method = MassEdit::new(self.config.clone()).groups(facts.groups.clone());
+        let (model, mut hashes) = session.editable();
+        let method = MassEdit::new(self.config.clone()).groups(facts.groups.clone());
+        let mut work = Work { model, method };
         let mut seconds = TogetherSeconds { load, statistics, ..TogetherSeconds::default() };
         let (mut values, mut edits) = (Vec::new(), Vec::new());
         let batches = self.batches(facts.requests.len());
         for batch in &batches {
             let saving =
                 Saving { partial: partial.as_mut().filter(|_| batches.len() == 1), part: &facts.part };
-            let done = self.edit_batch(&mut editable, &mut method, (&facts, batch.clone()), saving, observer);
-            match done {
+            match work.edit(&facts, batch.clone(), saving, observer) {
                 Ok(done) => {
                     seconds.values += done.seconds[0];
                     seconds.solve += done.seconds[1];
@@ -101,15 +102,15 @@ impl EditTogether {
                     edits.push(done.edits);
                 }
                 Err(error) => {
-                    editable.undo();
+                    work.model.undo();
                     return Err(error);
                 }
             }
         }
-        let after = ask(editable.model(), &facts.tokenized);
+        let after = ask(work.model.model(), &facts.tokenized);
         let n = facts.requests.len();
-        let collapsed = health.after(n, n, editable.model()).err();
-        let undo = editable.into_undo();
+        let collapsed = health.after(n, n, work.model.model()).err();
+        let undo = work.model.into_undo();
 
         let mut part = facts.part;
         if batches.len() > 1 {
@@ -172,7 +173,7 @@ impl EditTogether {
         self.resume_from(partial.as_ref(), &mut facts)?;
         let wanted: Vec<usize> = (0..facts.requests.len()).filter(|&fact| shard.takes(fact as u64)).collect();
         let saving = Saving { partial: partial.as_mut(), part: &facts.part };
-        let values = self.values(session.model().lm(), &facts, &wanted, saving, observer)?;
+        let values = facts.values(session.model().lm(), &wanted, saving, observer)?;
         let n = values.len();
         if let Some(output) = &self.output {
             rome_files::write(output, &file_of_values(&facts.part, &values).to_bytes()?)?;
@@ -192,7 +193,7 @@ impl EditTogether {
         let facts = self.facts(session, None)?;
         let wanted: Vec<usize> = (0..facts.requests.len()).collect();
         let saving = Saving { partial: None, part: &facts.part };
-        let values = self.values(session.model().lm(), &facts, &wanted, saving, observer)?;
+        let values = facts.values(session.model().lm(), &wanted, saving, observer)?;
         Ok(file_of_values(&facts.part, &values).parts.remove(0))
     }
 
@@ -209,7 +210,7 @@ impl EditTogether {
         // Evenly, from the first one on.
         let sample: Vec<usize> = (0..n_most.min(n)).map(|index| index * n / n_most.min(n)).collect();
         let saving = Saving { partial: None, part: &facts.part };
-        let values = self.values(session.model().lm(), &facts, &sample, saving, observer)?;
+        let values = facts.values(session.model().lm(), &sample, saving, observer)?;
         let compare = |(&fact, again): (&usize, FactValue)| {
             let kept = &part.values[fact];
             let equal = *kept == again.value;
@@ -225,7 +226,7 @@ impl EditTogether {
             return Err(InputError::AppliedTooLate.into());
         }
         let model = session.model();
-        self.config.check(model.lm())?;
+        self.config.check(model.lm()).map_err(EditError::from)?;
         let requests = distinct(&self.requests)?;
         let ContextGroups { contexts, sizes } = match &self.contexts {
             Some(groups) => groups.clone(),
@@ -276,7 +277,8 @@ impl EditTogether {
         if let Some(known) = known {
             values.add(known, &part, self.output.as_deref().unwrap_or("the set".as_ref()))?;
         }
-        Ok(Facts { requests: kept, tokenized, failed, part, groups: sizes, known: values })
+        let config = self.config.clone();
+        Ok(Facts { config, requests: kept, tokenized, failed, part, groups: sizes, known: values })
     }
 
     fn batches(&self, n: usize) -> Vec<Range<usize>> {
@@ -304,39 +306,20 @@ impl EditTogether {
             }
         }
     }
+}
 
-    /// Computes the values of a batch and edits the model by it.
-    fn edit_batch(
-        &self,
-        model: &mut EditableModel<'_>,
-        method: &mut MassEdit,
-        (facts, batch): (&Facts, Range<usize>),
-        saving: Saving<'_>,
-        observer: &mut dyn Observer,
-    ) -> Result<EditedBatch, Error> {
-        let time = Instant::now();
-        let wanted: Vec<usize> = batch.clone().collect();
-        let values = self.values(model.model(), facts, &wanted, saving, observer)?;
-        let of_values = time.elapsed().as_secs_f64();
-        let time = Instant::now();
-        let targets: Vec<Vec<f32>> = values.iter().map(|value| value.value.clone()).collect();
-        let requests = &facts.tokenized[batch];
-        let edits = model.attempt(|model| method.edit_to(model, requests, &targets, observer))?;
-        Ok(EditedBatch { values, edits, seconds: [of_values, time.elapsed().as_secs_f64()] })
-    }
-
+impl Facts {
     /// The values of some facts: those that are known, and all others computed on the model as it is.
     fn values(
         &self,
         model: &dyn CausalLm,
-        facts: &Facts,
         wanted: &[usize],
         mut saving: Saving<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Vec<FactValue>, Error> {
-        let known = |fact: usize| facts.known.get(&facts.requests[fact]);
+        let known = |fact: usize| self.known.get(&self.requests[fact]);
         let unknown: Vec<usize> = wanted.iter().copied().filter(|&fact| known(fact).is_none()).collect();
-        let rows: Vec<TokenizedRequest> = unknown.iter().map(|&fact| facts.tokenized[fact].clone()).collect();
+        let rows: Vec<TokenizedRequest> = unknown.iter().map(|&fact| self.tokenized[fact].clone()).collect();
         let pass = TargetValues { model, config: &self.config, requests: &rows };
         let mut computed: HashMap<usize, FactValue> = HashMap::new();
         let gathered = |computed: &HashMap<usize, FactValue>| -> Vec<FactValue> {
@@ -348,26 +331,52 @@ impl EditTogether {
                 Ok(done) => done,
                 Err(EditError::Stopped(stopped)) => {
                     let values = gathered(&computed);
-                    return Err(match saving.save(&values)? {
-                        true => {
-                            TogetherError::Interrupted { n_values: values.len(), n_requests: wanted.len() }
-                                .into()
-                        }
-                        false => stopped.into(),
-                    });
+                    if !saving.save(&values)? {
+                        return Err(stopped.into());
+                    }
+                    let (n_values, n_requests) = (values.len(), wanted.len());
+                    return Err(TogetherError::Interrupted { n_values, n_requests }.into());
                 }
                 Err(error) => return Err(error.into()),
             };
             for (index, value) in range.zip(done) {
                 let fact = unknown[index];
-                let lookups = facts.tokenized[fact].lookups();
-                computed.insert(fact, FactValue::new(&facts.requests[fact], lookups, value));
+                let lookups = self.tokenized[fact].lookups();
+                computed.insert(fact, FactValue::new(&self.requests[fact], lookups, value));
             }
             if saving.partial.as_mut().is_some_and(|partial| partial.is_due()) {
                 saving.save(&gathered(&computed))?;
             }
         }
         Ok(gathered(&computed))
+    }
+}
+
+/// A model that is edited batch after batch.
+struct Work<'a> {
+    model: EditableModel<'a>,
+    method: MassEdit,
+}
+
+impl Work<'_> {
+    /// Computes the values of a batch and edits the model by it.
+    fn edit(
+        &mut self,
+        facts: &Facts,
+        batch: Range<usize>,
+        saving: Saving<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<EditedBatch, Error> {
+        let Self { model, method } = self;
+        let time = Instant::now();
+        let wanted: Vec<usize> = batch.clone().collect();
+        let values = facts.values(model.model(), &wanted, saving, observer)?;
+        let of_values = time.elapsed().as_secs_f64();
+        let time = Instant::now();
+        let targets: Vec<Vec<f32>> = values.iter().map(|value| value.value.clone()).collect();
+        let requests = &facts.tokenized[batch];
+        let edits = model.attempt(|model| method.edit_to(model, requests, &targets, observer))?;
+        Ok(EditedBatch { values, edits, seconds: [of_values, time.elapsed().as_secs_f64()] })
     }
 }
 

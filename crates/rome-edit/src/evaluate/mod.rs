@@ -24,6 +24,7 @@ mod sweep_picture;
 mod sweep_point;
 mod sweep_results;
 mod together;
+mod together_outcome;
 
 pub use candidate::Candidate;
 pub use compare::CompareResults;
@@ -38,4 +39,5 @@ pub(crate) use runner::Runner;
 pub use sweep::Sweep;
 pub use sweep_advice::SweepAdvice;
 pub(crate) use sweep_results::SweepResults;
-pub use together::{EvaluateTogether, TogetherEvaluation, TogetherMethod, TogetherPoint};
+pub use together::{EvaluateTogether, TogetherMethod};
+pub use together_outcome::{TogetherEvaluation, TogetherPoint};

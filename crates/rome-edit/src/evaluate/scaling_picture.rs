@@ -3,7 +3,7 @@
 use rome_eval::Estimate;
 use rome_plot::{Axis, Figure, Line, Palette, Panel, PlotError, Scale};
 
-use super::together::TogetherPoint;
+use super::together_outcome::TogetherPoint;
 
 /// The measures that have a panel, and what they say.
 const SCORES: [(&str, &str); 3] =

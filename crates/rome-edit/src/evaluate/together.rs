@@ -6,13 +6,13 @@ use std::time::Instant;
 use rome_core::forward::transfer::download;
 use rome_core::math::norm;
 use rome_core::{CausalLm, Event, MassConfig, Observer, Progress, Request, Unit, widen};
-use rome_eval::{Case, Estimate, Evaluation, Results, Run, RunSummary};
-use serde::Serialize;
+use rome_eval::{Case, Estimate, Evaluation, Record, Results, Run, RunSummary};
 use serde_json::json;
 
 use super::error::EvaluateError;
 use super::records::{RecordSelection, Records};
 use super::scaling_picture;
+use super::together_outcome::{TogetherEvaluation, TogetherPoint};
 use crate::edit_many::EditMany;
 use crate::edit_many::health::HealthCheck;
 use crate::edit_together::{ContextGroups, EditTogether};
@@ -52,41 +52,7 @@ pub enum TogetherMethod {
     Mass(Box<MassConfig>),
 }
 
-/// An evaluation of facts together.
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
-pub struct TogetherEvaluation {
-    /// Of each method and number, in order.
-    pub points: Vec<TogetherPoint>,
-}
-
-/// The evaluation of a method with a number of records on the model.
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
-pub struct TogetherPoint {
-    /// The method.
-    pub method: String,
-    /// The number of records on the model.
-    pub n: usize,
-    /// The number of facts of a batch, if they were edited in batches.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub batch: Option<usize>,
-    /// The scores.
-    #[serde(flatten)]
-    pub summary: RunSummary,
-    /// NS over the neighbours whose subjects are not edited themselves.
-    pub unedited_neighbours: Option<Estimate>,
-    /// The number of facts whose targets are generated: greedy decoding writes all of them.
-    pub generated: usize,
-    /// The ratio of the perplexity on the built-in text to that before.
-    pub perplexity: f64,
-    /// `‖ΔW‖ / ‖W‖` of each edited weight.
-    pub relative_norms: Vec<f64>,
-    /// The time that the edits took, in seconds.
-    pub seconds: f64,
-}
-
-/// What the points of an evaluation have in common.
+/// The records that all points of an evaluation are of.
 struct Bench<'a> {
     together: &'a EvaluateTogether,
     records: &'a Records,
@@ -133,9 +99,9 @@ impl EvaluateTogether {
         let mut points = Vec::new();
         for method in &self.methods {
             match method {
-                TogetherMethod::Rome => bench.in_turn(session, &mut evaluation, &mut points, observer)?,
+                TogetherMethod::Rome => points.extend(bench.in_turn(session, &mut evaluation, observer)?),
                 TogetherMethod::Mass(config) => {
-                    bench.at_once(config, session, &mut evaluation, &mut points, observer)?;
+                    points.extend(bench.at_once(config, session, &mut evaluation, observer)?);
                 }
             }
         }
@@ -156,15 +122,15 @@ impl Bench<'_> {
         &self,
         session: &mut Session,
         evaluation: &mut Evaluation<'_>,
-        points: &mut Vec<TogetherPoint>,
         observer: &mut dyn Observer,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<TogetherPoint>, Error> {
         let layers = session.settings().config.layers.clone();
         let before = Weights::of(session.model().lm(), &layers);
         let mut health = HealthCheck::new(session.model().lm(), session.model().tokenizer(), &layers)?;
         let (mut done, mut seconds) = (0, 0.0);
         let mut counts = self.together.counts.clone();
         counts.sort_unstable();
+        let mut points = Vec::with_capacity(counts.len());
         for n in counts {
             let time = Instant::now();
             let requests = self.requests[done..n].to_vec();
@@ -183,7 +149,7 @@ impl Bench<'_> {
             points.push(self.point(made, session, evaluation, observer)?);
         }
         session.undo();
-        Ok(())
+        Ok(points)
     }
 
     /// Edits by a method for many facts, each number from the untouched model. Values are computed once, if they are
@@ -193,9 +159,8 @@ impl Bench<'_> {
         config: &MassConfig,
         session: &mut Session,
         evaluation: &mut Evaluation<'_>,
-        points: &mut Vec<TogetherPoint>,
         observer: &mut dyn Observer,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<TogetherPoint>, Error> {
         let EvaluateTogether { counts, batch, contexts, seed, .. } = self.together;
         let contexts = match contexts {
             Some(contexts) => contexts.clone(),
@@ -214,6 +179,7 @@ impl Bench<'_> {
         };
         // Of so many; those of fewer take their share.
         let of_values = time.elapsed().as_secs_f64();
+        let mut points = Vec::with_capacity(counts.len());
         for &n in counts {
             let before = Weights::of(session.model().lm(), &config.layers);
             let time = Instant::now();
@@ -231,7 +197,7 @@ impl Bench<'_> {
             points.push(self.point(made, session, evaluation, observer)?);
             session.undo();
         }
-        Ok(())
+        Ok(points)
     }
 
     /// Asks the edited model about its records, and keeps the answers in a folder.
@@ -288,7 +254,7 @@ impl Bench<'_> {
         let subjects: Vec<&str> =
             self.records.list[..cases.len()].iter().map(|record| record.rewrite().subject.as_str()).collect();
         let is_edited = |prompt: &String| subjects.iter().any(|subject| prompt.contains(subject));
-        let share = |(case, record): (&Case, &Box<dyn rome_eval::Record>)| {
+        let share = |(case, record): (&Case, &dyn Record)| {
             let right = case.post.neighbours_right();
             let prompts = record.neighbours().iter().zip(right);
             let kept: Vec<bool> =
@@ -296,7 +262,8 @@ impl Bench<'_> {
             let n_right = kept.iter().filter(|&&right| right).count();
             (!kept.is_empty()).then(|| 100.0 * n_right as f64 / kept.len() as f64)
         };
-        let shares: Vec<f64> = cases.iter().zip(&self.records.list).filter_map(share).collect();
+        let records = self.records.list.iter().map(AsRef::as_ref);
+        let shares: Vec<f64> = cases.iter().zip(records).filter_map(share).collect();
         (!shares.is_empty()).then(|| Estimate::of(&shares))
     }
 }

@@ -1,6 +1,6 @@
 //! Makes the questions of an audit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rome_core::request::{check_vocabulary, spaced_target};
 use rome_core::{Context, EditFile, KlPrompt, ModelShape, Request, TokenizedRequest, Tokenizer};
@@ -173,9 +173,10 @@ fn rewrites(records: &[AuditRecord]) -> Vec<RequestedEdit> {
 /// The requests of edits, each once.
 fn requests(edits: &EditFile) -> Vec<RequestedEdit> {
     let mut requested: Vec<RequestedEdit> = Vec::new();
+    let mut known = HashSet::new();
     for part in &edits.parts {
         for request in part.record.requests() {
-            if !requested.iter().any(|other| other.request == *request) {
+            if known.insert(request) {
                 let kl_prompts = part.record.kl_prompts.clone();
                 requested.push(RequestedEdit { request: request.clone(), kl_prompts });
             }

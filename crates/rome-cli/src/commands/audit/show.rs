@@ -9,6 +9,12 @@ use crate::ui::{self, Table};
 /// The widest prompt of a table.
 const WIDEST: usize = 52;
 
+/// Of more prompts than this, a table shows the worst.
+const MOST_SHOWN: usize = 40;
+
+/// So many of them.
+const SHOWN: usize = 20;
+
 pub(crate) fn print(report: &AuditReport) -> Result<()> {
     let verdict = report.assessment.verdict.text();
     ui::line(ui::bold(&format!("{} on {}: {verdict}", report.change, report.model)))?;
@@ -18,13 +24,35 @@ pub(crate) fn print(report: &AuditReport) -> Result<()> {
     weights(report)?;
     edits(report)?;
     for kind in PromptKind::ALL {
-        let prompts: Vec<&PromptComparison> = report.of_kind(kind).collect();
-        if !prompts.is_empty() {
-            heading(kind.title())?;
-            answers(&prompts)?;
+        let all: Vec<&PromptComparison> = report.of_kind(kind).collect();
+        if all.is_empty() {
+            continue;
+        }
+        heading(kind.title())?;
+        let worst = worst(kind, &all);
+        answers(&worst)?;
+        if worst.len() < all.len() {
+            ui::line(format!("  the worst {} of {} (--json lists all)", worst.len(), all.len()))?;
         }
     }
     Ok(())
+}
+
+/// The prompts that a table shows: all of a few, or those that came out worst.
+fn worst<'a>(kind: PromptKind, prompts: &[&'a PromptComparison]) -> Vec<&'a PromptComparison> {
+    if prompts.len() <= MOST_SHOWN {
+        return prompts.to_vec();
+    }
+    // An edited prompt should have the new object; others should change little.
+    let rank = |prompt: &PromptComparison| match (kind, prompt.p_new) {
+        (PromptKind::Rewrite | PromptKind::Paraphrase, Some([_, after])) => after,
+        _ => -prompt.divergence,
+    };
+    let mut order: Vec<usize> = (0..prompts.len()).collect();
+    order.sort_by(|&a, &b| rank(prompts[a]).total_cmp(&rank(prompts[b])));
+    order.truncate(SHOWN);
+    order.sort_unstable();
+    order.into_iter().map(|index| prompts[index]).collect()
 }
 
 fn heading(title: &str) -> Result<()> {

@@ -6,7 +6,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::error::MassError;
-use crate::method::EditError;
 use crate::method::value::ValueSettings;
 use crate::model::CausalLm;
 use crate::statistics::NullSpaceBound;
@@ -22,7 +21,7 @@ pub enum MassMethod {
     /// Changes directions alone that keys of text hardly take, and spares earlier batches (Fang et al. 2025).
     #[serde(rename = "alphaedit")]
     AlphaEdit,
-    /// As MEMIT, but for how far equality may be missed (Gupta et al. 2024).
+    /// MEMIT with another slack, nearer to equality (Gupta et al. 2024).
     Emmet,
 }
 
@@ -153,24 +152,24 @@ impl MassConfig {
     /// Checks the settings against a model.
     ///
     /// # Errors
-    /// [`EditError`] for a layer that the model lacks, layers that do not ascend, a block that makes something of
+    /// [`MassError`] for a layer that the model lacks, layers that do not ascend, a block that makes something of
     /// its MLP's output, or a number out of range.
-    pub fn check(&self, model: &dyn CausalLm) -> Result<(), EditError> {
+    pub fn check(&self, model: &dyn CausalLm) -> Result<(), MassError> {
         let shape = model.shape();
         if self.layers.is_empty() {
-            return Err(MassError::NoLayer.into());
+            return Err(MassError::NoLayer);
         }
         for pair in self.layers.windows(2) {
             if pair[1] <= pair[0] {
-                return Err(MassError::LayerOrder { layer: pair[1], before: pair[0] }.into());
+                return Err(MassError::LayerOrder { layer: pair[1], before: pair[0] });
             }
         }
         for &layer in &self.layers {
             if layer >= shape.n_layers {
-                return Err(EditError::Layer { layer, n_layers: shape.n_layers });
+                return Err(MassError::Layer { layer, n_layers: shape.n_layers });
             }
             if !model.block(layer).adds_value() {
-                return Err(MassError::PostNorm { layer, family: shape.family.clone() }.into());
+                return Err(MassError::PostNorm { layer, family: shape.family.clone() });
             }
         }
         let mut positive = vec![("number of steps", self.steps as f64)];
@@ -197,7 +196,7 @@ impl MassConfig {
         let is_bad = |value: f64, least: f64| !value.is_finite() || value < least;
         let bad = positive.iter().find(|(_, value)| is_bad(*value, f64::MIN_POSITIVE));
         match bad.or_else(|| others.iter().find(|(_, value)| is_bad(*value, 0.0))) {
-            Some(&(name, value)) => Err(MassError::Range { name, value }.into()),
+            Some(&(name, value)) => Err(MassError::Range { name, value }),
             None => Ok(()),
         }
     }

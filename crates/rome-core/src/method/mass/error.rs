@@ -20,6 +20,14 @@ pub enum MassError {
     /// No layer is given.
     #[error("no layer to edit is given")]
     NoLayer,
+    /// The model lacks a layer.
+    #[error("layer {layer} does not exist: the model has layers 0 to {}", .n_layers - 1)]
+    Layer {
+        /// The layer asked for.
+        layer: usize,
+        /// The number of layers.
+        n_layers: usize,
+    },
     /// Layers do not ascend.
     #[error(
         "layer {layer} follows layer {before}: layers must ascend, since each reads what those below it have changed"
@@ -139,7 +147,7 @@ impl Hint for MassError {
             Self::NullSpace { error, .. } => return error.hint(),
             Self::Solve(error) => return error.hint(),
             Self::Method { .. } => "give memit, memit-seq, alphaedit or emmet",
-            Self::NoLayer => "choose layers of the model, counted from 0",
+            Self::NoLayer | Self::Layer { .. } => "choose layers of the model, counted from 0",
             Self::LayerOrder { .. } => "name the layers from the lowest to the highest, each once",
             Self::Range { .. } => "use a finite number above 0, and at least one step",
             Self::PostNorm { .. } => "edit this model by rome, one fact after the other",

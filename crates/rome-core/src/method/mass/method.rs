@@ -14,7 +14,7 @@ use crate::method::{Edit, EditError, EditMethod, EditableModel, MethodSettings, 
 use crate::model::CausalLm;
 use crate::observer::{Event, Observer, Progress, Unit};
 use crate::request::TokenizedRequest;
-use crate::statistics::{LeastSquares, Metric, NullSpace};
+use crate::statistics::{Adjustment, LeastSquares, Metric, NullSpace};
 
 /// If no fact gets more than this of what it misses, next to nothing is written.
 const LEAST_SHARE: f64 = 0.01;
@@ -111,7 +111,8 @@ impl MassEdit {
                 Spread::Linear => 1.0 / (layers.len() - index) as f32,
                 Spread::Root => 1.0 / ((layers.len() - index) as f32).sqrt(),
             };
-            let (update, solution) = self.solve(layer, &metric, &keys, &missing, share)?;
+            let rights = missing.iter().map(|missing| missing.iter().map(|value| value * share).collect());
+            let (update, adjustment) = self.solve(layer, &metric, &keys, rights.collect())?;
             let relative_norm = update.norm() / model.weight_norm(layer);
             if !relative_norm.is_finite() {
                 let weight = model.model().weight_name(layer);
@@ -122,7 +123,8 @@ impl MassEdit {
                 batch_keys.insert(layer, keys.iter().map(|key| to_f32(key)).collect::<Vec<_>>());
             }
             let mut edit = Edit::new(model.model().weight_name(layer), layer, update, relative_norm);
-            edit.solution = Some(solution);
+            let Adjustment { route, leverages, shares, .. } = adjustment;
+            edit.solution = Some(Solution { route, leverages, shares, missing: mean_norm(&missing) });
             edit.timings.capture = std::mem::take(&mut capture_time);
             edit.timings.solve = time.elapsed();
             edits.push(edit);
@@ -157,14 +159,14 @@ impl MassEdit {
         Ok(Metric::null_space(space, ridge))
     }
 
+    /// Solves for the update of a layer that adds these right vectors at their keys.
     fn solve(
         &self,
         layer: usize,
         metric: &Metric,
         keys: &[Vec<f64>],
-        missing: &[Vec<f32>],
-        share: f32,
-    ) -> Result<(WeightUpdate, Solution), EditError> {
+        rights: Vec<Vec<f32>>,
+    ) -> Result<(WeightUpdate, Adjustment), EditError> {
         let slack = self.config.slack_of(keys.len());
         let adjustment = LeastSquares { metric, keys, slack }
             .solve()
@@ -173,26 +175,21 @@ impl MassEdit {
         if greatest < LEAST_SHARE {
             return Err(MassError::WritesNothing { layer, share: greatest }.into());
         }
-        let terms = adjustment.lefts.iter().zip(missing).map(|(left, missing)| RankOneUpdate {
-            left: to_f32(left),
-            right: missing.iter().map(|value| value * share).collect(),
-        });
+        let terms = adjustment.lefts.iter().zip(rights);
+        let terms = terms.map(|(left, right)| RankOneUpdate { left: to_f32(left), right });
         let update = WeightUpdate::LowRank(terms.collect());
         if !update.is_finite() {
             return Err(EditError::NotFinite { what: "the update".to_owned() });
         }
-        let mean = missing.iter().map(|missing| norm(missing)).sum::<f64>() / missing.len().max(1) as f64;
-        let solution = Solution {
-            route: adjustment.route,
-            leverages: adjustment.leverages,
-            shares: adjustment.shares,
-            missing: mean,
-        };
-        Ok((update, solution))
+        Ok((update, adjustment))
     }
 }
 
-/// What the states miss of the values.
+fn mean_norm(vectors: &[Vec<f32>]) -> f64 {
+    vectors.iter().map(|vector| norm(vector)).sum::<f64>() / vectors.len().max(1) as f64
+}
+
+/// The differences of the values from the states.
 fn missing(values: &[Vec<f32>], states: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let of_one =
         |(value, state): (&Vec<f32>, &Vec<f32>)| value.iter().zip(state).map(|(z, h)| z - h).collect();
@@ -213,7 +210,7 @@ impl EditMethod for MassEdit {
     }
 
     fn check(&self, model: &dyn CausalLm) -> Result<(), EditError> {
-        self.config.check(model)
+        Ok(self.config.check(model)?)
     }
 
     fn edit(

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::prefixes::Prefixes;
+use super::shifted_part::ShiftedPart;
 use super::suffixes::Suffixes;
 use super::worker_rows::{Purpose, RowForPurpose, WorkerRows};
 use crate::forward::Workers;
-use crate::model::{CausalLm, Part};
+use crate::model::CausalLm;
 use crate::request::{Row, TokenizedRequest};
 
 /// The keys and values of requests' rows at a layer, and the states that v* starts from.
@@ -39,24 +40,6 @@ pub struct CapturedRequest {
     pub(super) target: Vec<u32>,
     /// The number of KL rows.
     pub(super) n_kl_rows: usize,
-}
-
-/// The part of the edited layer that δ is added to, whose output is the value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShiftedPart {
-    /// The MLP, as in ROME.
-    Mlp,
-    /// The whole block, as in MEMIT.
-    Block,
-}
-
-impl ShiftedPart {
-    pub(super) fn hook_part(self) -> Part {
-        match self {
-            Self::Mlp => Part::Mlp,
-            Self::Block => Part::Block,
-        }
-    }
 }
 
 impl Capture {

@@ -46,7 +46,7 @@ pub(super) struct KlRead {
     pub(super) share: f64,
 }
 
-/// What is read, as tensors.
+/// The positions that are read, as tensors.
 #[derive(Clone)]
 struct DeviceReads {
     /// `[n_targets, 1]`

@@ -6,9 +6,13 @@ mod loss;
 mod objective;
 mod optimizer;
 mod prefixes;
+mod settings;
+mod shifted_part;
 mod suffixes;
 mod worker_rows;
 
-pub use capture::{Capture, CapturedRequest, ShiftedPart};
-pub use optimizer::{Value, ValueOptimizer, ValueSettings};
+pub use capture::{Capture, CapturedRequest};
+pub use optimizer::{Value, ValueOptimizer};
 pub use prefixes::Prefixes;
+pub use settings::ValueSettings;
+pub use shifted_part::ShiftedPart;

@@ -19,19 +19,13 @@ pub(super) struct Objective<'m> {
     /// The first block's results for the positions that δ is not added to; nothing if it is the last block,
     /// too.
     frozen: Option<FrozenInputs>,
-    shift: Shift,
+    /// The states without what the block makes of values before it adds them, `[n_tokens, d_model]`; nothing if it
+    /// adds them as they are, and δ with them.
+    rest: Option<Tensor<2>>,
     /// The packed indices of the lookup positions, `[n_rows]`.
     lookups: Tensor<1, Int>,
     /// The request of each, `[n_rows]`.
     owners: Tensor<1, Int>,
-}
-
-/// The way that δ comes into the states that leave the edited layer.
-enum Shift {
-    /// It is added.
-    Added,
-    /// The block makes something of values before it adds them: the states without that, `[n_tokens, d_model]`.
-    Contributed(Tensor<2>),
 }
 
 /// A forward pass and its way back.
@@ -64,8 +58,8 @@ impl<'m> Objective<'m> {
         let frozen = (layer + 2 < model.shape().n_layers).then(|| {
             FrozenInputs::new(model, suffixes.hidden.clone(), layer + 1, &suffixes.batch, lookups.clone())
         });
-        let shift = Shift::new(model.block(layer), &suffixes, &lookups);
-        Self { model, suffixes, layer, frozen, shift, lookups, owners }
+        let rest = rest(model.block(layer), &suffixes, &lookups);
+        Self { model, suffixes, layer, frozen, rest, lookups, owners }
     }
 
     /// The objective of some requests alone, which get the numbers that `owners` gives them.
@@ -103,9 +97,9 @@ impl<'m> Objective<'m> {
 
     /// Returns the states that leave the edited layer with the shift of each row, `[n_rows, d_model]`, in them.
     fn shifted(&self, delta: Tensor<2>) -> (Tensor<2>, Option<Backward<'_>>) {
-        match &self.shift {
-            Shift::Added => (complete(&self.suffixes.hidden, &self.lookups, delta), None),
-            Shift::Contributed(rest) => {
+        match &self.rest {
+            None => (complete(&self.suffixes.hidden, &self.lookups, delta), None),
+            Some(rest) => {
                 let values = Recorded::start(self.suffixes.values.clone() + delta);
                 let (added, back) = self.model.block(self.layer).contribution(values).split();
                 (complete(rest, &self.lookups, added), Some(back))
@@ -159,12 +153,11 @@ fn loss_function(capture: &Capture, rows: &[SuffixRow], kl_factor: f64) -> LossF
     LossFunction::new(targets, kl_reads, capture.requests.len(), kl_factor)
 }
 
-impl Shift {
-    fn new(block: &dyn Block, suffixes: &Suffixes, lookups: &Tensor<1, Int>) -> Self {
-        if block.adds_value() {
-            return Self::Added;
-        }
-        let added = block.contribution(suffixes.values.clone().into()).into_value();
-        Self::Contributed(complete(&suffixes.hidden, lookups, added.neg()))
+/// The states without what a block makes of values before it adds them; nothing if it adds them as they are.
+fn rest(block: &dyn Block, suffixes: &Suffixes, lookups: &Tensor<1, Int>) -> Option<Tensor<2>> {
+    if block.adds_value() {
+        return None;
     }
+    let added = block.contribution(suffixes.values.clone().into()).into_value();
+    Some(complete(&suffixes.hidden, lookups, added.neg()))
 }

@@ -5,6 +5,7 @@ use burn::prelude::*;
 use super::capture::Capture;
 use super::loss::LossFunction;
 use super::objective::{Forward, Objective};
+use super::settings::ValueSettings;
 use crate::forward::indices;
 use crate::forward::transfer::{download, upload};
 use crate::method::{Adam, EditError, Losses};
@@ -41,26 +42,6 @@ impl Value {
         }
         Ok(())
     }
-}
-
-/// The settings of the optimisation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ValueSettings {
-    /// Evaluations of the loss at most; an update follows each but the last.
-    pub evaluations: usize,
-    /// The learning rate of Adam.
-    pub learning_rate: f64,
-    /// The factor of `‖δ‖ / scale²` in the loss.
-    pub weight_decay: f64,
-    /// δ is kept within this factor times the scale.
-    pub clamp_norm_factor: f64,
-    /// The factor of the KL term over the KL prompts.
-    pub kl_factor: f64,
-    /// A request is done below this loss.
-    pub stop_loss: f64,
-    /// It is done, too, once its target has been the most probable one behind every prefix in so many evaluations
-    /// (ENCORE).
-    pub stop_first: Option<usize>,
 }
 
 /// Optimises δ with Adam: for each request a vector that is added to the value at the lookup index of each of its

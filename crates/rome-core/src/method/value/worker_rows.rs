@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use burn::prelude::*;
 
-use super::capture::ShiftedPart;
 use super::prefixes::{KnownPositions, KnownPrefixes, WorkerPrefixes};
+use super::shifted_part::ShiftedPart;
 use super::suffixes::{SuffixRow, Suffixes};
 use crate::forward::transfer::download;
 use crate::forward::{Batch, CacheMode, ForwardPass, KvCache, embed, fill, indices};
