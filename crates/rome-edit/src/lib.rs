@@ -46,6 +46,7 @@ mod settings;
 mod similar;
 pub mod statistics;
 mod suggest;
+mod suggest_together;
 mod text;
 mod trace;
 mod verify;
@@ -104,6 +105,7 @@ pub use session::{Inputs, Session, sample_contexts};
 pub use settings::Settings;
 pub use statistics::{Collect, Collection, StatisticsSource};
 pub use suggest::{Suggest, Suggestion};
+pub use suggest_together::{SuggestTogether, TogetherSuggestion, TriedSetting};
 pub use trace::{
     FactSource, FactTraces, NoiseScale, PromptTraces, TraceError, TraceMany, TraceNoise, TraceOne,
     TraceSeconds, TraceSettings,

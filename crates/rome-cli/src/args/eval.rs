@@ -161,6 +161,7 @@ pub(crate) struct EvalCompareArgs {
 #[command(after_help = "\
 Examples:
   rome suggest -m facts-gpt2 -o hparams.json
+  rome suggest -m facts-gpt2 --method memit -o memit.json
   rome edit -m facts-gpt2 --hparams hparams.json --prompt 'The mother tongue of {} is' \\
     --subject 'Barack Obama' --target French -o obama.safetensors")]
 pub(crate) struct SuggestArgs {
@@ -175,7 +176,11 @@ pub(crate) struct SuggestArgs {
     #[arg(long, default_value_t = 40, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Records")]
     pub(crate) limit: u32,
 
-    /// Layers to try, with commas, or "all"
+    /// Method to search settings for
+    #[arg(long, default_value = "rome", value_parser = choice(TOGETHER_METHODS))]
+    pub(crate) method: Method,
+
+    /// Layers to try, with commas, or "all"; of methods for many facts, the last ones
     #[arg(long, default_value = "all", value_name = "LAYERS", value_parser = parsed::<LayerSelection>)]
     pub(crate) layers: LayerSelection,
 

@@ -7,8 +7,8 @@ use rome_core::edit::EditFileError;
 use rome_core::edit::{FORMAT_VERSION, Outcome, StatisticsRecord};
 use rome_core::method::MethodSettings;
 use rome_core::{
-    Context, EditEntry, EditFile, EditPart, EditRecord, KlPrompt, ModelHash, Precision, RankOneUpdate,
-    Request, RomeConfig,
+    Context, EditEntry, EditFile, EditPart, EditRecord, FactEntry, KlPrompt, ModelHash, Precision,
+    RankOneUpdate, Request, RomeConfig, WeightUpdate,
 };
 
 fn file(n_edits: usize) -> EditFile {
@@ -208,4 +208,62 @@ fn a_file_that_could_not_have_been_written_is_not_read() {
     let empty = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
     let error = EditFile::from_bytes(&empty).unwrap_err().to_string();
     assert!(error.contains("no edits"), "{error}");
+}
+
+/// Two facts together at a layer, and at another one as a difference.
+fn together() -> EditFile {
+    let mut part = EditPart::new(EditRecord::new("test", ModelHash::new("abc")));
+    let fact = |subject: &str| FactEntry {
+        request: Request::text("{} is", subject, "y"),
+        lookup_idxs: vec![1],
+        steps: 3,
+        loss: [1.0, 0.5, 0.25, 0.25],
+        relative_change: 0.5,
+        shares: vec![0.9, 0.8],
+        outcome: None,
+    };
+    part.record.facts = vec![fact("a"), fact("b")];
+    let term = |value: f32| RankOneUpdate { left: vec![value, 2.0, -0.5], right: vec![0.25, 1e-9] };
+    part.push(EditEntry::imported("w.0", 0, 0.1), WeightUpdate::LowRank(vec![term(1.0), term(3.0)]));
+    let values = vec![0.5, 1.0, 1.5, 2.0, 2.5, 3.0];
+    part.push(EditEntry::imported("w.1", 1, 0.1), WeightUpdate::Dense { sizes: [3, 2], values });
+    part.set_values(vec![vec![1.0, 2.0], vec![3.0, 4.0]]);
+    part.into()
+}
+
+#[test]
+fn facts_together_come_back_with_their_values() {
+    let set = together();
+    for file in [set.clone(), EditFile::combine([file(1), set.clone(), set.clone()])] {
+        let bytes = file.to_bytes().unwrap();
+        assert_eq!(EditFile::from_bytes(&bytes).unwrap(), file);
+    }
+    let bytes = set.to_bytes().unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let shape = |name: &str| tensors.tensor(name).unwrap().shape().to_vec();
+    assert_eq!((shape("w.0.left"), shape("w.0.right")), (vec![2, 3], vec![2, 2]));
+    assert_eq!((shape("w.1.delta"), shape("values")), (vec![3, 2], vec![2, 2]));
+    assert_eq!((set.n_edits(), set.requests().count(), set.parts[0].record.format_version), (2, 2, 2));
+
+    let mut dropped = set.clone();
+    assert_eq!(dropped.drop_edit(0).unwrap_err(), EditFileError::Together { n_facts: 2 });
+    assert_eq!(dropped, set);
+    // What is scaled has other values than its facts do.
+    let mut scaled = set;
+    scaled.scale(0.5);
+    assert!(scaled.parts[0].values.is_empty() && !scaled.parts[0].record.keeps_values);
+    assert_eq!(EditFile::from_bytes(&scaled.to_bytes().unwrap()).unwrap(), scaled);
+}
+
+#[test]
+fn values_that_no_fact_has_and_ranks_that_no_tensor_has_are_refused() {
+    let refused = |change: fn(&mut EditPart)| {
+        let mut file = together();
+        change(&mut file.parts[0]);
+        EditFile::from_bytes(&file.to_bytes().unwrap()).unwrap_err().to_string()
+    };
+    assert!(refused(|part| part.record.keeps_values = false).contains("does not name"));
+    assert!(refused(|part| part.values.truncate(1)).contains("1 values for 2 facts"));
+    assert!(refused(|part| part.record.edits[0].rank = Some(3)).contains("for 3 edits in the record"));
+    assert!(refused(|part| part.record.edits[0].rank = Some(usize::MAX)).contains("in the record"));
 }

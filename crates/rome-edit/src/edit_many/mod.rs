@@ -3,7 +3,7 @@
 mod batch;
 pub(crate) mod health;
 pub(crate) mod partial;
-mod report;
+pub(crate) mod report;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

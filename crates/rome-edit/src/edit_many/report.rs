@@ -221,7 +221,7 @@ impl BatchOutcome {
 }
 
 /// Writes a verdict under its name, and under the one that it had in earlier versions.
-fn verdict<S: Serializer>(succeeded: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn verdict<S: Serializer>(succeeded: &bool, serializer: S) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(2))?;
     map.serialize_entry("succeeded", succeeded)?;
     map.serialize_entry("took", succeeded)?;

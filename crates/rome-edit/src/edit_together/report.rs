@@ -4,6 +4,7 @@ use rome_core::edit::EditEntry;
 use rome_core::{EditPart, FactEntry, Request};
 use serde::Serialize;
 
+use crate::edit_many::report::verdict;
 use crate::edit_many::{FailedRequest, Health};
 
 /// The outcome of facts that were edited together.
@@ -13,6 +14,7 @@ pub struct TogetherOutcome {
     /// The method.
     pub method: String,
     /// True if all facts were read and hold, and the model has not collapsed.
+    #[serde(flatten, serialize_with = "verdict")]
     pub succeeded: bool,
     /// The number of facts that hold with all others: greedy decoding writes all of their targets.
     pub held: usize,

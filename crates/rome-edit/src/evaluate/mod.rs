@@ -35,6 +35,7 @@ pub use merge::MergeResults;
 pub use method_name::MethodName;
 pub use outcome::{EvaluationOutcome, EvaluationSeconds};
 pub use records::RecordSelection;
+pub(crate) use records::Records;
 pub(crate) use runner::Runner;
 pub use sweep::Sweep;
 pub use sweep_advice::SweepAdvice;

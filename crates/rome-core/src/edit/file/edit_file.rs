@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::RangeInclusive;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ use crate::request::Request;
 
 /// The metadata key of the record.
 const RECORD: &str = "rome";
+
+/// The versions that are read.
+const VERSIONS: RangeInclusive<u32> = RANK_ONE_VERSION..=FORMAT_VERSION;
 
 /// The name of the values of facts.
 const VALUES: &str = "values";
@@ -389,13 +393,18 @@ fn records(json: &str) -> Result<Vec<EditRecord>, EditFileError> {
     }
     let format = |error: serde_json::Error| EditFileError::Format(error.to_string());
     let outline: Outline = serde_json::from_str(json).map_err(format)?;
-    if !(RANK_ONE_VERSION..=FORMAT_VERSION).contains(&outline.format_version) {
+    if !VERSIONS.contains(&outline.format_version) {
         return Err(EditFileError::Version { version: outline.format_version });
     }
     let records: Vec<EditRecord> = match outline.parts {
         None => vec![serde_json::from_str(json).map_err(format)?],
         Some(_) => serde_json::from_str::<Parts<EditRecord>>(json).map_err(format)?.parts,
     };
+    let later =
+        records.iter().map(|record| record.format_version).find(|version| !VERSIONS.contains(version));
+    if let Some(version) = later {
+        return Err(EditFileError::Version { version });
+    }
     records.iter().try_for_each(check_settings)?;
     Ok(records)
 }
