@@ -13,12 +13,12 @@ const SCORES: [(&str, &str); 3] =
 pub(super) fn draw(points: &[TogetherPoint]) -> Result<String, PlotError> {
     let mut names: Vec<String> = points.iter().map(label).collect();
     names.dedup();
-    let lines = |value: &dyn Fn(&TogetherPoint) -> Option<(f64, f64)>| {
+    let lines = |value: &dyn Fn(&TogetherPoint) -> Option<Estimate>, most: f64| {
         let line = |name: &String| {
             let of_line = points.iter().filter(|point| label(point) == *name);
             let at = |point: &TogetherPoint| {
-                let (mean, half) = value(point)?;
-                Some(((point.n as f64, mean), (mean - half, mean + half)))
+                let Estimate { mean, ci95 } = value(point)?;
+                Some(((point.n as f64, mean), (mean - ci95, (mean + ci95).min(most))))
             };
             let (points, band): (Vec<_>, Vec<_>) = of_line.filter_map(at).unzip();
             let band = if band.iter().all(|(low, high)| low == high) { Vec::new() } else { band };
@@ -35,17 +35,20 @@ pub(super) fn draw(points: &[TogetherPoint]) -> Result<String, PlotError> {
             title: format!("{measure}: {meaning}"),
             x: counts(),
             y: axis("score, with 95 % intervals", Scale::Linear, |value| format!("{value:.0}")),
-            lines: lines(&|point| {
-                let Estimate { mean, ci95 } = point.summary.post(measure)?;
-                Some((mean, ci95.min(100.0 - mean)))
-            }),
+            lines: lines(&|point| point.summary.post(measure), 100.0),
         })
         .collect();
     panels.push(Panel {
         title: "perplexity of text".to_owned(),
         x: counts(),
         y: axis("times that before", Scale::Log, |value| format!("{value}")),
-        lines: lines(&|point| Some((point.perplexity, 0.0)).filter(|(ratio, _)| ratio.is_finite())),
+        lines: lines(
+            &|point| {
+                let exact = Estimate { mean: point.perplexity, ci95: 0.0 };
+                point.perplexity.is_finite().then_some(exact)
+            },
+            f64::INFINITY,
+        ),
     });
     Figure { panels }.to_svg_with(Palette::Categorical)
 }

@@ -87,8 +87,9 @@ impl MassEdit {
         let (layers, Some(&last)) = (self.config.layers.clone(), self.config.layers.last()) else {
             return Err(MassError::NoLayer.into());
         };
-        let mut past = self.past.take().filter(|past| past.version == model.version(0..usize::MAX));
-        let mut batch_keys = BTreeMap::new();
+        // Of batches that are still on the model.
+        let on_model = self.past.as_ref().filter(|past| past.version == model.version(0..usize::MAX));
+        let mut spared = on_model.map_or_else(BTreeMap::new, |past| past.keys.clone());
         let time = Instant::now();
         let mut climb = Climb::new(model.model(), requests, &self.groups);
         let mut capture_time = time.elapsed();
@@ -103,9 +104,7 @@ impl MassEdit {
 
             let time = Instant::now();
             let mut metric = self.metric(model, layer)?;
-            if let Some(past) = &past {
-                metric.spare(past.keys.get(&layer).into_iter().flatten().cloned());
-            }
+            metric.spare(spared.get(&layer).into_iter().flatten().cloned());
             let missing = missing(values, &states);
             let share = match self.config.spread {
                 Spread::Linear => 1.0 / (layers.len() - index) as f32,
@@ -120,7 +119,7 @@ impl MassEdit {
             }
             model.apply(layer, &update)?;
             if self.config.method.spares_past() {
-                batch_keys.insert(layer, keys.iter().map(|key| to_f32(key)).collect::<Vec<_>>());
+                spared.entry(layer).or_default().extend(keys.iter().map(|key| to_f32(key)));
             }
             let mut edit = Edit::new(model.model().weight_name(layer), layer, update, relative_norm);
             let Adjustment { route, leverages, shares, .. } = adjustment;
@@ -130,13 +129,7 @@ impl MassEdit {
             edits.push(edit);
         }
         if self.config.method.spares_past() {
-            let version = model.version(0..usize::MAX);
-            let past = past.get_or_insert_with(|| Past { keys: BTreeMap::new(), version });
-            past.version = version;
-            for (layer, keys) in batch_keys {
-                past.keys.entry(layer).or_default().extend(keys);
-            }
-            self.past = Some(Past { keys: std::mem::take(&mut past.keys), version });
+            self.past = Some(Past { keys: spared, version: model.version(0..usize::MAX) });
         }
         Ok(edits)
     }
