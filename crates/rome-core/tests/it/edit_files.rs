@@ -256,7 +256,7 @@ fn facts_together_come_back_with_their_values() {
 }
 
 #[test]
-fn values_that_no_fact_has_and_ranks_that_no_tensor_has_are_refused() {
+fn values_and_ranks_that_nothing_has_are_refused() {
     let refused = |change: fn(&mut EditPart)| {
         let mut file = together();
         change(&mut file.parts[0]);
