@@ -2,7 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use rome_edit::{ErrorKind, Event, Hint, LayerSelection, Session, Settings, Suggest};
+use rome_edit::{
+    ErrorKind, Event, Hint, LayerSelection, MassConfig, MassMethod, Session, Settings, Suggest,
+    SuggestTogether, read_mass_settings, suggest_mass,
+};
 use serde_json::Value;
 
 fn session() -> Session {
@@ -26,6 +29,26 @@ fn the_best_layer_is_found_and_its_settings_can_be_read() {
     let json = serde_json::to_value(&suggestion).unwrap();
     assert_eq!((&json["layer"], &json["settings"]["steps"]), (&Value::from(1), &Value::from(8)));
     assert!(json["S"]["mean"].is_number() && json["tried"]["layer-5"]["post"]["ES"].is_object(), "{json}");
+}
+
+#[test]
+fn settings_for_many_facts_are_found_and_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("memit.json");
+    let mut session = session();
+    let (config, _) = suggest_mass(session.model().lm().shape(), MassMethod::Memit);
+    let suggest = SuggestTogether {
+        limit: 2,
+        layers: LayerSelection::List(vec![1, 2]),
+        output: Some(output.clone()),
+        ..SuggestTogether::new(MassConfig { steps: 4, ..config })
+    };
+    let suggestion = suggest.run(&mut session, &mut ()).unwrap();
+    // Two windows of layers, two learning rates, five weights.
+    assert_eq!((suggestion.tried.len(), suggestion.n_facts), (2 + 2 + 5, 2));
+    assert!(session.edits().updates.is_empty(), "no edit of the session's own was made");
+    let read = read_mass_settings(&output, MassMethod::Memit, session.model()).unwrap();
+    assert_eq!(read, MassConfig { ridge: read.ridge, ..suggestion.settings });
 }
 
 #[test]
