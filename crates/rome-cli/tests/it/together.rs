@@ -226,6 +226,14 @@ fn what_makes_no_sense_is_refused_and_nothing_is_written() {
     let first: Value = serde_json::from_str(requests([0]).trim()).unwrap();
     let other = json!({ "prompt": first["prompt"], "subject": first["subject"], "target": "Latin" });
     rome.write("contradicting.jsonl", &format!("{}{other}\n", requests(0..2)));
+    // A norm stands between the MLP and the residual stream.
+    let gemma = fixtures::path("families/gemma2");
+    let tokens = json!({ "prompt_tokens": [5, 6, 7], "subject": [0, 2], "target_tokens": [8] });
+    rome.write("tokens.json", &tokens.to_string());
+    let args = ["edit", "-m", gemma.to_str().unwrap(), "--method", "memit", "--stats", "identity"];
+    let post_norm = rome.fails(&[&args[..], &["--request", "tokens.json", "-o", "x"]].concat());
+    assert!(post_norm.contains("puts its MLP's output through a norm"), "{post_norm}");
+
     let refused = |extra: &[&str]| rome.fails(&edit("facts.jsonl", "x.safetensors", extra));
     assert!(refused(&["--layer", "2,1"]).contains("layers must ascend"));
     assert!(refused(&["--layer", "9"]).contains("layer 9 does not exist"));
@@ -237,6 +245,11 @@ fn what_makes_no_sense_is_refused_and_nothing_is_written() {
     assert!(refused(&["--batch", "1", "--shard", "0/2"]).contains("shards"));
     let contradiction = rome.fails(&edit("contradicting.jsonl", "x.safetensors", &[]));
     assert!(contradiction.contains("requests 1 and 3 contradict each other"), "{contradiction}");
+
+    // Requests keep the numbers that they have in the file.
+    let bad = json!({ "prompt": "a sentence about somebody else", "subject": "x", "target": "y" });
+    rome.write("third.jsonl", &format!("{}{bad}\n", requests([0, 0])));
+    assert!(rome.fails(&edit("third.jsonl", "x.safetensors", &["--quiet"])).contains("request 3 of 3"));
 
     // The same request twice counts once.
     let report = done(&rome, &edit("twice.jsonl", "twice.safetensors", &["--json"]));

@@ -29,9 +29,6 @@ use crate::session::Session;
 /// Values that are computed between two looks at whether it is time to save.
 const AT_ONCE: usize = 64;
 
-/// The factor by which perplexity has grown when a model has collapsed.
-const COLLAPSED: f64 = 10.0;
-
 /// Facts that are ready to be edited.
 struct Facts {
     config: MassConfig,
@@ -130,17 +127,17 @@ impl EditTogether {
         if let Some(partial) = partial {
             partial.remove();
         }
-        if let Some(collapsed) = collapsed {
+        if let Some(collapsed) = &collapsed {
             tracing::warn!("{collapsed}");
         }
         seconds.total = self.started.elapsed().as_secs_f64();
         let part = session.edits();
         let held = after.iter().filter(|answer| answer.is_greedy).count();
         let health = health.history.last().copied().expect("it was measured at the end");
-        let is_healthy = health.perplexity.is_nan() || health.perplexity < COLLAPSED;
+        let is_whole = facts.failed.is_empty() && self.left_out.is_empty();
         Ok(TogetherOutcome {
             method: self.config.method.to_string(),
-            succeeded: held == n && facts.failed.is_empty() && self.left_out.is_empty() && is_healthy,
+            succeeded: held == n && is_whole && collapsed.is_none(),
             held,
             n_facts: n,
             facts: part.record.facts.iter().map(FactReport::new).collect(),
@@ -245,8 +242,8 @@ impl EditTogether {
             ..session.edits().record.clone()
         };
         let (mut kept, mut tokenized, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-        let n = requests.len();
-        for (index, request) in requests.into_iter().enumerate() {
+        let n = self.requests.len();
+        for (index, request) in requests {
             if let Some(places) = request.stray_blanks() {
                 tracing::warn!("{request}: blanks {places} are left out");
             }
@@ -441,11 +438,11 @@ fn ask(model: &dyn CausalLm, requests: &[TokenizedRequest]) -> Vec<Answer> {
     answers
 }
 
-/// Leaves out requests that are there twice.
+/// Leaves out requests that are there twice; the others keep their numbers.
 ///
 /// # Errors
 /// [`TogetherError::Contradiction`] for two that have the same prompt and different targets.
-fn distinct(requests: &[Request]) -> Result<Vec<Request>, TogetherError> {
+fn distinct(requests: &[Request]) -> Result<Vec<(usize, Request)>, TogetherError> {
     let mut by_prompt: HashMap<String, usize> = HashMap::new();
     let mut kept = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
@@ -453,7 +450,7 @@ fn distinct(requests: &[Request]) -> Result<Vec<Request>, TogetherError> {
         match by_prompt.get(&prompt) {
             None => {
                 by_prompt.insert(prompt, index);
-                kept.push(request.clone());
+                kept.push((index, request.clone()));
             }
             Some(&first) if have_same_target(&requests[first], request) => {
                 tracing::warn!("request {} is request {} again, and counts once", index + 1, first + 1);
