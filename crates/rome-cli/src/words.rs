@@ -90,7 +90,9 @@ fn input(error: &InputError) -> Words {
             return saved(*n_saved, "continue with --resume --allow-collapse, or edit fewer facts");
         }
         InputError::Interrupted { .. } => "continue with --resume",
-        InputError::Layers { .. } => "write --layers 1,3 or --layers all",
+        InputError::Layers { .. } => {
+            "write numbers or ranges with commas, such as 1,3 or 4-8; --layers takes all, too"
+        }
         InputError::UnknownMethod => "verify edits that rome edit made",
         InputError::MissingBelow { .. } => "give them with --edit",
         InputError::OtherPrecision { precision } => {

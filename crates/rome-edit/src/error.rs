@@ -424,7 +424,7 @@ impl Hint for InputError {
             Self::BadRequest { .. } => "check the request",
             Self::Interrupted { .. } => "resume the run to continue",
             Self::NoneEdited { .. } => "check the requests: each is {\"prompt\", \"subject\", \"target\"}",
-            Self::Layers { .. } => "write 1,3 or all",
+            Self::Layers { .. } => "write 1,3 or 4-8, or all",
             Self::UnknownMethod => "verify edits that rome made",
             Self::MissingBelow { .. } => "give these edits, too",
             Self::OtherPrecision { precision } => {
